@@ -1,0 +1,40 @@
+"""What a user can set right: each error is one clear line, shown without a traceback."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Collection, Iterable
+
+
+class RabenchError(Exception):
+    """A mistake or a lack that the user can mend: what came, what is allowed, what to do."""
+
+
+class UnknownName(RabenchError, LookupError):
+    """A name that no table holds."""
+
+    # LookupError shows the repr of its argument; a message is a sentence.
+    __str__ = Exception.__str__
+
+
+class BadSetting(RabenchError, ValueError):
+    """A setting outside of what its plug-in allows."""
+
+
+class Unavailable(RabenchError, RuntimeError):
+    """A program, library, file or data set is not on this machine; the message names the remedy."""
+
+
+class Refused(RabenchError, ValueError):
+    """Two things that do not belong together, such as a classifier and another data set's images."""
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """`` (did you mean 'a' or 'b'?)``, or nothing where no name is near."""
+    near = difflib.get_close_matches(name, list(known), n=3, cutoff=0.5)
+    return f" (did you mean {' or '.join(map(repr, near))}?)" if near else ""
+
+
+def unknown(kind: str, name: str, known: Collection[str]) -> UnknownName:
+    """The error for a name that is not among ``known``: the near misses and the list."""
+    return UnknownName(f"no {kind} is named {name!r}{nearest(name, known)}; there are {', '.join(sorted(known))}")

@@ -1,0 +1,58 @@
+"""Files that are either whole or not there."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from functools import lru_cache
+from pathlib import Path
+
+PARTIAL = ".partial-"
+
+
+@contextmanager
+def whole_file(path: Path) -> Iterator[Path]:
+    """Gives a name to write to; what was written there becomes ``path`` at the end.
+
+    Written beside ``path``, fsynced and renamed: a process killed at any moment leaves the old
+    file, the new one, or a leftover whose name begins with ``PARTIAL``, never half a file.
+    """
+    partial = path.with_name(f"{PARTIAL}{os.getpid()}-{path.name}")
+    try:
+        yield partial
+        with open(partial, "rb") as written:
+            os.fsync(written.fileno())
+        os.replace(partial, path)
+    except BaseException:
+        with suppress(OSError):
+            partial.unlink(missing_ok=True)
+        raise
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    with whole_file(path) as partial:
+        partial.write_bytes(content)
+
+
+def write_text(path: Path, content: str) -> None:
+    write_bytes(path, content.encode())
+
+
+def remove_partial(folder: Path) -> None:
+    """Removes what a killed process left behind in ``folder``."""
+    for leftover in folder.glob(f"{PARTIAL}*"):
+        leftover.unlink(missing_ok=True)
+
+
+def sha256_of(path: Path) -> str:
+    """The sha256 of a file's content, as hex; read once as long as size and time stay the same."""
+    stat = path.stat()
+    return _sha256(str(path.resolve()), stat.st_size, stat.st_mtime_ns)
+
+
+@lru_cache(maxsize=256)
+def _sha256(path: str, size: int, mtime_ns: int) -> str:
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,48 @@
+"""The two kinds of image that travel through the bench."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+RGB = NDArray[np.uint8]
+"""A true-color image: (H, W, 3), 8-bit sRGB."""
+
+
+@dataclass(frozen=True, eq=False)
+class IndexedImage:
+    """An image of few colors: pixel (y, x) is ``palette[indices[y, x]]``."""
+
+    indices: NDArray[np.uint8]
+    """(H, W), every value below ``len(palette)``."""
+    palette: RGB
+    """(K, 3), 8-bit sRGB, 1 <= K <= 256."""
+
+    def __post_init__(self) -> None:
+        if not 1 <= len(self.palette) <= 256:
+            raise ValueError(f"a palette holds 1 to 256 colors, got {len(self.palette)}")
+        if self.indices.max() >= len(self.palette):
+            raise ValueError(f"index {self.indices.max()} has no color in a palette of {len(self.palette)}")
+
+    @property
+    def rgb(self) -> RGB:
+        return self.palette[self.indices]
+
+    def trimmed(self) -> IndexedImage:
+        """The same pixels with a palette that holds only the colors used, in their old order."""
+        used = np.flatnonzero(np.bincount(self.indices.ravel(), minlength=len(self.palette)))
+        if len(used) == len(self.palette):
+            return self
+        renumbered = np.zeros(256, np.uint8)
+        renumbered[used] = np.arange(len(used), dtype=np.uint8)
+        return IndexedImage(renumbered[self.indices], self.palette[used])
+
+
+AnyImage = RGB | IndexedImage
+
+
+def as_rgb(image: AnyImage) -> RGB:
+    """The image as (H, W, 3) pixels, whichever kind it is."""
+    return image.rgb if isinstance(image, IndexedImage) else image

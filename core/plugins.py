@@ -1,0 +1,225 @@
+"""Plug-ins are frozen dataclasses; a spec is one written as text.
+
+>>> from dataclasses import dataclass
+>>> @dataclass(frozen=True)
+... class Blur(Plugin):
+...     name = "blur"
+...     radius: int = setting(1, range(1, 10), dial=True)
+>>> Blur(radius=3).spec
+'blur:radius=3'
+>>> Blur(radius=30)
+Traceback (most recent call last):
+rabench.core.errors.BadSetting: blur: radius must be in 1..9, got 30
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import Field, dataclass, field, fields
+from importlib.metadata import entry_points
+from operator import index
+from pathlib import Path
+from typing import Any, ClassVar, Generic, TypeVar
+
+from . import specs
+from .errors import BadSetting, UnknownName, nearest, unknown
+
+
+@dataclass(frozen=True)
+class Span:
+    """Every float from ``low`` to ``high``, both allowed."""
+
+    low: float
+    high: float
+    unit: str = ""
+
+    def __contains__(self, value: object) -> bool:
+        return isinstance(value, float) and self.low <= value <= self.high
+
+    def __str__(self) -> str:
+        return f"in {self.low:g}..{self.high:g} {self.unit}".strip()
+
+
+@dataclass(frozen=True)
+class Text:
+    """Free text; ``what`` says what it must be."""
+
+    what: str
+    required: bool = False
+
+    def __contains__(self, value: object) -> bool:
+        return isinstance(value, str) and (bool(value) or not self.required)
+
+    def __str__(self) -> str:
+        return self.what
+
+
+@dataclass(frozen=True)
+class Location(Text):
+    """A path or a name of content kept elsewhere: *what* lies there counts, not where.
+
+    Left out of a plug-in's ``key``; the plug-in's ``version()`` names the content instead.
+    """
+
+
+def setting(default: Any, among: Collection[Any] | Span | Text, *, dial: bool = False, help: str = "") -> Any:
+    """Declare a plug-in's setting once, for validation, sweeps, help and docs alike.
+
+    among: every value allowed. dial: whether this one trades rate for quality.
+    """
+    return field(default=default, metadata={"among": among, "dial": dial, "help": help})
+
+
+@dataclass(frozen=True)
+class Plugin:
+    """One named choice with its settings. Equal settings must mean equal results."""
+
+    name: ClassVar[str]
+
+    def __post_init__(self) -> None:
+        for f in fields(self):
+            value = _in_declared_type(getattr(self, f.name), type(f.default))
+            if type(value) is not type(f.default) or value not in f.metadata["among"]:
+                raise BadSetting(f"{self.name}: {f.name} must be {describe(f)}, got {getattr(self, f.name)!r}")
+            object.__setattr__(self, f.name, value)
+
+    @property
+    def spec(self) -> str:
+        """This plug-in as text, from which it can be made again.
+
+        Every setting is spelled out, defaults too, so that changing a default
+        can never make an old result look like a new one.
+        """
+        return specs.join(self.name, {f.name: value for f, value in self._pairs()})
+
+    @property
+    def label(self) -> str:
+        """The spec for tables: of a path only the file's name, so that it reads alike on every machine."""
+        return specs.join(self.name, self._shown())
+
+    @property
+    def short(self) -> str:
+        """The label without settings at their defaults (the dial always shown)."""
+        kept = {f.name for f, value in self._pairs() if f.metadata["dial"] or value != f.default}
+        return specs.join(self.name, {k: v for k, v in self._shown().items() if k in kept})
+
+    @property
+    def variant(self) -> str:
+        """The short label without the dial: what the points of a curve share."""
+        kept = {f.name for f, value in self._pairs() if not f.metadata["dial"] and value != f.default}
+        return specs.join(self.name, {k: v for k, v in self._shown().items() if k in kept})
+
+    @property
+    def key(self) -> str:
+        """The spec without locations: what a record is filed under, together with ``version()``."""
+        kept = {f.name: v for f, v in self._pairs() if not isinstance(f.metadata["among"], Location)}
+        return specs.join(self.name, kept)
+
+    @classmethod
+    def dial(cls) -> str | None:
+        """The setting that trades rate for quality, if there is one."""
+        return next((f.name for f in fields(cls) if f.metadata["dial"]), None)
+
+    def _pairs(self) -> Iterator[tuple[Field[Any], Any]]:
+        return ((f, getattr(self, f.name)) for f in fields(self))
+
+    def _shown(self) -> dict[str, Any]:
+        return {
+            f.name: Path(value).stem if isinstance(f.metadata["among"], Location) else value
+            for f, value in self._pairs()
+        }
+
+
+P = TypeVar("P", bound=Plugin)
+
+
+class Family(Generic[P]):
+    """The plug-ins of one kind, by name; each is imported when first asked for."""
+
+    def __init__(self, kind: str, package: str, members: Mapping[str, str]) -> None:
+        self.kind = kind
+        self.package = package
+        self.members = dict(members)
+
+    def names(self) -> list[str]:
+        """Every name, those that other packages bring as entry points included."""
+        return sorted({*self.members, *(e.name for e in entry_points(group=self.package))})
+
+    def __getitem__(self, name: str) -> type[P]:
+        if name in self.members:
+            module, _, attribute = self.members[name].partition(":")
+            return getattr(importlib.import_module(f".{module}", self.package), attribute)
+        for entry in entry_points(group=self.package, name=name):
+            return entry.load()
+        raise unknown(self.kind, name, self.names())
+
+    def sweep(self, text: str) -> list[P]:
+        """Every plug-in that ``text`` asks for.
+
+        ``bpg:qp=37`` asks for one, ``bpg:qp=20,30`` for two, ``bpg:qp=0..51/4``
+        for every fourth, and ``bpg:qp=*`` for all that bpg allows.
+        """
+        name, given = specs.parse(text)
+        cls = self[name]
+        known = {f.name: f for f in fields(cls)}
+        points: list[dict[str, Any]] = [{}]
+        for key, values in given.items():
+            if key not in known:
+                has = f"it has {', '.join(known)}" if known else "it has no settings"
+                raise UnknownName(f"{name} has no setting {key!r}{nearest(key, known)}; {has}")
+            points = [{**p, key: v} for p in points for v in _values(values, name, known[key])]
+        return [cls(**point) for point in points]
+
+    def make(self, text: str) -> P:
+        """The one plug-in that ``text`` asks for."""
+        found = self.sweep(text)
+        if len(found) != 1:
+            raise BadSetting(f"{text!r} asks for {len(found)} {self.kind}s; one is wanted here")
+        return found[0]
+
+
+def describe(f: Field[Any]) -> str:
+    """What a setting allows, as words: ``in 1..100`` or ``one of 420, 422, 444``."""
+    among = f.metadata["among"]
+    if isinstance(among, range):
+        return f"in {among[0]}..{among[-1]}" + (f" in steps of {among.step}" if among.step != 1 else "")
+    if isinstance(among, (Span, Text)):
+        return str(among)
+    return "one of " + ", ".join(map(str, among))
+
+
+def _in_declared_type(value: Any, kind: type) -> Any:
+    """``value`` as ``kind`` where nothing is lost: 3 for 3.0, a NumPy number for a Python one."""
+    try:
+        if kind is int and not isinstance(value, bool):
+            return index(value)
+        if kind is float and not isinstance(value, (bool, str)):
+            return float(value)
+    except TypeError:
+        pass
+    return value
+
+
+def _values(text: str, name: str, f: Field[Any]) -> list[Any]:
+    """The values that ``text`` lists, in the setting's own type; errors name the setting."""
+    among, kind = f.metadata["among"], type(f.default)
+    if text == "*":
+        if isinstance(among, (Span, Text)):
+            raise BadSetting(f"{name}: {f.name}=* has no end, {f.name} is {describe(f)}; name the values")
+        return list(among)
+    values: list[Any] = []
+    for item in specs.split(text, ","):
+        span = specs.integer_range(item) if kind is int else None
+        if span is not None:
+            if not len(span):
+                raise BadSetting(f"{name}: {f.name}={item} is no range; write it as low..high or low..high/step")
+            values += span
+        else:
+            try:
+                values.append(kind(specs.unquote(item)))
+            except ValueError:
+                raise BadSetting(f"{name}: {f.name} must be {describe(f)}, got {text!r}") from None
+    if len(set(values)) < len(values):
+        raise BadSetting(f"{name}: {f.name}={text} names a value twice")
+    return values
