@@ -1,0 +1,33 @@
+"""Stored image files to RGB pixels."""
+
+from __future__ import annotations
+
+import warnings
+from io import BytesIO
+
+import numpy as np
+from PIL import Image, ImageOps
+
+from ..core.images import RGB
+from .base import BadImage, Source
+
+_EIGHT_BIT = {"1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBX", "CMYK", "YCbCr", "LAB", "HSV"}
+
+
+def decode(file: bytes | None) -> tuple[RGB | BadImage, Source]:
+    """The pixels a viewer shows: upright by the EXIF orientation, grey as RGB, alpha dropped.
+
+    A file that cannot be read gives a BadImage, so that one bad file costs one row.
+    """
+    if not file:
+        return BadImage("the file is missing or empty"), Source("unknown")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # a large photograph or odd metadata is no news here
+            image = Image.open(BytesIO(file))
+            source = Source(image.format or "unknown", len(file))
+            if image.mode not in _EIGHT_BIT:
+                return BadImage(f"{image.mode} pixels; 8 bits a channel are allowed"), source
+            return np.array(ImageOps.exif_transpose(image).convert("RGB")), source
+    except Exception as error:  # Pillow's readers raise anything, struct.error and MemoryError too
+        return BadImage(f"{type(error).__name__}: {error}".split("\n")[0]), Source("unknown", len(file))

@@ -1,0 +1,114 @@
+"""Official archives: fetched once, checked, resumed after an interruption."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pooch
+import requests
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
+
+from ..core.errors import Unavailable
+
+CHUNK = 1 << 20
+
+
+def data_root() -> Path:
+    """Where data sets are kept: $RABENCH_DATA, or the platform's cache."""
+    given = os.environ.get("RABENCH_DATA")
+    return Path(given).expanduser() if given else Path(pooch.os_cache("rabench"))
+
+
+@dataclass(frozen=True)
+class Archive:
+    """A file on an official site. md5: as the data set's authors publish it."""
+
+    url: str
+    md5: str
+
+    @property
+    def file(self) -> str:
+        return self.url.rsplit("/", 1)[-1]
+
+
+def fetch(archive: Archive, folder: Path) -> Path:
+    """The archive's path in ``folder``, downloaded if it is not there; its checksum is checked.
+
+    An interrupted download goes on where it stopped. Raises Unavailable when the site cannot be
+    reached (saying which file to put where), and when the checksum is wrong (the file is deleted).
+    """
+    target = folder / archive.file
+    put = f"download it yourself and put it at {target} (md5 {archive.md5})"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        pooch.retrieve(
+            archive.url,
+            f"md5:{archive.md5}",
+            fname=archive.file,
+            path=folder,
+            downloader=_download,
+        )
+    except requests.RequestException as error:
+        raise Unavailable(
+            f"{archive.url} cannot be reached ({_first_line(error)}); {put}, or try again later"
+        ) from None
+    except ValueError as error:
+        if "hash" not in str(error):
+            raise
+        raise Unavailable(
+            f"{archive.url}: what came has the wrong checksum and was deleted; try again, or {put}"
+        ) from None
+    except OSError as error:
+        raise Unavailable(f"{target} cannot be written: {error}; set RABENCH_DATA to a folder with room") from None
+    return target
+
+
+def _download(url: str, output_file: Any, _: pooch.Pooch) -> None:
+    """pooch's downloader protocol, with resume: an unfinished file is kept as NAME.part."""
+    target = Path(output_file)
+    part = Path(data_root_part(target, url))
+    held = part.stat().st_size if part.exists() else 0
+    headers = {"Range": f"bytes={held}-"} if held else {}
+    with requests.get(url, headers=headers, stream=True, timeout=30) as reply:
+        if reply.status_code == requests.codes.requested_range_not_satisfiable:
+            part.unlink()  # the site's file is shorter than what lies here: begin again
+            return _download(url, output_file, _)
+        reply.raise_for_status()
+        held = held if reply.status_code == requests.codes.partial_content else 0
+        length = reply.headers.get("Content-Length")
+        with _progress(url, held, int(length) + held if length else None) as advance:
+            with open(part, "ab" if held else "wb") as file:
+                for chunk in reply.iter_content(CHUNK):
+                    file.write(chunk)
+                    advance(len(chunk))
+    if length and part.stat().st_size < int(length) + held:
+        raise requests.ConnectionError(f"it ended after {part.stat().st_size:,} bytes; run again to go on from there")
+    shutil.move(part, target)
+
+
+def data_root_part(target: Path, url: str) -> Path:
+    return target.parent / f"{url.rsplit('/', 1)[-1]}.part"
+
+
+@contextmanager
+def _progress(url: str, held: int, total: int | None) -> Iterator[Any]:
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        DownloadColumn(),
+        TransferSpeedColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns) as progress:
+        task = progress.add_task(url, total=total, completed=held)
+        yield lambda count: progress.advance(task, count)
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).split("\n")[0][:200]

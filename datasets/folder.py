@@ -1,0 +1,90 @@
+"""A folder of image files."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+
+from ..core.errors import Unavailable
+from ..core.plugins import Location, setting
+from .base import UNLABELLED, Block, Dataset
+from .decoding import decode
+
+SUFFIXES = {".avif", ".bmp", ".gif", ".jp2", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp"}
+SPLITS = {"test": ("test", "val", "valid", "validation"), "train": ("train",)}
+
+
+@dataclass(frozen=True)
+class Folder(Dataset):
+    """One sub-folder a class, or a flat folder of unlabelled images; sizes may differ.
+
+    Where the folder holds ``train`` and ``test`` (or ``val``), ``split`` chooses between them.
+    """
+
+    name: ClassVar[str] = "folder"
+    path: str = setting("", Location("a folder of images", required=True))
+
+    def open(self) -> FolderReader:
+        return FolderReader(self._home())
+
+    def where(self) -> str | None:
+        return self.path
+
+    def notes(self) -> list[str]:
+        home = self._home()
+        stray = len(_images(home))
+        return [f"{stray} images beside the class folders are left out"] if stray and _class_folders(home) else []
+
+    def _home(self) -> Path:
+        home = Path(self.path).expanduser()
+        if not home.is_dir():
+            raise Unavailable(
+                f"folder: {home} is no folder; give path=FOLDER, with one sub-folder a class or images only"
+            )
+        return next((home / s for s in SPLITS[self.split] if (home / s).is_dir()), home)
+
+
+class FolderReader:
+    def __init__(self, home: Path) -> None:
+        folders = _class_folders(home)
+        self.classes = tuple(f.name for f in folders)
+        self.files = [(f, n) for n, folder in enumerate(folders) for f in sorted(_images(folder, deep=True))]
+        self.files = self.files or [(f, UNLABELLED) for f in sorted(_images(home))]
+        if not self.files:
+            raise Unavailable(f"folder: {home} holds no images ({', '.join(sorted(SUFFIXES))})")
+
+    def __len__(self) -> int:
+        return len(self.files)
+
+    def read(self, start: int, stop: int) -> Block:
+        chosen = self.files[start:stop]
+        decoded = [decode(_bytes(file)) for file, _ in chosen]
+        labels = np.array([label for _, label in chosen], np.int64)
+        return Block([image for image, _ in decoded], labels, [source for _, source in decoded])
+
+    def stamp(self) -> str:
+        found = hashlib.sha256()
+        for file, _ in self.files:
+            stat = file.stat() if file.exists() else None
+            found.update(f"{file.name} {stat and (stat.st_size, stat.st_mtime_ns)}\n".encode())
+        return found.hexdigest()
+
+
+def _class_folders(home: Path) -> list[Path]:
+    return sorted(f for f in home.iterdir() if f.is_dir() and not f.name.startswith(".") and any(_images(f, deep=True)))
+
+
+def _images(folder: Path, deep: bool = False) -> list[Path]:
+    found = folder.rglob("*") if deep else folder.iterdir()
+    return [f for f in found if f.suffix.lower() in SUFFIXES and f.is_file()]
+
+
+def _bytes(file: Path) -> bytes | None:
+    try:
+        return file.read_bytes()
+    except OSError:
+        return None  # a row with its error, as any file that cannot be read

@@ -1,0 +1,144 @@
+"""Images in Parquet shards, Hugging Face layout: image = struct{bytes, path}, label = integer."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from ..core.errors import BadSetting, Unavailable, nearest
+from ..core.plugins import Location, Text, setting
+from .base import UNLABELLED, Block, Dataset
+from .decoding import decode
+
+SPLITS = {"test": ("test", "validation", "valid", "val"), "validation": ("validation", "valid", "val")}
+_SHARD = re.compile(r"-(\d+)-of-(\d+)\.parquet$")
+
+
+@dataclass(frozen=True)
+class Parquet(Dataset):
+    """One .parquet file, or a folder of shards (``train-*``, ``test-*``, ``validation-*``)."""
+
+    name: ClassVar[str] = "parquet"
+    split: str = setting(
+        "test",
+        ("test", "train", "validation"),
+        help="which shards of a folder; test falls back on validation",
+    )
+    path: str = setting("", Location("a .parquet file or a folder of them", required=True))
+    image: str = setting("image", Text("the column that holds the images", required=True))
+    label: str = setting("label", Text("the column that holds the labels; empty for none"))
+
+    def open(self) -> ParquetReader:
+        return ParquetReader(shards(Path(self.path), self.split), self.image, self.label)
+
+    def where(self) -> str | None:
+        return self.path
+
+    def notes(self) -> list[str]:
+        return missing_shards(shards(Path(self.path), self.split))
+
+
+def shards(path: Path, split: str) -> list[Path]:
+    """The .parquet files of a split, in order; a path that names one file is taken whatever its name."""
+    if path.is_file():
+        return [path]
+    if not path.is_dir():
+        raise Unavailable(f"parquet: {path} is neither a file nor a folder; give path=FILE.parquet or path=FOLDER")
+    found = sorted(path.rglob("*.parquet"))
+    for prefix in SPLITS.get(split, (split,)):
+        if chosen := [f for f in found if re.match(rf"{prefix}(?![a-z])", f.name)]:
+            return chosen
+    if found and not any(re.match(r"(test|train|val)", f.name) for f in found):
+        return found
+    names = ", ".join(f.name for f in found[:5]) or "no .parquet file"
+    raise Unavailable(f"parquet: {path} has no shard for split={split}; it holds {names}")
+
+
+def missing_shards(files: list[Path]) -> list[str]:
+    """A note where the names say (``-00000-of-00008``) that some shards are not here."""
+    numbered = [m for f in files if (m := _SHARD.search(f.name))]
+    if numbered and len(numbered) < (whole := int(numbered[0][2])):
+        return [f"{len(numbered)} of {whole} shards are here: a part of the data set"]
+    return []
+
+
+class ParquetReader:
+    """Row groups are read one at a time, so memory does not grow with the shards."""
+
+    def __init__(self, files: list[Path], image: str, label: str) -> None:
+        self.files, self.image, self.label = files, image, label
+        self.groups: list[tuple[Path, int]] = []
+        sizes: list[int] = []
+        for file in files:
+            try:
+                metadata = pq.read_metadata(file)
+            except (pa.ArrowInvalid, OSError) as error:
+                raise Unavailable(f"{file} is no Parquet file, or cut short: {error}") from None
+            self.groups += [(file, i) for i in range(metadata.num_row_groups)]
+            sizes += [metadata.row_group(i).num_rows for i in range(metadata.num_row_groups)]
+        self.starts = np.concatenate([[0], np.cumsum(sizes)]).astype(int)
+        schema = pq.read_schema(files[0])
+        for column in (image, label):
+            if column and column not in schema.names:
+                raise BadSetting(
+                    f"{files[0]} has no column {column!r}{nearest(column, schema.names)}; "
+                    f"it has {', '.join(schema.names)}"
+                )
+        if label and not pa.types.is_integer(schema.field(label).type):
+            raise BadSetting(f"{files[0]}: labels must be integers, {label!r} holds {schema.field(label).type}")
+        self.classes = self._classes(schema) if label else ()
+
+    def _classes(self, schema: pa.Schema) -> tuple[str, ...]:
+        described = json.loads((schema.metadata or {}).get(b"huggingface", b"{}"))
+        feature: Any = described.get("info", {}).get("features", {}).get(self.label, {})
+        if "names" in feature:
+            return tuple(map(str, feature["names"]))
+        highest = [pc.max(pq.read_table(f, columns=[self.label])[self.label]).as_py() for f in self.files]
+        return tuple(map(str, range(max((h for h in highest if h is not None), default=-1) + 1)))
+
+    def __len__(self) -> int:
+        return int(self.starts[-1])
+
+    def read(self, start: int, stop: int) -> Block:
+        images, sources, labels = [], [], []
+        position = start
+        while position < stop:
+            group = int(np.searchsorted(self.starts, position, side="right")) - 1
+            first = int(self.starts[group])
+            rows = _row_group(*self.groups[group], self.image, self.label).slice(
+                position - first, min(stop, int(self.starts[group + 1])) - position
+            )
+            for file in _files(rows[self.image]):
+                image, source = decode(file)
+                images.append(image)
+                sources.append(source)
+            if self.label:
+                labels.append(rows[self.label].fill_null(UNLABELLED).to_numpy().astype(np.int64))
+            else:
+                labels.append(np.full(len(rows), UNLABELLED, np.int64))
+            position += len(rows)
+        return Block(images, np.concatenate(labels) if labels else np.empty(0, np.int64), sources)
+
+    def stamp(self) -> str:
+        return ";".join(f"{f.name} {f.stat().st_size} {f.stat().st_mtime_ns}" for f in self.files)
+
+
+@lru_cache(maxsize=2)  # neighbours: a block of 1,000 may straddle two
+def _row_group(file: Path, group: int, image: str, label: str) -> pa.Table:
+    with pq.ParquetFile(file) as parquet:
+        return parquet.read_row_group(group, columns=[c for c in (image, label) if c])
+
+
+def _files(column: pa.ChunkedArray) -> list[bytes | None]:
+    if pa.types.is_struct(column.type):
+        column = pc.struct_field(column, "bytes")
+    return column.to_pylist()

@@ -1,0 +1,124 @@
+"""Tiny-ImageNet-200 (Stanford CS231n): 200 classes, 64x64 JPEG files, 500 training images a class."""
+
+from __future__ import annotations
+
+import zipfile
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path, PurePosixPath
+from typing import ClassVar
+
+import numpy as np
+
+from ..core.errors import Unavailable
+from .base import Block, Dataset, Reader
+from .decoding import decode
+from .download import Archive, data_root, fetch
+from .parquet import ParquetReader, missing_shards, shards
+
+ARCHIVE = Archive("http://cs231n.stanford.edu/tiny-imagenet-200.zip", "90528d7ca1a48142e341f4ef8d21d0de")
+
+
+@dataclass(frozen=True)
+class TinyImageNet(Dataset):
+    """The official zip file or its extracted folder; test is the validation split, whose labels are public."""
+
+    name: ClassVar[str] = "tiny-imagenet-200"
+
+    def open(self) -> Reader:
+        home = data_root() / self.name
+        if (home / "data").is_dir():
+            return ParquetReader(shards(home / "data", self.split), "image", "label")
+        if (home / "wnids.txt").is_file():
+            return TinyReader(FolderFiles(home), self.split)
+        return TinyReader(ZipFiles(fetch(ARCHIVE, home)), self.split)
+
+    def where(self) -> str | None:
+        home = data_root() / self.name
+        found = [home / "data", home / "wnids.txt", home / ARCHIVE.file]
+        return next((str(f) for f in found if f.exists()), None)
+
+    def notes(self) -> list[str]:
+        home = data_root() / self.name
+        return missing_shards(shards(home / "data", self.split)) if (home / "data").is_dir() else []
+
+
+class FolderFiles:
+    """The extracted folder."""
+
+    def __init__(self, home: Path) -> None:
+        self.home = home
+
+    def read(self, name: str) -> bytes:
+        return (self.home / name).read_bytes()
+
+    def images_of(self, wnid: str) -> list[str]:
+        folder = self.home / "train" / wnid / "images"
+        return sorted(f"train/{wnid}/images/{f.name}" for f in folder.iterdir())
+
+    def stamp(self) -> str:
+        return f"{self.home.name} {(self.home / 'wnids.txt').stat().st_mtime_ns}"
+
+
+class ZipFiles:
+    """The official zip, read in place."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        try:
+            self.archive = zipfile.ZipFile(path)
+        except zipfile.BadZipFile as error:
+            raise Unavailable(f"{path} is no whole zip file ({error}); delete it to fetch it again") from None
+        self.top = PurePosixPath(self.archive.namelist()[0]).parts[0]
+
+    def read(self, name: str) -> bytes:
+        return self.archive.read(f"{self.top}/{name}")
+
+    def images_of(self, wnid: str) -> list[str]:
+        return _training_images(self.path)[wnid]
+
+    def stamp(self) -> str:
+        return f"{self.path.name} {self.path.stat().st_size}"
+
+
+@lru_cache(maxsize=2)
+def _training_images(path: Path) -> dict[str, list[str]]:
+    with zipfile.ZipFile(path) as archive:
+        found: dict[str, list[str]] = {}
+        for name in sorted(archive.namelist()):
+            parts = PurePosixPath(name).parts
+            if len(parts) == 5 and parts[1] == "train":
+                found.setdefault(parts[2], []).append("/".join(parts[1:]))
+        return found
+
+
+class TinyReader:
+    """Classes in the order of their sorted wnids, as in every published loader."""
+
+    def __init__(self, files: FolderFiles | ZipFiles, split: str) -> None:
+        self.files = files
+        self.classes = tuple(sorted(files.read("wnids.txt").decode().split()))
+        number = {wnid: i for i, wnid in enumerate(self.classes)}
+        if split == "train":
+            self.names = [(name, number[w]) for w in self.classes for name in files.images_of(w)]
+        else:
+            rows = [line.split("\t") for line in files.read("val/val_annotations.txt").decode().splitlines()]
+            self.names = [(f"val/images/{row[0]}", number[row[1]]) for row in rows if len(row) > 1]
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def read(self, start: int, stop: int) -> Block:
+        chosen = self.names[start:stop]
+        decoded = [decode(self._file(name)) for name, _ in chosen]
+        labels = np.array([label for _, label in chosen], np.int64)
+        return Block([image for image, _ in decoded], labels, [source for _, source in decoded])
+
+    def _file(self, name: str) -> bytes | None:
+        try:
+            return self.files.read(name)
+        except (OSError, KeyError, zipfile.BadZipFile):
+            return None  # a row with its error, as any file that cannot be read
+
+    def stamp(self) -> str:
+        return self.files.stamp()
