@@ -1,0 +1,39 @@
+"""What every color quantizer promises."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ..core.images import RGB, AnyImage
+from ..core.plugins import Plugin, setting
+
+DITHER = ("none", "floyd-steinberg")
+
+
+@dataclass(frozen=True)
+class Quantizer(Plugin, ABC):
+    """Redraws images with few colors, each image with a palette of its own."""
+
+    @abstractmethod
+    def version(self) -> str:
+        """Which code or weights do the work; kept in every record.
+
+        Raises Unavailable, saying what to install, where there is none.
+        """
+
+    @abstractmethod
+    def quantize(self, images: Sequence[RGB]) -> Sequence[AnyImage]:
+        """The same images, one by one and in order: an image does not depend on its neighbours.
+
+        IndexedImages with palettes trimmed to the colors used; ``none`` alone gives RGB.
+        """
+
+
+@dataclass(frozen=True)
+class PaletteQuantizer(Quantizer, ABC):
+    """A quantizer that gives at most ``colors`` colors."""
+
+    colors: int = setting(16, range(2, 257), dial=True, help="colors an image may have at the most")
+    dither: str = setting("none", DITHER, help="error diffusion")

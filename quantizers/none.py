@@ -1,0 +1,23 @@
+"""No quantizer: images stay as they are."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+from ..core.images import RGB, AnyImage
+from .base import Quantizer
+
+
+@dataclass(frozen=True)
+class NoQuantizer(Quantizer):
+    """Hands the original on, in true color."""
+
+    name: ClassVar[str] = "none"
+
+    def version(self) -> str:
+        return "none"
+
+    def quantize(self, images: Sequence[RGB]) -> Sequence[AnyImage]:
+        return images
