@@ -1,0 +1,20 @@
+"""Every codec, by name. A new one is a file here and a line in this table."""
+
+from __future__ import annotations
+
+from ..core.plugins import Family
+from .base import Codec
+
+CODECS: Family[Codec] = Family(
+    "codec",
+    __name__,
+    {
+        "avif": "avif:AVIF",
+        "jpeg": "jpeg:JPEG",
+        "jpeg2000": "jpeg2000:JPEG2000",
+        "png": "png:PNG",
+        "raw": "raw:Raw",
+        "webp": "webp:WebP",
+        "webp-lossless": "webp:WebPLossless",
+    },
+)

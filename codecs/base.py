@@ -1,0 +1,62 @@
+"""What every codec promises."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar, NamedTuple
+
+from ..core.images import RGB, AnyImage
+from ..core.plugins import Plugin
+
+
+class Anatomy(NamedTuple):
+    """A file's bytes by what they are for; the parts sum to the file's length."""
+
+    container: int = 0
+    """What any file of the format begins, ends and is framed with."""
+    tables: int = 0
+    """What the decoder is told before the pixels: quantization and entropy tables, coding tools."""
+    palette: int = 0
+    payload: int = 0
+    """The coded pixels."""
+
+
+@dataclass(frozen=True)
+class Codec(Plugin, ABC):
+    """Turns an image into the bytes that would be stored, and those bytes into pixels.
+
+    A codec at one operating point is a value: it holds its settings and nothing
+    else, so it can be compared, pickled to a worker and written into a table.
+    """
+
+    lossless: ClassVar[bool] = False
+
+    @abstractmethod
+    def version(self) -> str:
+        """Which encoder does the work, e.g. ``"libjpeg-turbo 3.0.1"``; kept in every record.
+
+        Raises Unavailable, saying what to install, where there is none.
+        """
+
+    @abstractmethod
+    def encode(self, image: AnyImage) -> bytes:
+        """The whole file, container and headers included, as it would lie on disk."""
+
+    @abstractmethod
+    def decode(self, data: bytes) -> RGB:
+        """The pixels a viewer would see: (H, W, 3) of the image that was encoded.
+
+        Writable and C-contiguous. Raises for bytes that are no whole file of this codec.
+        """
+
+    def anatomy(self, data: bytes) -> Anatomy:
+        """What the bytes of a file are for. A format that nobody has taken apart is all payload."""
+        return Anatomy(payload=len(data))
+
+    def encode_batch(self, images: Sequence[AnyImage]) -> list[bytes]:
+        return [self.encode(image) for image in images]
+
+    def decode_batch(self, files: Sequence[bytes]) -> list[RGB]:
+        return [self.decode(data) for data in files]
