@@ -1,0 +1,77 @@
+"""What every classifier promises."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..core.images import RGB
+from ..core.plugins import Plugin
+from .resizing import resized_and_cropped
+
+
+@dataclass(frozen=True)
+class Classifier(Plugin, ABC):
+    """Tells what an image shows. A value: weights are loaded on first use, once a process."""
+
+    @abstractmethod
+    def version(self) -> str:
+        """Weights by their sha256, library, kind of device, precision; kept in every record.
+
+        Raises Unavailable, saying what to install or where to put what.
+        """
+
+    @property
+    @abstractmethod
+    def classes(self) -> tuple[str, ...]:
+        """The classes' names, in the order of the logits."""
+
+    @property
+    def trained_on(self) -> str:
+        """The data set the classifier was trained on, as text; empty where nobody knows."""
+        return ""
+
+    @property
+    @abstractmethod
+    def size(self) -> int:
+        """The side of the square input in pixels; 0 takes images as they come."""
+
+    @property
+    def batch(self) -> int:
+        """How many images one call of the network takes.
+
+        Every call has exactly this many (the last one padded): the last bits of logits depend on it.
+        """
+        return 64
+
+    @abstractmethod
+    def logits_of_batch(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """(batch, H, W, 3) -> (batch, classes)."""
+
+    def prepare(self, image: RGB) -> RGB:
+        """The classifier's own resize and crop, applied to a DECODED image."""
+        return resized_and_cropped(image, self.size) if self.size else image
+
+    def logits(self, images: Sequence[RGB]) -> NDArray[np.float32]:
+        """Images of any size and number -> (N, classes), in the order given."""
+        found = [np.empty((0, len(self.classes)), np.float32)]
+        for shape, positions in _by_shape(prepared := [self.prepare(i) for i in images]):
+            for start in range(0, len(positions), self.batch):
+                chosen = positions[start : start + self.batch]
+                full = np.zeros((self.batch, *shape), np.uint8)
+                for row, position in enumerate(chosen):
+                    full[row] = prepared[position]
+                found.append(self.logits_of_batch(full)[: len(chosen)])
+        order = [p for _, positions in _by_shape(prepared) for p in positions]
+        return np.concatenate(found)[np.argsort(order, kind="stable")]
+
+
+def _by_shape(images: Sequence[RGB]) -> list[tuple[tuple[int, ...], list[int]]]:
+    groups: dict[tuple[int, ...], list[int]] = {}
+    for position, image in enumerate(images):
+        groups.setdefault(image.shape, []).append(position)
+    return list(groups.items())
