@@ -1,0 +1,1 @@
+"""What carries an image from a data set to a row, a curve and a report."""

@@ -1,0 +1,181 @@
+"""Records -> points with rates, accuracies and intervals; points -> curves."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from ..codecs.base import Anatomy
+from ..codecs.raw import Raw
+from ..quantizers.none import NoQuantizer
+from .points import Point
+from .records import STAGES, Index, Record
+
+Z95 = 1.959963984540054
+"""The standard normal distribution's 97.5 % quantile."""
+
+
+def wilson(correct: int, images: int, z: float = Z95) -> tuple[float, float]:
+    """The interval of a share, as shares (Wilson 1927); (nan, nan) of no images."""
+    if not images:
+        return (np.nan, np.nan)
+    share, n = correct / images, images
+    middle = (share + z * z / (2 * n)) / (1 + z * z / n)
+    half = z / (1 + z * z / n) * np.sqrt(share * (1 - share) / n + z * z / (4 * n * n))
+    return (max(0.0, float(middle - half)), min(1.0, float(middle + half)))
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A point and the rows of all its images, blocks in order."""
+
+    point: Point
+    records: tuple[Record, ...]
+    rows: dict[str, NDArray[Any]]
+    complete: bool
+    """Whether every block of the last run is here."""
+
+    @property
+    def good(self) -> NDArray[np.bool_]:
+        return self.rows["failed"] == 0
+
+
+def gather(points: Iterable[Point], records: Iterable[Record], index: Index) -> list[Measured]:
+    """The rows of each point. Where a point was measured by several versions, the one with most blocks counts,
+    of equals the one measured last."""
+    of_labels: dict[tuple[str, str, str], dict[tuple[str, str, str], dict[str, Record]]] = {}
+    for record in records:
+        versions = of_labels.setdefault(record.identity.labels[1:], {})
+        versions.setdefault(record.identity.versions, {})[record.identity.block] = record
+    found = []
+    for point in points:
+        blocks = [known["sha256"] for _, _, known in index.measured(point.dataset.label)]
+        candidates = of_labels.get(point.labels[1:], {}).values()
+        held = [[by_block[b] for b in blocks if b in by_block] for by_block in candidates]
+        best = max(held, key=lambda rs: (len(rs), max((r.path.stat().st_mtime_ns for r in rs), default=0)), default=[])
+        if best:
+            found.append(Measured(point, tuple(best), _columns(best), len(best) == len(blocks)))
+    return found
+
+
+def _columns(records: list[Record]) -> dict[str, NDArray[Any]]:
+    table = pa.concat_tables([r.rows().replace_schema_metadata(None) for r in records])
+    columns = {name: table[name].to_numpy() for name in table.column_names if name != "error"}
+    return {**columns, "failed": table["error"].is_valid().to_numpy()}
+
+
+def summary(measured: list[Measured]) -> pd.DataFrame:
+    """One row a point: sums first, then what is derived from them. No timings: equal runs give equal tables."""
+    references = {(m.point.dataset, m.point.classifier): m for m in measured if is_reference(m.point)}
+    return pd.DataFrame([_row(m, references.get((m.point.dataset, m.point.classifier))) for m in measured])
+
+
+def is_reference(point: Point) -> bool:
+    """Whether this is the uncompressed image itself."""
+    return isinstance(point.quantizer, NoQuantizer) and isinstance(point.codec, Raw)
+
+
+def _row(m: Measured, reference: Measured | None) -> dict[str, Any]:
+    good = m.good
+    rows = {name: column[good] for name, column in m.rows.items()}
+    n, pixels = len(rows["image"]), int(rows["pixels"].sum())
+    labelled = rows["label"] >= 0
+    correct = int((rows["prediction"] == rows["label"])[labelled].sum())
+    low, high = wilson(correct, int(labelled.sum()))
+    compared, agreeing = _agreement(m, reference)
+    sums = {name: int(rows[name].sum(dtype=np.int64)) for name in ("bytes", *Anatomy._fields, "squared_error")}
+    once = int((rows["container"] + rows["tables"]).max(initial=0))
+    ratio = 8 / pixels if pixels else np.nan
+    names = ("dataset", "quantizer", "codec", "classifier")
+    return {
+        **dict(zip(names, m.point.labels, strict=True)),
+        "images": n,
+        "failed": int((~good).sum()),
+        "complete": m.complete,
+        "labelled": int(labelled.sum()),
+        "correct": correct,
+        "compared": compared,
+        "agreeing": agreeing,
+        "pixels": pixels,
+        **sums,
+        "accuracy": correct / int(labelled.sum()) if labelled.any() else np.nan,
+        "accuracy_low": low,
+        "accuracy_high": high,
+        "agreement": agreeing / compared if compared else np.nan,
+        "bpp": sums["bytes"] * ratio,
+        "payload_bpp": (sums["payload"] + sums["palette"]) * ratio,
+        # Container and tables stored once for the whole data set, the largest of them.
+        "bundle_bpp": (sums["payload"] + sums["palette"] + once) * ratio,
+        "mean_bpp": float((rows["bytes"] * 8 / rows["pixels"]).mean()) if n else np.nan,
+        "psnr_db": psnr(sums["squared_error"], 3 * pixels),
+    }
+
+
+def _agreement(m: Measured, reference: Measured | None) -> tuple[int, int]:
+    """Images compared with the uncompressed ones, and those among them with the same prediction."""
+    if reference is None:
+        return 0, 0
+    both, here, there = np.intersect1d(
+        m.rows["image"][m.good], reference.rows["image"][reference.good], return_indices=True
+    )
+    same = m.rows["prediction"][m.good][here] == reference.rows["prediction"][reference.good][there]
+    return len(both), int(same.sum())
+
+
+def psnr(squared_error: int, samples: int) -> float:
+    """In dB, of the mean squared error over the whole data set; infinite where nothing was lost."""
+    if not samples:
+        return np.nan
+    return float(10 * np.log10(255**2 * samples / squared_error)) if squared_error else np.inf
+
+
+def timings(measured: list[Measured]) -> pd.DataFrame:
+    """Milliseconds an image, one row a point, one column a stage."""
+    rows = []
+    for m in measured:
+        images = sum(r.about["stop"] - r.about["start"] for r in m.records)
+        stages = {
+            f"{stage}_ms": 1000 * sum(r.about["seconds"][stage] for r in m.records) / max(1, images) for stage in STAGES
+        }
+        rows.append(dict(zip(("dataset", "quantizer", "codec", "classifier"), m.point.labels, strict=True)) | stages)
+    return pd.DataFrame(rows)
+
+
+@dataclass(frozen=True)
+class Curve:
+    """Points that differ in rate alone: one quantizer and one codec, a dial apart."""
+
+    quantizer: str
+    """Without its dial, as text."""
+    codec: str
+    rows: tuple[int, ...]
+    """Positions in the summary, from the lowest rate to the highest."""
+
+    @property
+    def name(self) -> str:
+        return f"{self.quantizer}+{self.codec}"
+
+
+def curves(points: list[Point], bpp: NDArray[np.float64]) -> list[Curve]:
+    """The curves among points of one data set and classifier, in the order in which they first appear.
+
+    Where both dials turn, each setting of the quantizer's has a curve of its own.
+    """
+    groups: dict[tuple[str, str], list[int]] = {}
+    for number, point in enumerate(points):
+        groups.setdefault((point.quantizer.variant, point.codec.variant), []).append(number)
+    found: list[Curve] = []
+    for (quantizer, codec), members in groups.items():
+        apart: dict[str, list[int]] = {quantizer: members}
+        if len({points[i].codec for i in members}) > 1 and len({points[i].quantizer for i in members}) > 1:
+            apart = {}
+            for i in members:
+                apart.setdefault(points[i].quantizer.short, []).append(i)
+        found += [Curve(q, codec, tuple(sorted(few, key=lambda i: bpp[i]))) for q, few in apart.items()]
+    return found

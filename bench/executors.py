@@ -1,0 +1,120 @@
+"""Where tasks run: in this process, in worker processes, or on a Dask cluster. The runner never knows which."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import threading
+from collections.abc import Callable
+from concurrent.futures import Executor, Future, ProcessPoolExecutor
+from multiprocessing.connection import wait
+from typing import Any, TypeVar
+
+from ..core.errors import Unavailable
+
+T = TypeVar("T")
+
+
+class Pool:
+    """An executor, how many tasks it takes at once, and how to get a new one after a crash."""
+
+    def __init__(self, make: Callable[[], Executor], slots: int, close: Callable[[], None] = lambda: None) -> None:
+        self._make, self.slots, self._close = make, slots, close
+        self._executor = make()
+
+    def submit(self, function: Callable[..., T], *arguments: Any) -> Future[T]:
+        return self._executor.submit(function, *arguments)
+
+    def restart(self) -> None:
+        """Replaces worker processes of which one has died."""
+        self._executor.shutdown(wait=False, cancel_futures=True)
+        self._executor = self._make()
+
+    def stop(self) -> None:
+        """Ends at once, whatever runs; what was not handed back is lost."""
+        if isinstance(self._executor, ProcessPoolExecutor):
+            for process in list((self._executor._processes or {}).values()):
+                process.kill()
+        self._executor.shutdown(wait=False, cancel_futures=True)
+        self._close()
+
+    def close(self) -> None:
+        self._executor.shutdown(wait=True)
+        self._close()
+
+
+class InProcess(Executor):
+    """Runs a task when it is submitted."""
+
+    def submit(self, fn: Callable[..., T], /, *args: Any, **kwargs: Any) -> Future[T]:
+        future: Future[T] = Future()
+        try:
+            future.set_result(fn(*args, **kwargs))
+        except Exception as error:  # handed over, as every executor does
+            future.set_exception(error)
+        return future
+
+
+def default_workers() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def in_process() -> Pool:
+    """One torch thread, as in every worker, so that results are alike; given back at the end."""
+    import torch
+
+    before = torch.get_num_threads()
+    one_thread()
+    return Pool(InProcess, 1, lambda: torch.set_num_threads(before))
+
+
+def processes(workers: int) -> Pool:
+    """``workers`` spawned processes, one torch thread each; they end when this process does, even killed."""
+    context = multiprocessing.get_context("spawn")
+    return Pool(lambda: ProcessPoolExecutor(workers, context, _begin_worker), workers)
+
+
+def dask(address: str) -> Pool:
+    """The workers of a Dask cluster that exists; whatever a task needs must be installed there."""
+    try:
+        from distributed import Client
+    except ImportError:
+        raise Unavailable("--dask needs distributed: pip install 'rabench[dask]'") from None
+    try:
+        client = Client(address, timeout=10)
+        threads = sum(client.nthreads().values())
+    except (OSError, ValueError) as error:
+        raise Unavailable(f"no Dask scheduler answers at {address}: {str(error).splitlines()[0]}") from None
+    if not threads:
+        client.close()
+        raise Unavailable(f"the Dask scheduler at {address} has no workers; start some: dask worker {address}")
+    client.run(one_thread)
+    return Pool(client.get_executor, threads, client.close)
+
+
+def make(workers: int, address: str | None) -> Pool:
+    """0 workers: in this process."""
+    if address:
+        return dask(address)
+    return processes(workers) if workers else in_process()
+
+
+def one_thread() -> None:
+    """Workers share the cores by running beside one another, not by threads of their own."""
+    import torch
+
+    torch.set_num_threads(1)
+
+
+def _begin_worker() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to answer
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    one_thread()
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        wait([parent.sentinel])
+        os._exit(1)

@@ -1,0 +1,184 @@
+"""A study's matrix.toml: which points to measure."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterable
+from dataclasses import dataclass, fields, replace
+from itertools import product
+from pathlib import Path
+from typing import Any, TypeVar
+
+from ..classifiers import CLASSIFIERS
+from ..codecs import CODECS
+from ..core.errors import BadSetting, RabenchError, Unavailable, nearest
+from ..core.plugins import Family, Location, Plugin
+from ..datasets import DATASETS
+from ..datasets.base import Dataset
+from ..quantizers import QUANTIZERS
+from .points import Point
+
+FILE = "matrix.toml"
+EMBEDDED = Path(__file__).parent / "studies"
+RUNS = Path("runs")
+AXES = ("log2", "linear")
+
+TOP_KEYS = ("title", "dataset", "quantizers", "codecs", "classifiers", "points", "report")
+POINT_KEYS = ("dataset", "quantizers", "codecs", "classifiers")
+REPORT_KEYS = ("axis",)
+
+
+@dataclass(frozen=True)
+class Matrix:
+    """The union of a study's point blocks, in order, each point once."""
+
+    title: str
+    points: tuple[Point, ...]
+    axis: str = "log2"
+
+    @property
+    def datasets(self) -> tuple[Dataset, ...]:
+        return tuple(dict.fromkeys(p.dataset for p in self.points))
+
+
+@dataclass(frozen=True)
+class Study:
+    """Where a study's matrix comes from, and the folder that receives what it produces."""
+
+    name: str
+    matrix: Path
+    folder: Path
+
+    @property
+    def records(self) -> Path:
+        return self.folder / "records"
+
+    def load(self) -> Matrix:
+        return load(self.matrix)
+
+
+def find_study(text: str, out: Path | None = None) -> Study:
+    """A folder with a matrix.toml, else runs/NAME, else an embedded study (which runs into runs/NAME)."""
+    folder = Path(text)
+    embedded = {f.stem: f for f in EMBEDDED.glob("*.toml")}
+    if (folder / FILE).is_file():
+        return Study(folder.resolve().name, folder / FILE, out or folder)
+    if (RUNS / text / FILE).is_file():
+        return Study(text, RUNS / text / FILE, out or RUNS / text)
+    if text in embedded:
+        return Study(text, embedded[text], out or RUNS / text)
+    if folder.is_dir():
+        raise Unavailable(
+            f"{folder} holds no {FILE}; write one, or name an embedded study: {', '.join(sorted(embedded))}"
+        )
+    raise Unavailable(
+        f"no study is at {text!r}{nearest(text, embedded)}; give a folder with a {FILE}, "
+        f"or an embedded study: {', '.join(sorted(embedded))}"
+    )
+
+
+def load(path: Path) -> Matrix:
+    """The points of a matrix file. Errors name file, line, key and what was meant."""
+    text = path.read_text(encoding="utf-8")
+    where = _Where(path, text)
+    try:
+        content = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise BadSetting(f"{path}: no valid TOML: {error}") from None
+    where.check_keys(content, TOP_KEYS, "")
+    report = where.table(content, "report")
+    where.check_keys(report, REPORT_KEYS, " in [report]")
+    axis = report.get("axis", "log2")
+    if axis not in AXES:
+        raise where.error(axis, f"report.axis must be one of {', '.join(AXES)}, got {axis!r}")
+    blocks = content.get("points", [{}])
+    if not isinstance(blocks, list) or not all(isinstance(b, dict) for b in blocks):
+        raise where.error("points", "points is written as [[points]], once for each block")
+    points: dict[Point, None] = {}
+    for block in blocks:
+        where.check_keys(block, POINT_KEYS, " in [[points]]")
+        points |= dict.fromkeys(_block_points(where, {**content, **block}))
+    _check_labels(points, where)
+    return Matrix(str(content.get("title", path.parent.name)), tuple(points), axis)
+
+
+def _block_points(where: _Where, block: dict[str, Any]) -> Iterable[Point]:
+    datasets = where.sweep(DATASETS, "dataset", block)
+    quantizers = where.sweep(QUANTIZERS, "quantizers", {"quantizers": ["none"], **block})
+    codecs = where.sweep(CODECS, "codecs", block)
+    classifiers = where.sweep(CLASSIFIERS, "classifiers", block)
+    return (Point(d, q, c, k) for d, k, q, c in product(datasets, classifiers, quantizers, codecs))
+
+
+def _check_labels(points: Iterable[Point], where: _Where) -> None:
+    """Two files of one name would be one row of a table."""
+    specs: dict[str, str] = {}
+    for point in points:
+        for plugin in (point.dataset, point.quantizer, point.codec, point.classifier):
+            if specs.setdefault(plugin.label, plugin.spec) != plugin.spec:
+                raise where.error(
+                    plugin.name,
+                    f"{specs[plugin.label]} and {plugin.spec} would both be called {plugin.label}; rename one of the files",
+                )
+
+
+T = TypeVar("T", bound=Plugin)
+
+
+class _Where:
+    """Says where in a matrix file a mistake stands."""
+
+    def __init__(self, path: Path, text: str) -> None:
+        self.path, self.lines = path, text.splitlines()
+
+    def error(self, needle: Any, message: str) -> BadSetting:
+        number = next((n for n, line in enumerate(self.lines, 1) if str(needle) in line.split("#")[0]), None)
+        return BadSetting(f"{self.path}{f', line {number}' if number else ''}: {message}")
+
+    def check_keys(self, table: dict[str, Any], known: tuple[str, ...], place: str) -> None:
+        for key in table:
+            if key not in known:
+                raise self.error(
+                    key, f"no key{place} is named {key!r}{nearest(key, known)}; there are {', '.join(known)}"
+                )
+
+    def table(self, content: dict[str, Any], key: str) -> dict[str, Any]:
+        found = content.get(key, {})
+        if not isinstance(found, dict):
+            raise self.error(key, f"{key} is a table, written as [{key}]")
+        return found
+
+    def sweep(self, family: Family[T], key: str, block: dict[str, Any]) -> list[T]:
+        """Every plug-in a key's text or texts ask for, paths resolved beside the matrix file."""
+        texts = block.get(key)
+        if texts is None:
+            raise self.error("[[points]]", f"{key} is missing; give it in each [[points]] or once above them")
+        texts = [texts] if isinstance(texts, str) else texts
+        if not isinstance(texts, list) or not texts or not all(isinstance(t, str) for t in texts):
+            raise self.error(key, f"{key} is a text or a list of texts such as {key} = {_example(family)}")
+        found: dict[T, None] = {}
+        for text in texts:
+            try:
+                found |= dict.fromkeys(_resolved(p, self.path.parent) for p in family.sweep(text))
+            except RabenchError as error:
+                raise self.error(text, f"{key}: {error}") from None
+        return list(found)
+
+
+def _example(family: Family[Any]) -> str:
+    return {"codec": '["png", "jpeg:quality=10..90/10"]', "data set": '"photos"'}.get(
+        family.kind, f'["{family.names()[0]}"]'
+    )
+
+
+def _resolved(plugin: T, folder: Path) -> T:
+    """Paths as written beside the matrix, where something lies there."""
+    moved = {
+        f.name: str(folder / value)
+        for f in fields(plugin)
+        if isinstance(f.metadata["among"], Location)
+        and (value := getattr(plugin, f.name))
+        and not Path(value).is_absolute()
+        and (folder / value).exists()
+    }
+    return replace(plugin, **moved) if moved else plugin

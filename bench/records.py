@@ -1,0 +1,160 @@
+"""What is kept of a point: one Parquet file for each block of images, a row per image.
+
+A record's name is the hash of what was measured (settings, versions, images by content), so equal
+measurements have equal names on every machine, and studies merge by copying files. A record is
+written whole or not at all and never changes. Those with failures lie apart, in ``failed/``, until a
+later run measures them without one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from ..core.files import remove_partial, whole_file, write_text
+
+BLOCK = 1000
+"""Images a record holds; blocks begin at multiples of it for everybody."""
+FORMAT = 1
+STAGES = ("load", "quantize", "encode", "decode", "classify")
+
+COLUMNS: dict[str, np.dtype[Any]] = {
+    "image": np.dtype(np.int32),  # position in the data set
+    "label": np.dtype(np.int32),  # -1: unlabelled
+    "prediction": np.dtype(np.int32),  # -1: failed
+    "log_probability": np.dtype(np.float32),  # of the label; NaN without one
+    "pixels": np.dtype(np.int32),  # of the original image
+    "bytes": np.dtype(np.int32),  # the whole file
+    "container": np.dtype(np.int32),
+    "tables": np.dtype(np.int32),
+    "palette": np.dtype(np.int32),
+    "payload": np.dtype(np.int32),
+    "squared_error": np.dtype(np.int64),  # decoded against source, over all pixels and channels
+}
+
+
+@dataclass(frozen=True)
+class Identity:
+    """What a record is about."""
+
+    labels: tuple[str, str, str, str]
+    """Data set, quantizer, codec, classifier: for people; not part of the name."""
+    key: tuple[str, str, str]
+    versions: tuple[str, str, str]
+    block: str
+    """sha256 of the images and labels."""
+
+    @property
+    def name(self) -> str:
+        said = json.dumps([FORMAT, self.key, self.versions, self.block])
+        return hashlib.sha256(said.encode()).hexdigest()[:32]
+
+
+@dataclass(frozen=True)
+class Rows:
+    """A row per image, as columns; ``errors`` holds a reason for each image that failed."""
+
+    columns: dict[str, NDArray[Any]]
+    errors: dict[int, str]
+    """By row."""
+    seconds: dict[str, float]
+    """What each stage took for these images."""
+
+    def __len__(self) -> int:
+        return len(self.columns["image"])
+
+
+@dataclass(frozen=True)
+class Record:
+    """A record as read back; ``rows`` is a data frame's worth of columns plus ``error``."""
+
+    path: Path
+    identity: Identity
+    about: dict[str, Any]
+
+    def rows(self) -> pa.Table:
+        return pq.read_table(self.path)
+
+
+class Records:
+    """The records of a study."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.failed = folder, folder / "failed"
+
+    def create(self) -> None:
+        self.failed.mkdir(parents=True, exist_ok=True)
+        remove_partial(self.folder)
+        remove_partial(self.failed)
+
+    def names(self) -> set[str]:
+        return {f.stem for f in self.folder.glob("*.parquet")}
+
+    def write(self, identity: Identity, rows: Rows, about: dict[str, Any]) -> None:
+        """Keeps a record; one with failures apart, replacing what an earlier try left there."""
+        metadata = {"identity": asdict(identity), "seconds": rows.seconds, **about}
+        errors = [rows.errors.get(i) for i in range(len(rows))]
+        table = pa.table({**rows.columns, "error": pa.array(errors, pa.string())})
+        table = table.replace_schema_metadata({"rabench": json.dumps(metadata, sort_keys=True)})
+        failed = self.failed / f"{identity.name}.parquet"
+        with whole_file(failed if rows.errors else self.folder / f"{identity.name}.parquet") as partial:
+            pq.write_table(table, partial, compression="zstd")
+        if not rows.errors:
+            failed.unlink(missing_ok=True)
+
+    def read(self) -> tuple[list[Record], list[str]]:
+        """Every record, a good one before a failed one of the same name; and files that are none."""
+        good, bad = {}, []
+        for path in sorted([*self.failed.glob("*.parquet"), *self.folder.glob("*.parquet")], key=lambda p: p.name):
+            try:
+                about = json.loads(pq.read_schema(path).metadata[b"rabench"])
+                said = about.pop("identity")
+                identity = Identity(tuple(said["labels"]), tuple(said["key"]), tuple(said["versions"]), said["block"])
+            except (pa.ArrowInvalid, OSError, KeyError, TypeError, ValueError) as error:
+                bad.append(f"{path}: no whole record ({str(error).splitlines()[0][:100]}); delete it and run again")
+                continue
+            if path.parent == self.folder or path.stem not in good:
+                good[path.stem] = Record(path, identity, about)
+        return list(good.values()), bad
+
+
+class Index:
+    """What is known of the blocks of each data set: content hashes, sizes, source formats.
+
+    Saves reading all images again to learn which records are theirs. Bound to the data set's stamp
+    (names, sizes and times of its files), and checked against the content whenever a block is loaded.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.path = folder / "blocks.json"
+        try:
+            self.datasets: dict[str, Any] = json.loads(self.path.read_text())
+        except (OSError, ValueError):
+            self.datasets = {}
+
+    def open(self, label: str, stamp: str, images: int, limit: int | None, about: dict[str, Any]) -> dict[str, Any]:
+        """The known blocks of a data set, by ``start-stop``; none where its files have changed."""
+        known = self.datasets.get(label, {})
+        blocks = known.get("blocks", {}) if known.get("stamp") == stamp else {}
+        self.datasets[label] = {"stamp": stamp, "images": images, "limit": limit, **about, "blocks": blocks}
+        return blocks
+
+    def save(self) -> None:
+        write_text(self.path, json.dumps(self.datasets, indent=1, sort_keys=True) + "\n")
+
+    def measured(self, label: str) -> list[tuple[int, int, dict[str, Any]]]:
+        """(start, stop, what is known) of each block of the last run, in order."""
+        known = self.datasets.get(label)
+        if known is None:
+            return []
+        end = min(known["images"], known["limit"] or known["images"])
+        spans = [(start, min(start + BLOCK, end)) for start in range(0, end, BLOCK)]
+        return [(a, b, known["blocks"][f"{a}-{b}"]) for a, b in spans if f"{a}-{b}" in known["blocks"]]

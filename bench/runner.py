@@ -1,0 +1,182 @@
+"""Carries out a plan: tasks to the pool, rows to disk, whatever happens to workers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Future, wait
+from dataclasses import dataclass
+
+import numpy as np
+from filelock import FileLock, Timeout
+
+from .. import __version__
+from ..core.errors import Refused, Unavailable
+from ..core.files import write_text
+from . import task as tasks
+from .executors import Pool
+from .matrix import FILE, Study
+from .plan import Missing, make_plan, make_tasks, task_of, with_references
+from .points import Point
+from .records import COLUMNS, STAGES, Index, Records, Rows
+from .task import Task
+
+
+@dataclass
+class Progress:
+    """What a run tells while it goes on; the CLI draws it."""
+
+    total: int = 0
+    done: int = 0
+    failed: int = 0
+    report: Callable[[Progress], None] = lambda _: None
+    say: Callable[[str], None] = lambda _: None
+
+
+Batch = tuple[Task, list[Missing]]
+
+
+class Runner:
+    """Feeds a pool with tasks, keeps what comes back, and survives workers that die."""
+
+    def __init__(self, pool: Pool, records: Records, progress: Progress) -> None:
+        self.pool, self.records, self.progress = pool, records, progress
+        self.flying: dict[Future[list[Rows]], Batch] = {}
+
+    def run(self, missing: list[Missing]) -> None:
+        waiting = make_tasks(missing)
+        self.progress.total = sum(m.stop - m.start for m in missing)
+        try:
+            while True:
+                # Two tasks a slot keep every worker busy; more would only hold memory.
+                while len(self.flying) < 2 * self.pool.slots and (batch := next(waiting, None)):
+                    self._submit(batch)
+                if not self.flying:
+                    return
+                done, _ = wait(self.flying, return_when=FIRST_COMPLETED)
+                self._collect(done)
+        except BaseException:
+            self.pool.stop()
+            raise
+
+    def _submit(self, batch: Batch) -> None:
+        try:
+            self.flying[self.pool.submit(tasks.run, batch[0])] = batch
+        except BrokenExecutor:
+            self.pool.restart()
+            self.flying[self.pool.submit(tasks.run, batch[0])] = batch
+
+    def _collect(self, done: set[Future[list[Rows]]]) -> None:
+        crashed: list[Batch] = []
+        for future in done:
+            batch = self.flying.pop(future)
+            if _died(future.exception()):
+                crashed.append(batch)
+            else:
+                self._keep(batch, future.result())
+        if crashed:
+            # Whoever flew with the culprit died with it: each alone shows who it was.
+            crashed += self.flying.values()
+            self.flying.clear()
+            self.pool.restart()
+            for batch in crashed:
+                self._alone(batch)
+
+    def _alone(self, batch: Batch) -> None:
+        task, members = batch
+        future = self.pool.submit(tasks.run, task)
+        if not _died(future.exception()):
+            return self._keep(batch, future.result())
+        self.pool.restart()
+        codecs = dict.fromkeys(m.point.codec for m in members)
+        if len(codecs) > 1:
+            for codec in codecs:
+                few = [m for m in members if m.point.codec == codec]
+                self._alone((task_of(few), few))
+            return None
+        reason = f"the worker process died in {members[0].point}; the images before it in the block went down with it"
+        return self._keep(batch, [_lost(task, reason) for _ in members])
+
+    def _keep(self, batch: Batch, found: list[Rows]) -> None:
+        task, members = batch
+        about = {"rabench": __version__, "start": task.start, "stop": task.stop}
+        for m, rows in zip(members, found, strict=True):
+            self.records.write(m.identity, rows, about)
+            self.progress.done += len(rows)
+            self.progress.failed += len(rows.errors)
+        self.progress.report(self.progress)
+
+
+def _died(error: BaseException | None) -> bool:
+    """Whether the worker died, as opposed to the task raising."""
+    return isinstance(error, BrokenExecutor) or type(error).__name__ == "KilledWorker"
+
+
+def _lost(task: Task, reason: str) -> Rows:
+    n = task.images
+    columns = {name: np.zeros(n, kind) for name, kind in COLUMNS.items()}
+    columns["image"] = np.arange(task.start, task.stop, dtype=np.int32)
+    columns["label"][:] = columns["prediction"][:] = -1
+    columns["log_probability"][:] = np.nan
+    return Rows(columns, dict.fromkeys(range(n), reason), dict.fromkeys(STAGES, 0.0))
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a run."""
+
+    measured: int
+    """Records measured now."""
+    finished: int
+    """Records that were there before."""
+    failed_rows: int
+    impossible: list[tuple[Point, str]]
+
+    @property
+    def complete(self) -> bool:
+        return not self.failed_rows and not self.impossible
+
+
+def run(study: Study, make_pool: Callable[[], Pool], limit: int | None, progress: Progress) -> Outcome:
+    """Measures what is missing of a study. Raises RabenchError for what the user can set right."""
+    matrix = study.load()
+    with prepared(study) as records:
+        pool = make_pool()
+        try:
+            index = Index(study.records)
+            plan = make_plan(with_references(matrix), records, index, limit, pool, progress.say)
+            index.save()
+            if not plan.spans:
+                raise Refused(f"{study.name}: no point can be measured here: {plan.impossible[0][1]}")
+            Runner(pool, records, progress).run(plan.missing)
+        except BaseException:
+            pool.stop()
+            raise
+        pool.close()
+    return Outcome(len(plan.missing), plan.finished, progress.failed, plan.impossible)
+
+
+class prepared:  # noqa: N801 (used as a function)
+    """The study's folder, made ready and locked: ``with prepared(study) as records: ...``"""
+
+    def __init__(self, study: Study) -> None:
+        self.study = study
+
+    def __enter__(self) -> Records:
+        folder, records = self.study.folder, Records(self.study.records)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            self.lock = FileLock(folder / ".lock")
+            self.lock.acquire(timeout=0)
+            records.create()
+            if not (folder / FILE).exists() or not (folder / FILE).samefile(self.study.matrix):
+                write_text(folder / FILE, self.study.matrix.read_text(encoding="utf-8"))
+        except Timeout:
+            raise Unavailable(
+                f"{folder} is being measured by another 'rabench run'; wait for it, or give --out"
+            ) from None
+        except OSError as error:
+            raise Unavailable(f"{folder} cannot be written ({error.strerror}); give --out a folder that can") from None
+        return records
+
+    def __exit__(self, *_: object) -> None:
+        self.lock.release()

@@ -1,0 +1,182 @@
+"""Tables of points in Markdown and LaTeX, and what must be said beside them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ..codecs.base import Codec
+from ..core.errors import RabenchError
+from ..core.images import IndexedImage
+from ..quantizers.none import NoQuantizer
+from .curves import Curve, Measured
+from .records import Index
+
+GREY = 128
+
+
+def floor_bpp(m: Measured, size: tuple[int, int]) -> float:
+    """The rate of a flat image of (width, height) through a point's codec: what the format costs at the least."""
+    width, height = size
+    image: Any = np.full((height, width, 3), GREY, np.uint8)
+    if not isinstance(m.point.quantizer, NoQuantizer):
+        image = IndexedImage(np.zeros((height, width), np.uint8), np.full((1, 3), GREY, np.uint8))
+    codec: Codec = m.point.codec
+    try:
+        codec.version()
+        return len(codec.encode(image)) * 8 / (width * height)
+    except (RabenchError, OSError, ValueError, RuntimeError):
+        return np.nan
+
+
+def common_size(index: Index, dataset: str) -> tuple[int, int] | None:
+    """The most frequent (width, height) among a data set's images."""
+    counts: dict[str, int] = {}
+    for _, _, known in index.measured(dataset):
+        for size, count in known["sizes"].items():
+            if size != "unreadable":
+                counts[size] = counts.get(size, 0) + count
+    if not counts:
+        return None
+    width, _, height = max(counts, key=lambda size: counts[size]).partition("x")
+    return int(width), int(height)
+
+
+def sources(index: Index, dataset: str) -> dict[str, tuple[int, int]]:
+    """format -> (images, bytes) of what a data set's images were stored as."""
+    found: dict[str, tuple[int, int]] = {}
+    for _, _, known in index.measured(dataset):
+        for kind, said in known["sources"].items():
+            images, stored = found.get(kind, (0, 0))
+            found[kind] = (images + said["images"], stored + said["bytes"])
+    return found
+
+
+LOSSY = {"JPEG", "MPO", "JPEG2000", "AVIF", "HEIF"}
+
+
+def source_audit(index: Index, dataset: str, pixels: int) -> list[str]:
+    """What the images were before rabench saw them: a lossy source flatters the codec that made it."""
+    found = sources(index, dataset)
+    told = ", ".join(f"{images:,} from {kind}" for kind, (images, _) in found.items())
+    lines = [f"Sources: {told}."] if told else []
+    if lossy := sum(images for kind, (images, _) in found.items() if kind in LOSSY):
+        native = native_bpp(index, dataset, pixels)
+        rate = f"; the native files take {native:.2f} bpp" if native else ""
+        lines.append(
+            f"{lossy:,} images were lossy files before they came here{rate}: a codec is charged for their artefacts too."
+        )
+    known = index.datasets.get(dataset, {})
+    return lines + [f"Note: {note}." for note in known.get("notes", [])]
+
+
+def native_bpp(index: Index, dataset: str, pixels: int) -> float | None:
+    """The rate of the data set's own files, where every image is a file of its own."""
+    found = sources(index, dataset).values()
+    if not found or not pixels or any(stored == 0 for _, stored in found):
+        return None
+    return 8 * sum(stored for _, stored in found) / pixels
+
+
+def point_table(
+    rows: pd.DataFrame, measured: list[Measured], found: list[Curve], size: tuple[int, int] | None, with_psnr: bool
+) -> pd.DataFrame:
+    """One data set's and classifier's points as a table shows them, curve by curve."""
+    lines = []
+    for curve in found:
+        for position in curve.rows:
+            row, m = rows.iloc[position], measured[position]
+            line = {
+                "quantizer": m.point.quantizer.short,
+                "codec": m.point.codec.short,
+                "bpp": f"{row.bpp:.3f}",
+                "payload": f"{row.payload_bpp:.3f}",
+                "bundle": f"{row.bundle_bpp:.3f}",
+                "floor": _number(floor_bpp(m, size) if size else np.nan, 3),
+                "accuracy %": _interval(row),
+                "agreement %": _number(100 * row.agreement, 2),
+                "images": str(row.images) + ("" if row.complete else " (unfinished)"),
+                "failed": str(row.failed),
+            }
+            if with_psnr:
+                line["PSNR dB"] = _number(row.psnr_db, 2)
+            lines.append(line)
+    return pd.DataFrame(lines)
+
+
+def _interval(row: Any) -> str:
+    if not row.labelled:
+        return "-"
+    return f"{100 * row.accuracy:.2f} [{100 * row.accuracy_low:.2f}, {100 * row.accuracy_high:.2f}]"
+
+
+def _number(value: float, digits: int) -> str:
+    if np.isnan(value):
+        return "-"
+    return "lossless" if np.isinf(value) else f"{value:.{digits}f}"
+
+
+LEGEND = (
+    "bpp: file bits by original pixels, whole data set. payload: coded pixels and palettes alone. bundle: container "
+    "and tables stored once. floor: a flat image of the commonest size. accuracy: top-1 with its 95 % Wilson interval. "
+    "agreement: same prediction as on the uncompressed image."
+)
+
+
+def markdown(title: str, table: pd.DataFrame, notes: list[str]) -> str:
+    numeric = {"bpp", "payload", "bundle", "floor", "accuracy %", "agreement %", "images", "failed", "PSNR dB"}
+    columns = list(table.columns)
+    lines = [
+        f"## {title}",
+        "",
+        *[f"- {note}" for note in notes],
+        *([""] if notes else []),
+        "| " + " | ".join(columns) + " |",
+        "| " + " | ".join("---:" if c in numeric else ":---" for c in columns) + " |",
+        *("| " + " | ".join(str(cell).replace("|", "\\|") for cell in row) + " |" for row in table.to_numpy()),
+        "",
+        LEGEND,
+        "",
+    ]
+    return "\n".join(lines)
+
+
+_ESCAPES = {
+    "&": r"\&",
+    "%": r"\%",
+    "$": r"\$",
+    "#": r"\#",
+    "_": r"\_",
+    "{": r"\{",
+    "}": r"\}",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    "\\": r"\textbackslash{}",
+}
+
+
+def _latex(text: Any) -> str:
+    return "".join(_ESCAPES.get(c, c) for c in str(text))
+
+
+def latex(title: str, table: pd.DataFrame, notes: list[str]) -> str:
+    """A table environment for booktabs."""
+    columns = list(table.columns)
+    caption = " ".join([f"{_latex(title)}.", *(_latex(note) for note in notes), _latex(LEGEND)])
+    lines = [
+        r"\begin{table}",
+        r"\centering\small",
+        r"\begin{tabular}{ll" + "r" * (len(columns) - 2) + "}",
+        r"\toprule",
+        " & ".join(_latex(c) for c in columns) + r" \\",
+        r"\midrule",
+        *(" & ".join(_latex(cell) for cell in row) + r" \\" for row in table.to_numpy()),
+        r"\bottomrule",
+        r"\end{tabular}",
+        rf"\caption{{{caption}}}",
+        r"\end{table}",
+        "",
+    ]
+    return "\n".join(lines)
