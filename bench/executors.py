@@ -34,7 +34,8 @@ class Pool:
     def stop(self) -> None:
         """Ends at once, whatever runs; what was not handed back is lost."""
         if isinstance(self._executor, ProcessPoolExecutor):
-            for process in list((self._executor._processes or {}).values()):
+            processes = self._executor._processes or {}  # kill_workers() comes with Python 3.14
+            for process in list(processes.values()):
                 process.kill()
         self._executor.shutdown(wait=False, cancel_futures=True)
         self._close()
@@ -83,14 +84,19 @@ def dask(address: str) -> Pool:
         raise Unavailable("--dask needs distributed: pip install 'rabench[dask]'") from None
     try:
         client = Client(address, timeout=10)
-        threads = sum(client.nthreads().values())
+        workers: Any = client.nthreads()  # a coroutine only in asynchronous clients
+        threads = sum(workers.values())
     except (OSError, ValueError) as error:
         raise Unavailable(f"no Dask scheduler answers at {address}: {str(error).splitlines()[0]}") from None
     if not threads:
         client.close()
         raise Unavailable(f"the Dask scheduler at {address} has no workers; start some: dask worker {address}")
     client.run(one_thread)
-    return Pool(client.get_executor, threads, client.close)
+
+    def close() -> None:
+        client.close()
+
+    return Pool(client.get_executor, threads, close)
 
 
 def make(workers: int, address: str | None) -> Pool:

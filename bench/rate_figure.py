@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -10,6 +11,7 @@ import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from .curves import Curve, wilson
@@ -64,15 +66,20 @@ def rate_accuracy(rows: pd.DataFrame, curves: list[Curve], view: View) -> Figure
             axes.fill_between(part.bpp, 100 * low, 100 * high, color=color, alpha=0.13, linewidth=0)
         else:
             axes.errorbar(part.bpp, 100 * share, 100 * np.vstack([share - low, high - share]), color=color, capsize=2)
-    handles = _legend(curves, styles) + _lines(axes, view)
-    _rate_axis(axes, rows.bpp.to_numpy(), view)
+    band = Patch(color="0.5", alpha=0.25, linewidth=0, label="95 % interval (Wilson)")
+    handles = [*_legend(curves, styles), *_lines(axes, view), band]
+    _rate_axis(axes, rows.iloc[[i for c in curves for i in c.rows]].bpp.to_numpy(), view)
     axes.set_ylabel("top-1 accuracy (%)" if view.labelled else "agreement with the uncompressed image (%)")
     axes.set_title(view.title, loc="left", fontsize=10)
     figure.legend(handles=handles, loc="outside right upper", frameon=False, fontsize=8.5, handlelength=3)
     return figure
 
 
-def _styles(curves: list[Curve]) -> dict[Curve, tuple[tuple[float, float, float], object, str]]:
+Style = tuple[Any, Any, str]
+"""Color, dashes, marker."""
+
+
+def _styles(curves: list[Curve]) -> dict[Curve, Style]:
     quantizers = list(dict.fromkeys(c.quantizer.split(":")[0] for c in curves))
     variants: dict[str, list[str]] = {}
     for c in curves:
@@ -98,9 +105,9 @@ def _shares(part: pd.DataFrame, labelled: bool) -> tuple[np.ndarray, np.ndarray,
     return part.agreement.to_numpy(), np.array([b[0] for b in bounds]), np.array([b[1] for b in bounds])
 
 
-def _legend(curves: list[Curve], styles: dict[Curve, tuple[object, object, str]]) -> list[Line2D]:
+def _legend(curves: list[Curve], styles: dict[Curve, Style]) -> list[Line2D]:
     return [
-        Line2D([], [], color=color, linestyle=dash, marker=marker, markersize=5.5, linewidth=1.4, label=curve.name)  # type: ignore[arg-type]
+        Line2D([], [], color=color, linestyle=dash, marker=marker, markersize=5.5, linewidth=1.4, label=curve.name)
         for curve, (color, dash, marker) in styles.items()
     ]
 

@@ -28,6 +28,8 @@ class Report:
     """Title, table and notes of each data set and classifier."""
     bad: list[str]
     """Files among the records that are none."""
+    failure: str = ""
+    """One of the failed rows' reasons."""
 
     @property
     def failed(self) -> int:
@@ -65,7 +67,7 @@ def report(study: Study, axis: str | None = None, with_psnr: bool = False) -> Re
     for name, form in (("table.md", tables.markdown), ("table.tex", tables.latex)):
         write_text(study.folder / name, "\n".join(form(*w) for w in written))
         files.append(study.folder / name)
-    return Report(files, rows, written, bad)
+    return Report(files, rows, written, bad, _a_failure(measured))
 
 
 def _group(
@@ -96,6 +98,15 @@ def _group(
 def _without_reference(found: list[Curve], members: list[Measured]) -> list[Curve]:
     """The uncompressed image is a line in the figure, not a curve."""
     return [c for c in found if not all(is_reference(members[i].point) for i in c.rows)]
+
+
+def _a_failure(measured: list[Measured]) -> str:
+    for m in measured:
+        for record in m.records if m.rows["failed"].any() else ():
+            reasons = record.rows()["error"].drop_null()
+            if len(reasons):
+                return f"{m.point}: {reasons[0].as_py()}"
+    return ""
 
 
 def _slug(m: Measured) -> str:

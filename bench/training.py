@@ -11,7 +11,8 @@ import numpy as np
 import torch
 
 from ..classifiers import CLASSIFIERS, weights
-from ..classifiers.network import CIFAR, IMAGENET, Network, Normalized, device, device_kind
+from ..classifiers.inference import Normalized, device, device_kind, on_device
+from ..classifiers.network import CIFAR, IMAGENET, Network
 from ..classifiers.resizing import resized_and_cropped
 from ..classifiers.training import Images, Progress, Recipe, accuracy, held_out_split, train
 from ..core.errors import BadSetting, Refused, unknown
@@ -96,9 +97,7 @@ def _write(
     dtype = torch.float16 if plan.dtype == "fp16" else torch.float32
     rounded = {k: (v.to(dtype).float() if v.is_floating_point() else v) for k, v in network.state_dict().items()}
     network.load_state_dict(rounded)
-    judged = accuracy(
-        Normalized(network, *normalization).to(device(), memory_format=torch.channels_last), held_out, device()
-    )
+    judged = accuracy(on_device(Normalized(network, *normalization), device()), held_out, device())
     about = weights.About(
         network=plan.network,
         width=width,
@@ -120,7 +119,7 @@ def _write(
             "threads": torch.get_num_threads(),
         },
     )
-    weights.write(plan.out, network.state_dict(), about, dtype)
+    weights.write(plan.out, network.state_dict(), about, plan.dtype == "fp16")
     return about
 
 

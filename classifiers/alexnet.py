@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
-
-from torch import nn
+from typing import TYPE_CHECKING, ClassVar
 
 from .network import Network
+
+if TYPE_CHECKING:
+    from torch import nn
 
 
 @dataclass(frozen=True)
@@ -18,6 +19,8 @@ class AlexNet(Network):
 
     @staticmethod
     def build(classes: int, width: int) -> nn.Module:
+        from torch import nn
+
         channels = [width, 3 * width, 6 * width, 4 * width, 4 * width]
         layers: list[nn.Module] = []
         before = 3

@@ -25,6 +25,11 @@ class Classifier(Plugin, ABC):
         Raises Unavailable, saying what to install or where to put what.
         """
 
+    @classmethod
+    def ready(cls) -> str:
+        """What can be used on this machine, for `rabench list`. Raises Unavailable with the remedy."""
+        return ""
+
     @property
     @abstractmethod
     def classes(self) -> tuple[str, ...]:

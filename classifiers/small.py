@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
-
-from torch import nn
+from typing import TYPE_CHECKING, ClassVar
 
 from .network import Network
+
+if TYPE_CHECKING:
+    from torch import nn
 
 
 @dataclass(frozen=True)
@@ -19,6 +20,8 @@ class Small(Network):
 
     @staticmethod
     def build(classes: int, width: int) -> nn.Module:
+        from torch import nn
+
         layers: list[nn.Module] = []
         before = 3
         for number, after in enumerate((width, 2 * width, 4 * width, 4 * width)):

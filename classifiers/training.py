@@ -21,11 +21,11 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import nn
-from torch.nn import functional as F
+from torch.nn import functional
 
 from ..core.errors import RabenchError, Refused
 from ..core.files import write_bytes
-from .network import Normalized
+from .inference import Normalized, on_device
 
 
 @dataclass(frozen=True)
@@ -63,8 +63,8 @@ class Diverged(RabenchError, RuntimeError):
     """The loss is no number any more."""
 
 
-Progress = Callable[[int, int, float], None]
-"""Told the epoch, the step in it, and the running loss."""
+Progress = Callable[[int, int, int, float], None]
+"""Told the epoch, the step in it, the steps an epoch has, and the running loss."""
 
 
 def one_cycle(done: float, peak: float) -> float:
@@ -90,7 +90,7 @@ def augmented(pixels: torch.Tensor, crop: int, flip: bool, generator: torch.Gene
     if flip:
         mirrored = torch.rand(n, 1, generator=generator) < 0.5
         columns = torch.where(mirrored, columns.flip(1), columns)
-    padded = F.pad(pixels, (0, 0, crop, crop, crop, crop))
+    padded = functional.pad(pixels, (0, 0, crop, crop, crop, crop))
     image = torch.arange(n, device=pixels.device)[:, None, None]
     return padded[image, rows.to(pixels.device)[:, :, None], columns.to(pixels.device)[:, None, :]]
 
@@ -111,7 +111,7 @@ def train(
     Goes on from ``checkpoint`` where there is one, and writes it after each epoch.
     Raises Diverged when the loss is no number, Refused when the checkpoint is of another run.
     """
-    model = Normalized(network, *normalization).to(device, memory_format=torch.channels_last)
+    model = on_device(Normalized(network, *normalization), device)
     optimizer = torch.optim.SGD(
         model.parameters(), lr=recipe.lr, momentum=recipe.momentum, weight_decay=recipe.weight_decay
     )
@@ -144,6 +144,7 @@ def _epoch(
     crop = recipe.crop if recipe.crop >= 0 else pixels.shape[1] // 8
     steps = math.ceil(len(labels) / recipe.batch)
     loss_sum, correct = torch.zeros((), device=device), torch.zeros((), device=device)
+    lr = 0.0
     model.train()
     for step in range(steps):
         lr = one_cycle((epoch * steps + step) / (recipe.epochs * steps), recipe.lr)
@@ -154,7 +155,7 @@ def _epoch(
         x, y = augmented(pixels[chosen], crop, recipe.flip, generator).permute(0, 3, 1, 2), labels[chosen]
         with torch.autocast(device.type, torch.bfloat16, enabled=recipe.precision == "bf16"):
             logits = model(x)
-        loss = F.cross_entropy(logits.float(), y)
+        loss = functional.cross_entropy(logits.float(), y)
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         optimizer.step()
@@ -167,7 +168,7 @@ def _epoch(
                     f"the loss is {running} in epoch {epoch + 1}, step {step + 1}, at learning rate {lr:.4g}; "
                     "the last good checkpoint is kept, try a smaller --lr with --restart"
                 )
-            on_step(epoch, step + 1, running)
+            on_step(epoch, step + 1, steps, running)
     n = len(labels)
     return {"lr": lr, "loss": loss_sum.item() / n, "training_accuracy": correct.item() / n}
 

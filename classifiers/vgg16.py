@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
-
-from torch import nn
+from typing import TYPE_CHECKING, ClassVar
 
 from .network import Network
+
+if TYPE_CHECKING:
+    from torch import nn
 
 # Output channels in units of the width; "pool" halves height and width. The published network's
 # last pool is left out (Hou et al., CVPR 2020).
@@ -22,6 +23,8 @@ class VGG16(Network):
 
     @staticmethod
     def build(classes: int, width: int) -> nn.Module:
+        from torch import nn
+
         layers: list[nn.Module] = []
         before = 3
         for step in PLAN:

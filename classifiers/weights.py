@@ -6,14 +6,15 @@ import json
 from dataclasses import asdict, dataclass, field
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save
 
 from ..core.errors import Unavailable, nearest
 from ..core.files import sha256_of, write_bytes
+
+if TYPE_CHECKING:
+    import torch
 
 SHIPPED = Path(__file__).parent / "weights"
 FORMAT = "rabench classifier 1"
@@ -36,22 +37,31 @@ class About:
     """Recipe, seed, images, held-out accuracy, command."""
 
 
+def shipped() -> list[Path]:
+    """Weights that come with rabench."""
+    return sorted(SHIPPED.glob("*.safetensors"))
+
+
 def find(weights: str) -> Path:
     """The file that a ``weights`` setting means: a path, or the name of weights that ship."""
-    shipped = {f.stem: f for f in SHIPPED.glob("*.safetensors")}
-    if weights in shipped:
-        return shipped[weights]
+    here = {f.stem: f for f in shipped()}
+    if weights in here:
+        return here[weights]
     path = Path(weights).expanduser()
     if path.is_file():
         return path
     raise Unavailable(
-        f"no weights at {weights!r}{nearest(weights, shipped)}; give a .safetensors file that "
-        f"'rabench train classifier' wrote, or one of {', '.join(sorted(shipped)) or 'none that ship'}"
+        f"no weights at {weights!r}{nearest(weights, here)}; give a .safetensors file that "
+        f"'rabench train classifier' wrote, or one of {', '.join(sorted(here)) or 'none that ship'}"
     )
 
 
-def write(path: Path, state: dict[str, torch.Tensor], about: About, dtype: torch.dtype = torch.float16) -> None:
-    """Whole or not at all; floating-point tensors as ``dtype``. Equal arguments give equal bytes."""
+def write(path: Path, state: dict[str, torch.Tensor], about: About, half: bool = True) -> None:
+    """Whole or not at all; floating-point tensors as fp16, or fp32 where not ``half``. Equal arguments give equal bytes."""
+    import torch
+    from safetensors.torch import save
+
+    dtype = torch.float16 if half else torch.float32
     tensors = {name: (t.to(dtype) if t.is_floating_point() else t).cpu().contiguous() for name, t in state.items()}
     metadata = {"format": FORMAT, "about": json.dumps(asdict(about), sort_keys=True)}
     write_bytes(path, save(tensors, metadata))
@@ -60,7 +70,7 @@ def write(path: Path, state: dict[str, torch.Tensor], about: About, dtype: torch
 @lru_cache(maxsize=64)
 def _about(path: Path, sha256: str) -> About:
     try:
-        with safe_open(path, "pt") as file:
+        with safe_open(path, "numpy") as file:
             metadata = file.metadata() or {}
     except (SafetensorError, OSError) as error:
         raise Unavailable(f"{path} is no whole safetensors file: {error}") from None

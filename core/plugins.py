@@ -77,6 +77,13 @@ class Plugin:
 
     name: ClassVar[str]
 
+    def __init_subclass__(cls) -> None:
+        taken = {n for n, value in vars(Plugin).items() if isinstance(value, property)} & set(cls.__annotations__)
+        if taken:
+            raise TypeError(
+                f"{cls.__name__}: a setting cannot be named {', '.join(taken)}; every plug-in has that already"
+            )
+
     def __post_init__(self) -> None:
         for f in fields(self):
             value = _in_declared_type(getattr(self, f.name), type(f.default))

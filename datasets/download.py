@@ -44,6 +44,7 @@ def fetch(archive: Archive, folder: Path) -> Path:
     reached (saying which file to put where), and when the checksum is wrong (the file is deleted).
     """
     target = folder / archive.file
+    downloader: Any = _download
     put = f"download it yourself and put it at {target} (md5 {archive.md5})"
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -52,7 +53,7 @@ def fetch(archive: Archive, folder: Path) -> Path:
             f"md5:{archive.md5}",
             fname=archive.file,
             path=folder,
-            downloader=_download,
+            downloader=downloader,
         )
     except requests.RequestException as error:
         raise Unavailable(
@@ -69,31 +70,27 @@ def fetch(archive: Archive, folder: Path) -> Path:
     return target
 
 
-def _download(url: str, output_file: Any, _: pooch.Pooch) -> None:
+def _download(url: str, output_file: Any, pooch: Any, *, check_only: bool | None = False) -> None:
     """pooch's downloader protocol, with resume: an unfinished file is kept as NAME.part."""
     target = Path(output_file)
-    part = Path(data_root_part(target, url))
+    part = target.parent / f"{url.rsplit('/', 1)[-1]}.part"
     held = part.stat().st_size if part.exists() else 0
     headers = {"Range": f"bytes={held}-"} if held else {}
     with requests.get(url, headers=headers, stream=True, timeout=30) as reply:
         if reply.status_code == requests.codes.requested_range_not_satisfiable:
             part.unlink()  # the site's file is shorter than what lies here: begin again
-            return _download(url, output_file, _)
+            return _download(url, output_file, pooch)
         reply.raise_for_status()
         held = held if reply.status_code == requests.codes.partial_content else 0
         length = reply.headers.get("Content-Length")
-        with _progress(url, held, int(length) + held if length else None) as advance:
-            with open(part, "ab" if held else "wb") as file:
-                for chunk in reply.iter_content(CHUNK):
-                    file.write(chunk)
-                    advance(len(chunk))
-    if length and part.stat().st_size < int(length) + held:
+        total = int(length) + held if length else None
+        with _progress(url, held, total) as advance, open(part, "ab" if held else "wb") as file:
+            for chunk in reply.iter_content(CHUNK):
+                file.write(chunk)
+                advance(len(chunk))
+    if total and part.stat().st_size < total:
         raise requests.ConnectionError(f"it ended after {part.stat().st_size:,} bytes; run again to go on from there")
     shutil.move(part, target)
-
-
-def data_root_part(target: Path, url: str) -> Path:
-    return target.parent / f"{url.rsplit('/', 1)[-1]}.part"
 
 
 @contextmanager

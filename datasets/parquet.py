@@ -11,7 +11,6 @@ from typing import Any, ClassVar
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from ..core.errors import BadSetting, Unavailable, nearest
@@ -34,11 +33,11 @@ class Parquet(Dataset):
         help="which shards of a folder; test falls back on validation",
     )
     path: str = setting("", Location("a .parquet file or a folder of them", required=True))
-    image: str = setting("image", Text("the column that holds the images", required=True))
-    label: str = setting("label", Text("the column that holds the labels; empty for none"))
+    image_column: str = setting("image", Text("the column that holds the images", required=True))
+    label_column: str = setting("label", Text("the column that holds the labels; empty for none"))
 
     def open(self) -> ParquetReader:
-        return ParquetReader(shards(Path(self.path), self.split), self.image, self.label)
+        return ParquetReader(shards(Path(self.path), self.split), self.image_column, self.label_column)
 
     def where(self) -> str | None:
         return self.path
@@ -102,8 +101,8 @@ class ParquetReader:
         feature: Any = described.get("info", {}).get("features", {}).get(self.label, {})
         if "names" in feature:
             return tuple(map(str, feature["names"]))
-        highest = [pc.max(pq.read_table(f, columns=[self.label])[self.label]).as_py() for f in self.files]
-        return tuple(map(str, range(max((h for h in highest if h is not None), default=-1) + 1)))
+        highest = [pq.read_table(f, columns=[self.label])[self.label].to_numpy().max(initial=-1) for f in self.files]
+        return tuple(map(str, range(int(max(highest)) + 1)))
 
     def __len__(self) -> int:
         return int(self.starts[-1])
@@ -139,6 +138,6 @@ def _row_group(file: Path, group: int, image: str, label: str) -> pa.Table:
 
 
 def _files(column: pa.ChunkedArray) -> list[bytes | None]:
-    if pa.types.is_struct(column.type):
-        column = pc.struct_field(column, "bytes")
-    return column.to_pylist()
+    if not pa.types.is_struct(column.type):
+        return column.to_pylist()
+    return [file for chunk in column.chunks for file in chunk.field("bytes").to_pylist()]

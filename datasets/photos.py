@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from importlib.metadata import version
 from importlib.resources import files
 from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
-import skimage
 from PIL import Image
 
 from ..core.errors import Unavailable
@@ -49,7 +49,7 @@ class Photos(Dataset):
         return PatchReader(self.split)
 
     def where(self) -> str | None:
-        return f"scikit-image {skimage.__version__}"
+        return f"scikit-image {version('scikit-image')}"
 
     def notes(self) -> list[str]:
         return ["patches of one photograph are not independent: intervals are somewhat too narrow"]
@@ -78,14 +78,14 @@ class PatchReader:
         return Block(list(images), labels, [Source(self.formats[c]) for c, _, _ in chosen])
 
     def stamp(self) -> str:
-        return f"scikit-image {skimage.__version__}"
+        return f"scikit-image {version('scikit-image')}"
 
 
 def _open(name: str) -> Image.Image:
     path = files("skimage") / "data" / name
     if not path.is_file():
         raise Unavailable(
-            f"photos: scikit-image {skimage.__version__} does not bring {name}; install scikit-image 0.25 or 0.26"
+            f"photos: scikit-image {version('scikit-image')} does not bring {name}; install scikit-image 0.25 or 0.26"
         )
     with path.open("rb") as file:
         image = Image.open(file)

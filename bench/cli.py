@@ -1,0 +1,295 @@
+"""The command line: the only file that prints or exits.
+
+Exit status: 0 all is well; 2 a mistake the user can mend; 3 done, but some rows failed or some points
+could not be measured; 130 stopped by Ctrl-C.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import sys
+from enum import Enum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+
+from ..core.errors import RabenchError
+
+if TYPE_CHECKING:
+    from .matrix import Study
+    from .report import Report
+    from .runner import Outcome
+
+app = typer.Typer(
+    help="What a bit is worth to a neural network: rate-accuracy benchmarks of image codecs.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+train_app = typer.Typer(help="Train networks.", no_args_is_help=True)
+app.add_typer(train_app, name="train")
+WIDTH = None if sys.stdout.isatty() else 120
+out = Console(highlight=False, width=WIDTH)
+err = Console(stderr=True, highlight=False)
+
+USER, INCOMPLETE, STOPPED = 2, 3, 130
+
+
+class Axis(str, Enum):
+    log2 = "log2"
+    linear = "linear"
+
+
+StudyName = Annotated[str, typer.Argument(metavar="STUDY", help="A folder with a matrix.toml, or an embedded study.")]
+AxisOption = Annotated[Axis | None, typer.Option(help="Rate axis of the figures; default: as the matrix says.")]
+PSNROption = Annotated[bool, typer.Option("--psnr", help="A PSNR column in the tables.")]
+
+
+def main() -> None:
+    """Runs the command line; a user's mistake is one line on standard error, without a traceback."""
+    try:
+        app()
+    except RabenchError as error:
+        _end(str(error), USER)
+    except KeyboardInterrupt:
+        _end("stopped", STOPPED)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader went away: no news
+        sys.exit(1)
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS, errno.EIO):
+            raise
+        place = f" ({error.filename})" if error.filename else ""
+        _end(
+            f"cannot write: {error.strerror}{place}; what was finished is kept, make room or give --out another "
+            "folder, and run the same command again",
+            USER,
+        )
+
+
+def _end(message: str, status: int) -> None:
+    err.print(f"rabench: {message}", soft_wrap=True, markup=False)
+    sys.exit(status)
+
+
+@app.command()
+def run(
+    study: StudyName,
+    out_folder: Annotated[
+        Path | None, typer.Option("--out", help="Where results go; default: the study's folder, or runs/NAME.")
+    ] = None,
+    workers: Annotated[
+        int | None, typer.Option(min=0, help="Worker processes; 0: in this process. Default: one a core.")
+    ] = None,
+    dask: Annotated[
+        str | None, typer.Option(metavar="tcp://HOST:8786", help="Run on the workers of a Dask cluster.")
+    ] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="Only the first N images of each data set.")] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would be measured and how long it takes.")
+    ] = False,
+    axis: AxisOption = None,
+    psnr: PSNROption = False,
+) -> None:
+    """Measure what is missing of a study, then report. Stop it at any time; the same command goes on."""
+    from . import executors, runner
+    from .matrix import find_study
+    from .progress import Shown
+
+    found = find_study(study, out_folder)
+    count = executors.default_workers() if workers is None else workers
+    if dry_run:
+        return _dry_run(found, count, limit)
+    with Shown(err, f"{found.name}") as shown:
+        try:
+            outcome = runner.run(found, lambda: executors.make(count, dask), limit, shown.progress)
+        except KeyboardInterrupt:
+            shown.close()
+            done = (
+                f"{shown.progress.done:,} of {shown.progress.total:,} rows measured"
+                if shown.progress.total
+                else "nothing measured yet"
+            )
+            _end(f"stopped; {done}, and kept. The same command goes on from here.", STOPPED)
+            return
+    measured = f"{outcome.measured:,} records measured, {outcome.finished:,} were there"
+    err.print(f"{found.name}: {measured}")
+    written = _report(found, axis, psnr)
+    _warn(found, outcome, written)
+
+
+def _dry_run(study: Study, workers: int, limit: int | None) -> None:
+    from . import executors, plan
+    from .records import Index, Records
+
+    pool = executors.in_process()
+    records = Records(study.records)
+    points = plan.with_references(study.load())
+    found = plan.make_plan(points, records, Index(study.records), limit, pool, err.print)
+    missing = {str(m.point.labels): 0 for m in found.missing}
+    for m in found.missing:
+        missing[str(m.point.labels)] += 1
+    refused = {str(p.labels): reason for p, reason in found.impossible}
+    for point in points:
+        key = str(point.labels)
+        state = refused.get(key) or (f"{missing[key]} blocks missing" if key in missing else "done")
+        out.print(f"{point.dataset.short}  {point}  {state}", soft_wrap=True, markup=False)
+    seconds = plan.estimate(found, records)
+    basis = "from the records of this study"
+    if seconds is None:
+        seconds, basis = plan.probe(found), "from a probe of 16 images"
+    pool.close()
+    left = seconds / max(1, workers)
+    total = found.finished + len(found.missing)
+    out.print(
+        f"{len(points)} points; {found.finished} of {total} records done; about {_duration(left)} left "
+        f"with {workers} workers ({basis})",
+        soft_wrap=True,
+    )
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+
+
+@app.command()
+def report(study: StudyName, axis: AxisOption = None, psnr: PSNROption = False) -> None:
+    """Write tables and figures from a study's records; measures nothing."""
+    from .matrix import find_study
+
+    found = find_study(study)
+    written = _report(found, axis, psnr)
+    if written.bad or written.failed:
+        _say_failed(written)
+        sys.exit(INCOMPLETE)
+
+
+def _report(study: Study, axis: Axis | None, psnr: bool) -> Report:
+    from .report import report as write_report
+
+    written = write_report(study, axis.value if axis else None, psnr)
+    for title, table, notes in written.tables:
+        _print_table(title, table.drop(columns=["bundle", "floor", "images", "failed"]), notes)
+    for file in written.files:
+        out.print(str(file), soft_wrap=True, markup=False)
+    return written
+
+
+def _print_table(title: str, table: Any, notes: list[str]) -> None:
+    from rich.table import Table
+
+    shown = Table(title=title, title_justify="left", box=None, header_style="bold", pad_edge=False)
+    for column in table.columns:
+        left = column in ("quantizer", "codec", "name", "settings", "here", "what")
+        shown.add_column(column, justify="left" if left else "right", no_wrap=not left, overflow="fold")
+    for row in table.to_numpy():
+        shown.add_row(*(str(cell).replace("[", "\\[") for cell in row))
+    out.print(shown)
+    for note in notes:
+        out.print(f"  {note}", soft_wrap=True, markup=False)
+
+
+def _warn(study: Study, outcome: Outcome, written: Report) -> None:
+    for reason in dict.fromkeys(reason for _, reason in outcome.impossible):
+        points = [str(p) for p, r in outcome.impossible if r == reason]
+        err.print(
+            f"not measured: {points[0]}{f' and {len(points) - 1} more' if len(points) > 1 else ''}: {reason}",
+            soft_wrap=True,
+            markup=False,
+        )
+    _say_failed(written)
+    if outcome.impossible or written.failed or written.bad:
+        sys.exit(INCOMPLETE)
+
+
+def _say_failed(written: Report) -> None:
+    for bad in written.bad:
+        err.print(bad, soft_wrap=True, markup=False)
+    if written.failed:
+        err.print(
+            f"{written.failed:,} rows failed, such as: {written.failure}; run again to try them once more",
+            soft_wrap=True,
+            markup=False,
+        )
+
+
+@app.command("list")
+def list_(
+    family: Annotated[str | None, typer.Argument(metavar="[codecs|quantizers|classifiers|datasets|studies]")] = None,
+) -> None:
+    """What there is: names, settings with what is allowed, and whether it can be used here."""
+    from .listing import tables
+
+    for title, table in tables(family):
+        _print_table(title, table, [])
+        out.print()
+
+
+@app.command()
+def show(
+    study: StudyName,
+    image: Annotated[int, typer.Option(min=0, help="Position of the image in the data set.")] = 0,
+    every: Annotated[bool, typer.Option("--every", help="Every point of a curve, not at most six.")] = False,
+    target: Annotated[
+        Path | None, typer.Option("--out", help="The PNG to write; default: in the study's folder.")
+    ] = None,
+) -> None:
+    """Draw one image under every quantizer and codec of a study, with bpp and prediction."""
+    from .matrix import find_study
+    from .show import show as draw
+
+    for path in draw(find_study(study), image, every, target):
+        out.print(str(path), soft_wrap=True, markup=False)
+
+
+@train_app.command("classifier")
+def train_classifier(
+    network: Annotated[str, typer.Option(help="alexnet, resnet18, small, vgg16")],
+    dataset: Annotated[
+        str, typer.Option(help="A data set, e.g. tiny-imagenet-200 or parquet:path=FOLDER; its training split.")
+    ],
+    out_file: Annotated[Path, typer.Option("--out", help="The .safetensors file to write.")],
+    epochs: Annotated[int, typer.Option(min=1)] = 60,
+    lr: Annotated[float, typer.Option(min=0, help="Peak learning rate.")] = 0.1,
+    momentum: Annotated[float, typer.Option(min=0, max=1)] = 0.9,
+    weight_decay: Annotated[float, typer.Option(min=0)] = 5e-4,
+    batch: Annotated[int, typer.Option(min=1)] = 128,
+    crop: Annotated[int, typer.Option(min=-1, help="Padding of the random crop; -1: an eighth of the side.")] = -1,
+    flip: Annotated[bool, typer.Option(help="Mirror every other image.")] = True,
+    seed: Annotated[int, typer.Option(min=0)] = 0,
+    precision: Annotated[str, typer.Option(help="fp32 or bf16; default: bf16 on a GPU, else fp32.")] = "",
+    width: Annotated[int, typer.Option(min=0, help="Channels; 0: as published.")] = 0,
+    size: Annotated[int, typer.Option(min=0, help="Resize and crop to this side; 0: as the images are.")] = 0,
+    held_out: Annotated[float, typer.Option(min=0, max=0.9, help="Share of the training split to judge by.")] = 0.05,
+    limit: Annotated[int | None, typer.Option(min=1, help="Only the first N training images.")] = None,
+    dtype: Annotated[str, typer.Option(help="fp16 or fp32, of the file.")] = "fp16",
+    threads: Annotated[
+        int,
+        typer.Option(
+            min=0, help="CPU threads; 0: one a core. The same seed gives the same weights for one number of threads."
+        ),
+    ] = 0,
+    restart: Annotated[bool, typer.Option("--restart", help="Forget the checkpoint and begin again.")] = False,
+) -> None:
+    """Train a classifier from scratch; a killed run goes on from its last epoch. Test images are never seen."""
+    from .training_command import run_training
+
+    recipe = {"epochs": epochs, "lr": lr, "momentum": momentum, "weight_decay": weight_decay, "batch": batch}
+    recipe |= {"crop": crop, "flip": flip, "seed": seed, "precision": precision}
+    plan = {"width": width, "size": size, "held_out": held_out, "limit": limit, "dtype": dtype, "restart": restart}
+    for line in run_training(network, dataset, out_file, recipe, plan, threads, err):
+        out.print(line, soft_wrap=True, markup=False)
+
+
+@app.callback(invoke_without_command=True)
+def _root(version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False) -> None:
+    if version:
+        from .. import __version__
+
+        out.print(__version__)
+        raise typer.Exit

@@ -1,0 +1,136 @@
+"""One image under every quantizer and codec of a study, side by side."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from ..core.errors import BadSetting, RabenchError, Refused
+from ..core.images import RGB, as_rgb
+from ..datasets.base import BadImage
+from .curves import curves, is_reference
+from .figures import save
+from .matrix import Study
+from .plan import with_references
+from .points import Point
+
+COLUMNS = 6
+RIGHT, WRONG, PLAIN = "#1a7f37", "#b42318", "0.2"
+
+
+@dataclass(frozen=True)
+class Shown:
+    """An image that went through a point's whole chain."""
+
+    pixels: RGB
+    bpp: float
+    prediction: str
+    probability: float
+    right: bool | None
+    """None where the image has no label."""
+
+
+def show(study: Study, image: int, every: bool, target: Path | None) -> list[Path]:
+    """Writes a figure for each data set and classifier; gives their paths. Runs the chain anew."""
+    points = with_references(study.load())
+    groups: dict[tuple[str, str], list[Point]] = {}
+    for point in points:
+        groups.setdefault((point.dataset.label, point.classifier.label), []).append(point)
+    written = []
+    for number, members in enumerate(groups.values()):
+        name = f"show-{image}{f'-{number + 1}' if len(groups) > 1 else ''}.png"
+        path = (
+            study.folder / name if target is None else target.with_stem(target.stem + name[len(f"show-{image}") : -4])
+        )
+        path.parent.mkdir(parents=True, exist_ok=True)
+        save(_figure(members, image, every), path)
+        written.append(path)
+    return written
+
+
+def _figure(points: list[Point], number: int, every: bool) -> Figure:
+    dataset = points[0].dataset
+    if number >= len(dataset):
+        raise BadSetting(f"{dataset.short} has images 0..{len(dataset) - 1}, got --image {number}")
+    block = dataset.load(number, number + 1)
+    (image,), label = block.images, int(block.labels[0])
+    if isinstance(image, BadImage):
+        raise Refused(f"{dataset.short}: image {number} cannot be read: {image.reason}")
+    shown: dict[Point, Shown | str] = {}
+    for point in points:
+        try:
+            point.check()
+            shown[point] = chain(point, image, label)
+        except RabenchError as error:
+            shown[point] = str(error)
+        except Exception as error:  # a plug-in's failure is one picture's
+            shown[point] = f"{type(error).__name__}: {error}"
+    return _draw(points, shown, f"image {number} of {dataset.short}: {_name(dataset.classes, label)}", every)
+
+
+def chain(point: Point, image: RGB, label: int) -> Shown:
+    """Source pixels -> quantizer -> file -> the file decoded -> those pixels classified."""
+    (quantized,) = point.quantizer.quantize([image])
+    file = point.codec.encode(quantized)
+    decoded = point.codec.decode(file)
+    logits = point.classifier.logits([as_rgb(decoded)])[0].astype(np.float64)
+    share = np.exp(logits - logits.max())
+    best = int(logits.argmax())
+    bpp = len(file) * 8 / (image.shape[0] * image.shape[1])
+    right = best == label if label >= 0 else None
+    return Shown(decoded, bpp, _name(point.classifier.classes, best), float(share[best] / share.sum()), right)
+
+
+def _name(classes: tuple[str, ...], number: int) -> str:
+    return classes[number] if 0 <= number < len(classes) else "no label"
+
+
+def _draw(points: list[Point], shown: dict[Point, Shown | str], title: str, every: bool) -> Figure:
+    rates = np.array([s.bpp if isinstance(s := shown[p], Shown) else np.inf for p in points])
+    rows = []
+    for curve in curves(points, rates):
+        chosen = curve.rows
+        if len(chosen) > COLUMNS and not every:  # evenly spaced, both ends among them
+            chosen = tuple(chosen[round(i)] for i in np.linspace(0, len(chosen) - 1, COLUMNS))
+        of = f" ({len(chosen)} of {len(curve.rows)})" if len(chosen) < len(curve.rows) else ""
+        rows.append((curve.name + of, [points[i] for i in chosen]))
+    alone = [members[0] for _, members in rows if len(members) == 1]
+    rows = [("single points", alone)] * bool(alone) + [row for row in rows if len(row[1]) > 1]
+    columns = max(len(members) for _, members in rows)
+    figure = Figure(figsize=(1.75 * columns, 2.45 * len(rows) + 0.5), layout="constrained")
+    figure.suptitle(title, fontsize=11)
+    parts = figure.subfigures(len(rows), 1, squeeze=False)[:, 0]
+    for part, (name, members) in zip(parts, rows, strict=True):
+        part.suptitle(name, x=0.01, ha="left", fontsize=9, fontweight="bold")
+        for axes, point in zip(
+            part.subplots(1, columns, squeeze=False)[0], [*members, *[None] * columns], strict=False
+        ):
+            axes.axis("off")
+            if point is not None:
+                _picture(axes, point, shown[point], members is alone)
+    return figure
+
+
+def _picture(axes: Axes, point: Point, found: Shown | str, alone: bool) -> None:
+    if isinstance(found, str):
+        axes.text(0.5, 0.5, found, ha="center", va="center", fontsize=6, wrap=True, color=WRONG)
+        return
+    axes.imshow(found.pixels, interpolation="nearest")
+    color = {True: RIGHT, False: WRONG, None: PLAIN}[found.right]
+    sign = {True: "right", False: "wrong", None: ""}[found.right]
+    axes.set_title(f"{_heading(point, alone)}\n{found.bpp:.2f} bpp", fontsize=7.5, pad=3)
+    text = f"{found.prediction} {100 * found.probability:.0f} %\n{sign}"
+    axes.text(0.5, -0.03, text, transform=axes.transAxes, ha="center", va="top", fontsize=7, color=color)
+
+
+def _heading(point: Point, alone: bool) -> str:
+    """The dials' settings; of a point without its curve, what it is."""
+    if is_reference(point):
+        return "uncompressed"
+    if alone:
+        return f"{point.quantizer.short}+{point.codec.short}"
+    return ", ".join(f"{d} {getattr(p, d)}" for p in (point.quantizer, point.codec) if (d := p.dial()))

@@ -1,0 +1,72 @@
+"""Networks at work: on a GPU where there is one, else on the CPU."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from . import weights as files
+from .network import Network
+
+
+class Normalized(nn.Module):
+    """uint8 pixels, (N, 3, H, W) -> the network's logits."""
+
+    mean: torch.Tensor
+    std: torch.Tensor
+
+    def __init__(self, network: nn.Module, mean: tuple[float, ...], std: tuple[float, ...]) -> None:
+        super().__init__()
+        self.network = network
+        # In units of a pixel's 0..255
+        self.register_buffer("mean", torch.tensor(mean).view(1, 3, 1, 1) * 255)
+        self.register_buffer("std", torch.tensor(std).view(1, 3, 1, 1) * 255)
+
+    def forward(self, pixels: torch.Tensor) -> torch.Tensor:
+        return self.network((pixels.float() - self.mean) / self.std)
+
+
+def on_device(network: nn.Module, where: torch.device) -> nn.Module:
+    """In channels_last: 1.4 times as fast as channels first on a CPU (AlexNet, 64x64)."""
+    return network.to(where).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+
+def device() -> torch.device:
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def device_kind() -> str:
+    return torch.cuda.get_device_name() if torch.cuda.is_available() else "CPU"
+
+
+def torch_version() -> str:
+    return torch.__version__
+
+
+def batch_size() -> int:
+    return 512 if torch.cuda.is_available() else 64  # 32 to 128 are alike on a CPU core, 250 is 15 % slower
+
+
+def logits(
+    cls: type[Network], path: Path, sha256: str, images: NDArray[np.uint8], precision: str
+) -> NDArray[np.float32]:
+    """(N, H, W, 3) -> (N, classes)."""
+    network = _loaded(cls, path, sha256)
+    where = device()
+    pixels = torch.from_numpy(images).to(where).permute(0, 3, 1, 2)  # channels_last as it lies
+    with torch.inference_mode(), torch.autocast(where.type, torch.bfloat16, enabled=precision == "bf16"):
+        return network(pixels).float().cpu().numpy()
+
+
+@lru_cache(maxsize=4)
+def _loaded(cls: type[Network], path: Path, sha256: str) -> nn.Module:
+    about = files.about(path)
+    network = cls.build(len(about.classes), about.width)
+    network.load_state_dict(files.read(path))
+    normalized = Normalized(network, about.mean, about.std).eval().requires_grad_(False)
+    return on_device(normalized, device())

@@ -1,0 +1,143 @@
+"""Any network of the world, as an ONNX file."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..core.errors import BadSetting, Refused, Unavailable
+from ..core.files import sha256_of
+from ..core.plugins import Location, Span, Text, setting
+from .base import Classifier
+
+REMEDY = "onnx needs onnxruntime: pip install 'rabench[onnx]'"
+
+
+@dataclass(frozen=True)
+class ONNX(Classifier):
+    """An ONNX classifier through onnxruntime; its preprocessing is named by settings.
+
+    pixels -> resize and crop to ``input`` -> times ``scale`` -> minus ``mean`` -> by ``std`` -> the
+    network's first input; its first output holds the logits.
+    """
+
+    name: ClassVar[str] = "onnx"
+    path: str = setting("", Location("an .onnx file", required=True))
+    input: int = setting(
+        0, range(4097), help="side of the square input; 0 takes what the file says, or images as they come"
+    )
+    layout: str = setting("nchw", ("nchw", "nhwc"))
+    channels: str = setting("rgb", ("rgb", "bgr"))
+    scale: float = setting(1 / 255, Span(1e-6, 1.0), help="what an 8-bit value is multiplied by, first")
+    mean: str = setting("0.485,0.456,0.406", Text('three numbers, quoted: mean="0.5,0.5,0.5"', required=True))
+    std: str = setting("0.229,0.224,0.225", Text('three numbers, quoted: std="0.5,0.5,0.5"', required=True))
+    classes_file: str = setting("", Location("a text file with a class name a line; empty for none"))
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for name in ("mean", "std"):
+            _three(name, getattr(self, name))
+        if 0 in _three("std", self.std):
+            raise BadSetting(f"onnx: std divides the pixels and must not be 0, got {self.std!r}")
+
+    def version(self) -> str:
+        _runtime()
+        named = f", classes {sha256_of(Path(self.classes_file))[:16]}" if self.classes_file else ""
+        return f"sha256 {sha256_of(self._file())[:16]}, onnxruntime {version('onnxruntime')}, CPU, fp32{named}"
+
+    @classmethod
+    def ready(cls) -> str:
+        _runtime()
+        return f"onnxruntime {version('onnxruntime')}; give path=FILE.onnx"
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        count = len(self._run(np.zeros((self.batch, *self._zero_side(), 3), np.uint8))[0])
+        if not self.classes_file:
+            return tuple(map(str, range(count)))
+        try:
+            names = tuple(Path(self.classes_file).read_text(encoding="utf-8").split("\n"))
+        except OSError as error:
+            raise Unavailable(f"onnx: {self.classes_file} cannot be read: {error.strerror}") from None
+        names = tuple(n.strip() for n in names if n.strip())
+        if len(names) != count:
+            raise Refused(f"{self.classes_file} names {len(names)} classes, {self.path} gives {count} logits")
+        return names
+
+    @property
+    def size(self) -> int:
+        return self.input or _fixed(_session(self._file(), sha256_of(self._file())), self.layout)[1]
+
+    @property
+    def batch(self) -> int:
+        """What the file fixes, else 64."""
+        return _fixed(_session(self._file(), sha256_of(self._file())), self.layout)[0] or 64
+
+    def logits_of_batch(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        return self._run(images)
+
+    def _run(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        pixels = images[..., ::-1] if self.channels == "bgr" else images
+        mean, std = _three("mean", self.mean), _three("std", self.std)
+        x = ((pixels.astype(np.float32) * np.float32(self.scale) - mean) / std).astype(np.float32)
+        if self.layout == "nchw":
+            x = np.ascontiguousarray(x.transpose(0, 3, 1, 2))  # (N, H, W, 3) -> (N, 3, H, W)
+        session = _session(self._file(), sha256_of(self._file()))
+        (found, *_) = session.run(None, {session.get_inputs()[0].name: x})
+        if found.ndim != 2 or len(found) != len(images):
+            raise Refused(f"{self.path}: the first output is {found.shape}; (images, classes) is wanted")
+        return found.astype(np.float32)
+
+    def _zero_side(self) -> tuple[int, int]:
+        return (self.size or 64, self.size or 64)
+
+    def _file(self) -> Path:
+        path = Path(self.path).expanduser()
+        if not path.is_file():
+            raise Unavailable(f"onnx: no file at {self.path!r}; give path=FILE.onnx")
+        return path
+
+
+def _three(name: str, text: str) -> NDArray[np.float32]:
+    try:
+        numbers = np.array([float(n) for n in text.split(",")], np.float32)
+    except ValueError:
+        numbers = np.empty(0, np.float32)
+    if numbers.shape != (3,):
+        raise BadSetting(f'onnx: {name} must be three numbers, quoted: {name}="0.5,0.5,0.5", got {text!r}')
+    return numbers
+
+
+def _runtime() -> Any:
+    try:
+        import onnxruntime
+    except ImportError:
+        raise Unavailable(REMEDY) from None
+    return onnxruntime
+
+
+@lru_cache(maxsize=4)
+def _session(path: Path, sha256: str) -> Any:
+    runtime = _runtime()
+    options = runtime.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1  # workers share the cores, not threads
+    options.log_severity_level = 3
+    try:
+        return runtime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # onnxruntime's errors have no common base
+        raise Unavailable(f"onnx: {path} cannot be loaded: {str(error).splitlines()[0]}") from None
+
+
+def _fixed(session: Any, layout: str) -> tuple[int, int]:
+    """The batch and side that the file fixes; 0 where it leaves them open."""
+    shape = session.get_inputs()[0].shape
+    if len(shape) != 4:
+        raise Refused(f"the first input is {shape}; images of four axes are wanted ({layout})")
+    side = shape[2] if layout == "nchw" else shape[1]
+    return tuple(n if isinstance(n, int) and n > 0 else 0 for n in (shape[0], side))  # type: ignore[return-value]
