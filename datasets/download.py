@@ -12,6 +12,7 @@ from typing import Any
 
 import pooch
 import requests
+from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
 
 from ..core.errors import Unavailable
@@ -43,6 +44,7 @@ def fetch(archive: Archive, folder: Path) -> Path:
     An interrupted download goes on where it stopped. Raises Unavailable when the site cannot be
     reached (saying which file to put where), and when the checksum is wrong (the file is deleted).
     """
+    pooch.get_logger().setLevel("WARNING")  # the progress bar tells the rest
     target = folder / archive.file
     downloader: Any = _download
     put = f"download it yourself and put it at {target} (md5 {archive.md5})"
@@ -56,6 +58,12 @@ def fetch(archive: Archive, folder: Path) -> Path:
             downloader=downloader,
         )
     except requests.RequestException as error:
+        part = _part(folder, archive.url)
+        if part.exists():
+            raise Unavailable(
+                f"{archive.url} broke off after {part.stat().st_size:,} bytes ({_first_line(error)}); "
+                f"run again to go on from there, or {put}"
+            ) from None
         raise Unavailable(
             f"{archive.url} cannot be reached ({_first_line(error)}); {put}, or try again later"
         ) from None
@@ -73,7 +81,7 @@ def fetch(archive: Archive, folder: Path) -> Path:
 def _download(url: str, output_file: Any, pooch: Any, *, check_only: bool | None = False) -> None:
     """pooch's downloader protocol, with resume: an unfinished file is kept as NAME.part."""
     target = Path(output_file)
-    part = target.parent / f"{url.rsplit('/', 1)[-1]}.part"
+    part = _part(target.parent, url)
     held = part.stat().st_size if part.exists() else 0
     headers = {"Range": f"bytes={held}-"} if held else {}
     with requests.get(url, headers=headers, stream=True, timeout=30) as reply:
@@ -89,8 +97,12 @@ def _download(url: str, output_file: Any, pooch: Any, *, check_only: bool | None
                 file.write(chunk)
                 advance(len(chunk))
     if total and part.stat().st_size < total:
-        raise requests.ConnectionError(f"it ended after {part.stat().st_size:,} bytes; run again to go on from there")
+        raise requests.ConnectionError("the site closed the connection")
     shutil.move(part, target)
+
+
+def _part(folder: Path, url: str) -> Path:
+    return folder / f"{url.rsplit('/', 1)[-1]}.part"
 
 
 @contextmanager
@@ -102,7 +114,7 @@ def _progress(url: str, held: int, total: int | None) -> Iterator[Any]:
         TransferSpeedColumn(),
         TimeRemainingColumn(),
     )
-    with Progress(*columns) as progress:
+    with Progress(*columns, console=Console(stderr=True)) as progress:
         task = progress.add_task(url, total=total, completed=held)
         yield lambda count: progress.advance(task, count)
 

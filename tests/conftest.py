@@ -1,0 +1,29 @@
+"""What tests share. Modules in helpers/ can be imported by spawned workers too, which inherit sys.path."""
+
+import os
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+ROOT = Path(__file__).parent.parent
+sys.path.insert(0, str(Path(__file__).parent / "helpers"))
+os.environ.setdefault("RABENCH_DATA", "/nonexistent-rabench-data")  # no test may reach a user's data sets
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """A folder with tiny-imagenet-200 and others as Parquet; not part of the repository."""
+    folder = Path(os.environ.get("RABENCH_TEST_DATA", ROOT.parent / "shared" / "datasets"))
+    if not (folder / "tiny-imagenet-200" / "data").is_dir():
+        pytest.skip(f"{folder} holds no tiny-imagenet-200/data; set RABENCH_TEST_DATA to where it is")
+    return folder
+
+
+@pytest.fixture
+def photographs() -> list[np.ndarray]:
+    """Real images: 32x32 patches of photographs."""
+    from rabench.datasets import DATASETS
+
+    return DATASETS.make("photos").load(0, 200).images  # type: ignore[return-value]

@@ -1,0 +1,112 @@
+"""What every codec must hold to; a new codec is tested by being in the table."""
+
+import pickle
+from dataclasses import Field, fields
+
+import numpy as np
+import pytest
+from rabench.codecs import CODECS
+from rabench.core.errors import Unavailable
+from rabench.core.images import IndexedImage, as_rgb
+
+RNG = np.random.default_rng(0)
+SIZES = [(1, 1), (7, 5), (32, 32), (3, 300), (15, 17)]
+
+
+def operating_points(name):
+    """The codec as it comes, and every setting at both ends."""
+    cls = CODECS[name]
+    found = [cls()]
+    for f in fields(cls):
+        among = list(f.metadata["among"])
+        found += [cls(**{f.name: value}) for value in (among[0], among[-1])]
+    return list(dict.fromkeys(found))
+
+
+@pytest.fixture(params=[c for n in CODECS.members for c in operating_points(n)], ids=lambda c: c.spec)
+def codec(request):
+    try:
+        assert request.param.version()
+    except Unavailable as reason:
+        pytest.skip(str(reason))
+    return request.param
+
+
+@pytest.fixture(params=SIZES, ids=lambda s: f"{s[0]}x{s[1]}")
+def pixels(request):
+    return RNG.integers(0, 256, (*request.param, 3), np.uint8)
+
+
+def redrawn_in_three_colors(pixels):
+    return IndexedImage(pixels[..., 0] % 3, RNG.integers(0, 256, (3, 3), np.uint8))
+
+
+@pytest.mark.parametrize("draw", [np.asarray, redrawn_in_three_colors])
+def test_decoding_gives_back_the_image(codec, pixels, draw):
+    image = draw(pixels)
+    decoded = codec.decode(codec.encode(image))
+
+    assert decoded.dtype == np.uint8
+    assert decoded.shape == pixels.shape
+    assert decoded.flags.writeable and decoded.flags.c_contiguous
+    if codec.lossless:
+        np.testing.assert_array_equal(decoded, as_rgb(image))
+
+
+@pytest.mark.parametrize("draw", [np.asarray, redrawn_in_three_colors])
+def test_the_parts_of_a_file_sum_to_its_length(codec, pixels, draw):
+    file = codec.encode(draw(pixels))
+    parts = codec.anatomy(file)
+    assert sum(parts) == len(file)
+    assert min(parts) >= 0
+    assert parts.payload > 0
+
+
+def test_encoding_twice_gives_the_same_bytes(codec, pixels):
+    assert codec.encode(pixels) == codec.encode(pixels)
+
+
+def test_a_batch_is_its_images_one_by_one(codec, pixels):
+    batch = [pixels, pixels[::-1].copy(), pixels]
+    files = codec.encode_batch(batch)
+    assert files == [codec.encode(p) for p in batch]
+    for decoded, file in zip(codec.decode_batch(files), files, strict=True):
+        np.testing.assert_array_equal(decoded, codec.decode(file))
+
+
+def test_a_codec_is_a_value(codec):
+    assert pickle.loads(pickle.dumps(codec)) == codec
+    assert CODECS.sweep(codec.spec) == [codec]
+    assert len(pickle.dumps(codec)) < 1000
+
+
+def test_every_setting_is_a_field(codec):
+    """A subclass without its own @dataclass(frozen=True) keeps raw Field objects as attributes."""
+    assert not [k for k, v in vars(type(codec)).items() if isinstance(v, Field)]
+
+
+def test_a_file_cut_short_or_of_another_format_is_an_error(codec, photographs):
+    file = codec.encode(photographs[0])
+    for broken in (b"", b"no image at all", file[: len(file) // 3]):
+        with pytest.raises(Exception):  # noqa: B017 (each library has its own)
+            codec.decode(broken)
+
+
+@pytest.mark.parametrize("name", sorted(CODECS.members))
+def test_turning_the_dial_up_costs_bytes_and_brings_quality(name, photographs):
+    cls = CODECS[name]
+    dial = cls.dial()
+    if dial is None:
+        pytest.skip(f"{name} has no dial")
+    among = next(f for f in fields(cls) if f.name == dial).metadata["among"]
+    sizes, errors = [], []
+    for value in np.linspace(among[0], among[-1], 5).astype(int):
+        codec = cls(**{dial: int(value)})
+        files = codec.encode_batch(photographs[:40])
+        decoded = codec.decode_batch(files)
+        sizes.append(sum(map(len, files)))
+        errors.append(
+            sum(float(((d.astype(float) - p) ** 2).sum()) for d, p in zip(decoded, photographs, strict=False))
+        )
+    assert sizes == sorted(sizes)
+    assert errors == sorted(errors, reverse=True)
