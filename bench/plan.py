@@ -73,6 +73,7 @@ def make_plan(
             if identity.name in present:
                 plan.finished += 1
             else:
+                present.add(identity.name)  # two data sets may hold the same block
                 plan.missing.append(Missing(point, identity, start, stop))
     return plan
 

@@ -48,6 +48,9 @@ def fetch(archive: Archive, folder: Path) -> Path:
     target = folder / archive.file
     downloader: Any = _download
     put = f"download it yourself and put it at {target} (md5 {archive.md5})"
+    if target.is_file() and pooch.file_hash(str(target), alg="md5") != archive.md5:
+        target.unlink()
+        put = f"the file that lay at {target} had the wrong checksum and was deleted; {put}"
     try:
         folder.mkdir(parents=True, exist_ok=True)
         pooch.retrieve(

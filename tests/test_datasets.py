@@ -121,6 +121,13 @@ def test_offline_the_error_says_which_file_to_put_where(home):
     assert "\n" not in str(caught.value)
 
 
+def test_a_truncated_file_put_there_by_hand_is_deleted_and_said_so(tmp_path):
+    (tmp_path / "a.bin").write_bytes(CONTENT[:-5])
+    with pytest.raises(Unavailable, match=r"a\.bin had the wrong checksum and was deleted"):
+        fetch(Archive("http://127.0.0.1:9/a.bin", hashlib.md5(CONTENT).hexdigest()), tmp_path)
+    assert not (tmp_path / "a.bin").exists()
+
+
 def test_a_missing_page_is_said(site, tmp_path):
     with pytest.raises(Unavailable, match="404"):
         fetch(Archive(f"{site[1]}/nothing.bin", "0" * 32), tmp_path / "new")
