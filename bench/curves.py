@@ -91,7 +91,7 @@ def _row(m: Measured, reference: Measured | None) -> dict[str, Any]:
     compared, agreeing = _agreement(m, reference)
     sums = {name: int(rows[name].sum(dtype=np.int64)) for name in ("bytes", *Anatomy._fields, "squared_error")}
     once = int((rows["container"] + rows["tables"]).max(initial=0))
-    ratio = 8 / pixels if pixels else np.nan
+    bpp = (lambda count: 8 * count / pixels) if pixels else (lambda _: np.nan)
     names = ("dataset", "quantizer", "codec", "classifier")
     return {
         **dict(zip(names, m.point.labels, strict=True)),
@@ -108,10 +108,10 @@ def _row(m: Measured, reference: Measured | None) -> dict[str, Any]:
         "accuracy_low": low,
         "accuracy_high": high,
         "agreement": agreeing / compared if compared else np.nan,
-        "bpp": sums["bytes"] * ratio,
-        "payload_bpp": (sums["payload"] + sums["palette"]) * ratio,
+        "bpp": bpp(sums["bytes"]),
+        "payload_bpp": bpp(sums["payload"] + sums["palette"]),
         # Container and tables stored once for the whole data set, the largest of them.
-        "bundle_bpp": (sums["payload"] + sums["palette"] + once) * ratio,
+        "bundle_bpp": bpp(sums["payload"] + sums["palette"] + once),
         "mean_bpp": float((rows["bytes"] * 8 / rows["pixels"]).mean()) if n else np.nan,
         "psnr_db": psnr(sums["squared_error"], 3 * pixels),
     }

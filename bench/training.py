@@ -171,7 +171,7 @@ def learning_curve(history: list[dict[str, Any]], plan: Plan) -> None:
     right.plot(
         frame.epoch, 100 * frame.held_out_accuracy, marker="s", markersize=3, color="C1", label="held out of training"
     )
-    right.set(xlabel="epoch", ylabel="top-1 accuracy (%)", ylim=(0, 100))
-    right.legend(loc="lower right", frameon=False)
-    figure.suptitle(f"{plan.network} on {plan.dataset.name}, {plan.recipe.epochs} epochs", fontsize=10)
+    right.set(xlabel="epoch", ylabel="top-1 accuracy (%)", ylim=(0, None))
+    right.legend(loc="lower center", bbox_to_anchor=(0.5, 1), ncols=2, frameon=False, fontsize=8)
+    left.set_title(f"{plan.network} on {plan.dataset.name}", fontsize=9, loc="left")
     save(figure, plan.figure)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import torch
 
 SHIPPED = Path(__file__).parent / "weights"
-FORMAT = "rabench classifier 1"
+KEY, FORMAT = "rabench", "classifier 1"
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,8 @@ def write(path: Path, state: dict[str, torch.Tensor], about: About, half: bool =
 
     dtype = torch.float16 if half else torch.float32
     tensors = {name: (t.to(dtype) if t.is_floating_point() else t).cpu().contiguous() for name, t in state.items()}
-    metadata = {"format": FORMAT, "about": json.dumps(asdict(about), sort_keys=True)}
+    # One key: safetensors writes several in any order, and equal weights would be unequal files.
+    metadata = {KEY: json.dumps({"format": FORMAT, **asdict(about)}, sort_keys=True)}
     write_bytes(path, save(tensors, metadata))
 
 
@@ -74,11 +75,11 @@ def _about(path: Path, sha256: str) -> About:
             metadata = file.metadata() or {}
     except (SafetensorError, OSError) as error:
         raise Unavailable(f"{path} is no whole safetensors file: {error}") from None
-    if metadata.get("format") != FORMAT:
+    known = json.loads(metadata.get(KEY, "{}"))
+    if known.pop("format", None) != FORMAT:
         raise Unavailable(
             f"{path} does not say what it is ({FORMAT!r} is wanted); train it with 'rabench train classifier'"
         )
-    known = json.loads(metadata["about"])
     for name in ("classes", "mean", "std"):
         known[name] = tuple(known[name])
     return About(**known)

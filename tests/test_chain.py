@@ -90,7 +90,7 @@ def test_accuracy_and_rate_recomputed_by_independent_lines_agree_exactly(quantiz
     from safetensors import safe_open
 
     with safe_open("classifiers/weights/small-photos.safetensors", "pt") as file:
-        about, w = json.loads(file.metadata()["about"]), {k: file.get_tensor(k) for k in file.keys()}  # noqa: SIM118
+        about, w = json.loads(file.metadata()["rabench"]), {k: file.get_tensor(k) for k in file.keys()}  # noqa: SIM118
     mean, std = (torch.tensor(about[k]).view(1, 3, 1, 1) for k in ("mean", "std"))
 
     def network(x):

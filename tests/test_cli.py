@@ -1,0 +1,171 @@
+"""What a user types and reads: exit status, one clear line for a mistake, no traceback."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+MATRIX = """
+dataset = "photos"
+classifiers = ["small:weights=small-photos"]
+[[points]]
+quantizers = ["none", "median-cut:colors=2..6"]
+codecs = ["png"]
+"""
+ENVIRONMENT = {**os.environ, "COLUMNS": "120", "PYTHONWARNINGS": "default"}
+
+
+def rabench(*words, cwd, **environment):
+    command = [sys.executable, "-m", "rabench", *words]
+    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, env=ENVIRONMENT | environment)
+
+
+@pytest.fixture
+def study(tmp_path):
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "matrix.toml").write_text(MATRIX)
+    return tmp_path
+
+
+@pytest.mark.slow
+def test_run_report_show_and_dry_run_on_a_study_of_ones_own(study):
+    dry = rabench("run", "mine", "--limit", "50", "--dry-run", cwd=study)
+    assert dry.returncode == 0, dry.stderr
+    assert "7 points; 0 of 7 records done; about" in dry.stdout and "from a probe" in dry.stdout
+    assert not (study / "mine" / "records").exists()
+
+    done = rabench("run", "mine", "--limit", "50", "--workers", "0", cwd=study)
+    assert done.returncode == 0, done.stderr
+    assert "7 records measured, 0 were there" in done.stderr
+    assert "median-cut:colors=2" in done.stdout and "mine/rate-accuracy.png" in done.stdout
+
+    again = rabench("run", "mine", "--limit", "50", cwd=study)
+    assert "0 records measured, 7 were there" in again.stderr
+    dry = rabench("run", "mine", "--limit", "50", "--dry-run", cwd=study)
+    assert "7 of 7 records done; about 0 s left" in dry.stdout
+
+    reported = rabench("report", "mine", "--psnr", "--axis", "linear", cwd=study)
+    assert reported.returncode == 0 and "PSNR dB" in reported.stdout
+    shown = rabench("show", "mine", "--image", "7", cwd=study)
+    assert shown.stdout.strip() == "mine/show-7.png"
+    assert (study / "mine" / "show-7.png").stat().st_size > 20_000
+
+
+@pytest.mark.parametrize(
+    "words, told",
+    [
+        (("run", "fotos"), "no study is at 'fotos' (did you mean 'photos'?)"),
+        (("report", "mine"), "mine holds no records of its matrix; measure it: rabench run mine"),
+        (("show", "mine", "--image", "99999"), "photos has images 0..1149, got --image 99999"),
+        (("list", "codec"), "no family is named 'codec' (did you mean 'codecs'"),
+        (
+            ("train", "classifier", "--network", "smal", "--dataset", "photos", "--out", "x.safetensors"),
+            "no classifier is named 'smal' (did you mean 'small'",
+        ),
+        (
+            ("train", "classifier", "--network", "small", "--dataset", "photos", "--out", "x.pt"),
+            "--out must end in .safetensors, got x.pt",
+        ),
+        (
+            ("train", "classifier", "--network", "small", "--dataset", "foto", "--out", "x.safetensors"),
+            "no data set is named 'foto' (did you mean 'photos'",
+        ),
+        (("run", "mine", "--dask", "tcp://127.0.0.1:9"), "no Dask scheduler answers at tcp://127.0.0.1:9"),
+    ],
+)
+def test_a_mistake_is_one_clear_line_and_exit_status_2(study, words, told):
+    done = rabench(*words, cwd=study)
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr + done.stdout
+    assert told in done.stderr.strip().splitlines()[-1]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("run", "mine", "--workers", "-1"),
+        ("run", "mine", "--limit", "0"),
+        ("run", "mine", "--axis", "log10"),
+        ("run",),
+        ("rum",),
+    ],
+)
+def test_a_wrong_option_is_refused_with_what_is_allowed(study, words):
+    done = rabench(*words, cwd=study)
+    assert done.returncode == 2 and "Traceback" not in done.stderr
+
+
+def test_a_matrix_with_a_typo_names_file_line_and_key(study):
+    (study / "mine" / "matrix.toml").write_text(MATRIX.replace("codecs", "codexs"))
+    done = rabench("run", "mine", cwd=study)
+    assert done.returncode == 2
+    assert "mine/matrix.toml, line 6: no key in [[points]] is named 'codexs' (did you mean 'codecs'" in done.stderr
+
+
+def test_a_folder_that_cannot_be_written_is_one_clear_line(study):
+    (study / "file").write_text("in the way")
+    done = rabench("run", "mine", "--out", "file/below", cwd=study)
+    assert done.returncode == 2 and "Traceback" not in done.stderr
+    assert "cannot be written" in done.stderr and "--out" in done.stderr
+
+
+def test_what_is_impossible_here_is_said_and_the_status_is_3(study):
+    matrix = MATRIX.replace(
+        '"png"]', '"png"]\n[[points]]\ncodecs = ["png"]\nclassifiers = ["small:weights=nowhere.safetensors"]'
+    )
+    (study / "mine" / "matrix.toml").write_text(matrix)
+    done = rabench("run", "mine", "--limit", "5", "--workers", "0", cwd=study)
+    assert done.returncode == 3, done.stderr
+    assert "not measured: " in done.stderr and "no weights at 'nowhere.safetensors'" in done.stderr
+    assert "median-cut:colors=2" in done.stdout
+
+
+def test_list_tells_settings_and_availability(study):
+    done = rabench("list", cwd=study)
+    assert done.returncode == 0, done.stderr
+    for word in (
+        "jpeg",
+        "quality*",
+        "in 1..100",
+        "median-cut",
+        "floyd-steinberg",
+        "small-photos",
+        "photos",
+        "fetched on first use",
+    ):
+        assert word in done.stdout, word
+    assert "octree" not in rabench("list", "codecs", cwd=study).stdout
+
+
+@pytest.mark.slow
+def test_control_c_stops_cleanly_and_says_how_to_go_on(study):
+    matrix = MATRIX.replace("2..6", "2..120")
+    (study / "mine" / "matrix.toml").write_text(matrix)
+    command = [sys.executable, "-m", "rabench", "run", "mine", "--workers", "2"]
+    process = subprocess.Popen(
+        command, cwd=study, stderr=subprocess.PIPE, text=True, env=ENVIRONMENT, start_new_session=True
+    )
+    records = study / "mine" / "records"
+    deadline = time.monotonic() + 60
+    while len(list(records.glob("*.parquet"))) < 6:
+        assert time.monotonic() < deadline and process.poll() is None
+        time.sleep(0.05)
+    os.killpg(process.pid, signal.SIGINT)  # as a terminal does: parent and workers alike
+    told = process.communicate(timeout=30)[1]
+    assert process.returncode == 130
+    assert "Traceback" not in told
+    assert "and kept. The same command goes on from here." in told
+    assert not [f for f in records.rglob("*") if f.name.startswith(".partial")]
+
+
+def test_version_and_help(study):
+    from rabench import __version__
+
+    assert rabench("--version", cwd=study).stdout.strip() == __version__
+    assert "rate-accuracy" in rabench("--help", cwd=study).stdout
+    assert rabench(cwd=study).returncode in (0, 2)

@@ -1,0 +1,233 @@
+"""Rates, accuracies, intervals, curves, tables and figures."""
+
+import csv
+import io
+import struct
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from plugins_for_tests import Brightness, Noise
+from rabench.bench import executors, runner, tables
+from rabench.bench.curves import curves, psnr, wilson
+from rabench.bench.matrix import find_study
+from rabench.bench.points import Point
+from rabench.bench.rate_figure import View, rate_accuracy
+from rabench.bench.report import report
+from rabench.bench.runner import Progress
+from rabench.codecs import CODECS
+from rabench.datasets import DATASETS
+from rabench.quantizers import QUANTIZERS
+from scipy.stats import binomtest
+
+MATRIX = """
+dataset = "photos"
+classifiers = ["small:weights=small-photos"]
+[[points]]
+quantizers = ["none", "median-cut:colors=2,8", "octree:colors=2,8:dither=floyd-steinberg"]
+codecs = ["png"]
+[[points]]
+codecs = ["jpeg:quality=10,50,90", "webp:quality=30"]
+"""
+
+
+@pytest.fixture(scope="module")
+def measured(tmp_path_factory):
+    """A small study on photographs: (study, its report)."""
+    folder = tmp_path_factory.mktemp("study")
+    (folder / "matrix.toml").write_text(MATRIX)
+    study = find_study(str(folder))
+    runner.run(study, executors.in_process, 120, Progress())
+    return study, report(study)
+
+
+@given(st.integers(1, 5000), st.floats(0, 1))
+def test_the_wilson_interval_is_scipys(images, share):
+    correct = round(share * images)
+    expected = binomtest(correct, images).proportion_ci(method="wilson")
+    assert wilson(correct, images) == pytest.approx((expected.low, expected.high), abs=1e-12)
+
+
+def test_the_half_width_at_one_half_is_the_textbooks():
+    low, high = wilson(5000, 10_000)
+    assert (high - low) / 2 == pytest.approx(0.0098, abs=5e-5)
+    low, high = wilson(500, 1000)
+    assert (high - low) / 2 == pytest.approx(0.031, abs=5e-4)
+
+
+def test_rates_are_total_bits_by_total_original_pixels(measured):
+    """Recomputed from the files themselves, three rates by hand."""
+    _study, written = measured
+    images = DATASETS.make("photos").load(0, 120).images
+    row = written.summary.set_index(["quantizer", "codec"]).loc[
+        ("median-cut:colors=2:dither=none", "png:effort=6:palette=yes")
+    ]
+    files = CODECS.make("png").encode_batch(QUANTIZERS.make("median-cut:colors=2").quantize(images))
+    pixels = 120 * 32 * 32
+    assert row.bpp == 8 * sum(map(len, files)) / pixels
+    payload = container = 0
+    for file in files:  # an independent walk: PNG is length, type, data, CRC after eight bytes of signature
+        stream, own = io.BytesIO(file), 0
+        stream.read(8)
+        while head := stream.read(8):
+            length, kind = struct.unpack(">I4s", head)
+            stream.read(length + 4)
+            own += length if kind in (b"IDAT", b"PLTE") else 0
+        payload += own
+        container = max(container, len(file) - own)
+    assert row.payload_bpp == 8 * payload / pixels
+    assert row.bundle_bpp == 8 * (payload + container) / pixels
+
+
+def test_sums_and_ratios_agree(measured):
+    rows = measured[1].summary
+    assert (rows[["container", "tables", "palette", "payload"]].sum(axis=1) == rows.bytes).all()
+    np.testing.assert_allclose(rows.bpp, 8 * rows.bytes / rows.pixels)
+    np.testing.assert_allclose(rows.accuracy, rows.correct / rows.labelled)
+    assert (rows.accuracy_low <= rows.accuracy).all() and (rows.accuracy <= rows.accuracy_high).all()
+    assert (rows.images == 120).all() and rows.complete.all()
+    reference = rows.iloc[0]
+    assert (reference.quantizer, reference.codec) == ("none", "raw")
+    assert reference.agreement == 1 and np.isinf(reference.psnr_db)
+    lossless = rows[rows.codec.str.startswith("png") & (rows.quantizer == "none")].iloc[0]
+    assert (lossless.correct, lossless.squared_error) == (reference.correct, 0)
+
+
+def test_psnr_is_the_textbooks():
+    assert psnr(0, 10) == np.inf
+    assert psnr(3 * 10 * 255**2, 30) == 0
+    assert psnr(30, 30) == pytest.approx(48.13, abs=0.01)
+
+
+def test_an_equal_run_gives_an_equal_summary_and_equal_figures(measured, tmp_path):
+    study, _written = measured
+    again = find_study(str(study.folder), tmp_path / "again")
+    runner.run(again, executors.in_process, 120, Progress())
+    report(again)
+    for name in ("summary.csv", "table.md", "table.tex", "rate-accuracy.png"):
+        assert (tmp_path / "again" / name).read_bytes() == (study.folder / name).read_bytes(), name
+
+
+def test_timings_stay_out_of_the_summary(measured):
+    study, written = measured
+    assert not [c for c in written.summary.columns if "ms" in c or "second" in c]
+    timing = pd.read_csv(study.folder / "timing.csv")
+    assert list(timing.columns[4:]) == ["load_ms", "quantize_ms", "encode_ms", "decode_ms", "classify_ms"]
+    assert (timing[["encode_ms", "classify_ms"]] > 0).all().all()
+
+
+def test_every_file_said_to_be_written_is_there_and_readable(measured):
+    study, written = measured
+    from PIL import Image
+
+    names = {f.name for f in written.files}
+    assert names == {"summary.csv", "timing.csv", "rate-accuracy.png", "rate-accuracy.svg", "table.md", "table.tex"}
+    with Image.open(study.folder / "rate-accuracy.png") as image:
+        assert image.size[0] > 1000
+    assert "<svg" in (study.folder / "rate-accuracy.svg").read_text()
+    with open(study.folder / "summary.csv") as file:
+        assert len(list(csv.DictReader(file))) == len(written.summary) == 10
+
+
+def test_tables_name_the_sources_the_floor_and_the_interval(measured):
+    text = (measured[0].folder / "table.md").read_text()
+    assert "from JPEG" in text and "were lossy files before they came here" in text
+    assert "| none | png |" in text
+    row = next(line for line in text.splitlines() if line.startswith("| median-cut:colors=2 | png |"))
+    cells = [c.strip() for c in row.strip("|").split("|")]
+    flat = len(
+        CODECS.make("png").encode(QUANTIZERS.make("median-cut").quantize([np.full((32, 32, 3), 128, np.uint8)])[0])
+    )
+    assert float(cells[5]) == pytest.approx(8 * flat / 1024, abs=5e-4)
+    assert cells[6].count("[") == 1
+
+
+def test_psnr_is_a_column_on_demand(measured):
+    study, _ = measured
+    assert "PSNR" not in (study.folder / "table.md").read_text().split("|")[0]
+    assert "PSNR dB" in report(study, with_psnr=True).tables[0][1].columns
+    assert "PSNR dB" not in report(study).tables[0][1].columns
+
+
+def test_latex_escapes_what_tex_would_read():
+    text = tables.latex("a_b & c", pd.DataFrame([{"x": "50 %", "y": "#1_{2}~^"}]), [])
+    assert r"a\_b \& c" in text and r"50 \%" in text and r"\#1\_\{2\}\textasciitilde{}\textasciicircum{}" in text
+    assert text.count(r"\\") >= 2
+
+
+def made(quantizer, codec):
+    return Point(Noise(), QUANTIZERS.make(quantizer), CODECS.make(codec), Brightness())
+
+
+def test_a_curve_is_the_points_that_differ_in_rate_alone():
+    points = [
+        made("median-cut:colors=8", "png"),
+        made("median-cut:colors=2", "png"),
+        made("none", "jpeg:quality=90"),
+        made("none", "jpeg:quality=10"),
+        made("none", "jpeg:quality=10:chroma=444"),
+    ]
+    found = curves(points, np.array([3.0, 1, 5, 2, 4]))
+    assert [(c.name, c.rows) for c in found] == [
+        ("median-cut+png", (1, 0)),
+        ("none+jpeg", (3, 2)),
+        ("none+jpeg:chroma=444", (4,)),
+    ]
+
+
+def test_where_both_dials_turn_each_number_of_colors_is_a_curve():
+    points = [made(f"octree:colors={c}", f"jpeg:quality={q}") for c in (2, 4) for q in (10, 90)]
+    found = curves(points, np.array([1.0, 2, 3, 4]))
+    assert [c.name for c in found] == ["octree:colors=2+jpeg", "octree:colors=4+jpeg"]
+    assert [len(c.rows) for c in found] == [2, 2]
+
+
+@pytest.mark.parametrize("axis, label", [("log2", "log scale"), ("linear", "bits per pixel)")])
+def test_the_figure_has_axes_with_units_and_a_legend_entry_a_curve_outside_the_data(measured, axis, label):
+    study, written = measured
+    rows = written.summary
+    points = list(study.load().points)
+    found = curves(points, rows.bpp.to_numpy()[1:])
+    figure = rate_accuracy(rows.iloc[1:].reset_index(drop=True), found, View("t", axis, True, 0.9, 3.0))
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+    FigureCanvasAgg(figure).draw()
+    axes, legend = figure.axes[0], figure.legends[0]
+    assert label in axes.get_xlabel() and "%" in axes.get_ylabel()
+    texts = [t.get_text() for t in legend.get_texts()]
+    assert texts[: len(found)] == [c.name for c in found]
+    assert "uncompressed: 90.0 %" in texts and "native files: 3.00 bpp" in texts
+    assert not legend.get_window_extent().overlaps(axes.get_window_extent())
+    ticks = [t.get_text() for t in axes.get_xticklabels()]
+    assert axis == "linear" or {"1", "2", "4"} <= set(ticks)
+
+
+def test_unlabelled_images_are_judged_by_agreement(tmp_path):
+    from PIL import Image
+
+    (tmp_path / "images").mkdir()
+    for i, image in enumerate(DATASETS.make("photos").load(0, 12).images):
+        Image.fromarray(image).resize((40 + i, 50)).save(tmp_path / "images" / f"{i}.png")
+    (tmp_path / "matrix.toml").write_text(MATRIX.replace('"photos"', '"folder:path=images"'))
+    study = find_study(str(tmp_path))
+    runner.run(study, executors.in_process, None, Progress())
+    written = report(study)
+    assert written.summary.labelled.eq(0).all() and written.summary.accuracy.isna().all()
+    assert written.summary.agreement.iloc[0] == 1
+    assert written.summary.agreement.between(0, 1).all()
+    # sizes differ: the data set's rate is no mean of rates
+    assert (written.summary.bpp != written.summary.mean_bpp).any()
+    assert (tmp_path / "rate-accuracy.png").exists()
+    native = 8 * sum(f.stat().st_size for f in (tmp_path / "images").iterdir()) / written.summary.pixels.iloc[0]
+    assert native > 1
+
+
+def test_two_data_sets_get_a_figure_each(tmp_path):
+    (tmp_path / "matrix.toml").write_text(MATRIX.replace('"photos"', '["photos", "photos:split=train"]'))
+    study = find_study(str(tmp_path))
+    runner.run(study, executors.in_process, 20, Progress())
+    written = report(study)
+    assert len([f for f in written.files if f.suffix == ".png"]) == 2
+    assert len(written.tables) == 2
