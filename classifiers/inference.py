@@ -33,7 +33,10 @@ class Normalized(nn.Module):
 
 def on_device(network: nn.Module, where: torch.device) -> nn.Module:
     """In channels_last: 1.4 times as fast as channels first on a CPU (AlexNet, 64x64)."""
-    return network.to(where).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    for parameter in network.to(where).parameters():
+        if parameter.dim() == 4:
+            parameter.data = parameter.data.to(memory_format=torch.channels_last)
+    return network
 
 
 def device() -> torch.device:

@@ -140,4 +140,8 @@ def _fixed(session: Any, layout: str) -> tuple[int, int]:
     if len(shape) != 4:
         raise Refused(f"the first input is {shape}; images of four axes are wanted ({layout})")
     side = shape[2] if layout == "nchw" else shape[1]
-    return tuple(n if isinstance(n, int) and n > 0 else 0 for n in (shape[0], side))  # type: ignore[return-value]
+    return _known(shape[0]), _known(side)
+
+
+def _known(length: Any) -> int:
+    return length if isinstance(length, int) and length > 0 else 0  # an open axis is a name or None

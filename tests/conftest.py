@@ -4,7 +4,6 @@ import os
 import sys
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 ROOT = Path(__file__).parent.parent
@@ -22,8 +21,8 @@ def real_data() -> Path:
 
 
 @pytest.fixture
-def photographs() -> list[np.ndarray]:
+def photographs():
     """Real images: 32x32 patches of photographs."""
     from rabench.datasets import DATASETS
 
-    return DATASETS.make("photos").load(0, 200).images  # type: ignore[return-value]
+    return DATASETS.make("photos").load(0, 200).images

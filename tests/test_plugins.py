@@ -87,9 +87,9 @@ class Blur(Plugin):
 
 
 def test_values_are_of_the_declared_type_so_that_equal_settings_have_equal_specs():
-    assert Blur(sigma=3).spec == Blur(sigma=3.0).spec == Blur(sigma=np.float32(3)).spec == "blur:radius=1:sigma=3.0"  # type: ignore[arg-type]
-    assert Blur(radius=np.int64(3)) == Blur(radius=3)  # type: ignore[arg-type]
-    assert JPEG(quality=np.int32(30)).spec == JPEG(quality=30).spec  # type: ignore[arg-type]
+    assert Blur(sigma=3).spec == Blur(sigma=3.0).spec == Blur(sigma=np.float32(3)).spec == "blur:radius=1:sigma=3.0"
+    assert Blur(radius=np.int64(3)) == Blur(radius=3)
+    assert JPEG(quality=np.int32(30)).spec == JPEG(quality=30).spec
 
 
 @pytest.mark.parametrize(

@@ -351,6 +351,6 @@ def test_a_broken_pool_is_replaced():
     pool._executor = Breaks()
     made = runner.Runner(pool, Records.__new__(Records), Progress())
     with patch.object(runner.tasks, "run", lambda task: []):
-        made._submit((None, []))  # type: ignore[arg-type]
+        made._submit((None, []))
     assert len(made.flying) == 1
     pool.close()

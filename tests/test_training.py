@@ -167,12 +167,12 @@ def test_held_out_images_are_no_training_images():
 def test_networks_have_the_published_number_of_parameters(name, millions):
     """For 10 classes, as the networks of Hou et al. (CVPR 2020)."""
     cls = CLASSIFIERS[name]
-    network = cls.build(10, cls.standard_width)  # type: ignore[attr-defined]
+    network = cls.build(10, cls.standard_width)
     assert sum(p.numel() for p in network.parameters()) / 1e6 == pytest.approx(millions, abs=0.05)
 
 
 def test_alexnet_for_200_classes_has_2_30_million():
-    network = CLASSIFIERS["alexnet"].build(200, 64)  # type: ignore[attr-defined]
+    network = CLASSIFIERS["alexnet"].build(200, 64)
     assert sum(p.numel() for p in network.parameters()) == pytest.approx(2.30e6, rel=2e-3)
 
 
@@ -188,7 +188,7 @@ def test_an_epoch_sees_each_image_once(plan):
     images = loop.Images(np.arange(10 * 4 * 4 * 3, dtype=np.uint8).reshape(10, 4, 4, 3), np.arange(10) % 2)
     steps = []
     loop.train(
-        CLASSIFIERS["small"].build(2, 4),  # type: ignore[attr-defined]
+        CLASSIFIERS["small"].build(2, 4),
         ((0.5,) * 3, (0.5,) * 3),
         images,
         images,
