@@ -11,6 +11,7 @@ import os
 import sys
 from enum import Enum
 from pathlib import Path
+from time import monotonic
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -95,7 +96,7 @@ def run(
     psnr: PSNROption = False,
 ) -> None:
     """Measure what is missing of a study, then report. Stop it at any time; the same command goes on."""
-    from . import executors, runner
+    from . import executors, provenance, runner
     from .matrix import find_study
     from .progress import Shown
 
@@ -103,7 +104,8 @@ def run(
     count = executors.default_workers() if workers is None else workers
     if dry_run:
         return _dry_run(found, count, limit)
-    with Shown(err, f"{found.name}") as shown:
+    begun = monotonic()
+    with Shown(err, found.name) as shown:
         try:
             outcome = runner.run(found, lambda: executors.make(count, dask), limit, shown.progress)
         except KeyboardInterrupt:
@@ -115,6 +117,9 @@ def run(
             )
             _end(f"stopped; {done}, and kept. The same command goes on from here.", STOPPED)
             return
+    if outcome.measured:
+        where = "a Dask cluster" if dask else f"{count} processes"
+        provenance.add(found.folder, ["rabench", *sys.argv[1:]], outcome.measured, monotonic() - begun, where)
     measured = f"{outcome.measured:,} records measured, {outcome.finished:,} were there"
     err.print(f"{found.name}: {measured}")
     written = _report(found, axis, psnr)

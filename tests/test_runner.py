@@ -202,16 +202,16 @@ def test_a_second_run_on_the_same_study_is_turned_away(study):
 
 def test_a_full_disk_loses_nothing_and_leaves_nothing_half_written(study):
     made = study(point(), point(CODECS.make("png")))
-    written, original = [], pq.write_table
+    written, original = [], records_module.write_table
 
-    def full(table, path, **options):
+    def full(table, path, metadata):
         if len(written) == 3:
             path.write_bytes(b"half")
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
         written.append(path)
-        return original(table, path, **options)
+        return original(table, path, metadata)
 
-    with patch.object(pq, "write_table", full), pytest.raises(OSError, match="No space left"):
+    with patch.object(records_module, "write_table", full), pytest.raises(OSError, match="No space left"):
         measure(made)
     assert len(files(made)) == 3
     assert not [f for f in made.records.rglob("*") if f.name.startswith(".partial")]

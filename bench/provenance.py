@@ -1,0 +1,61 @@
+"""Where a study's records come from: run.json in its folder, an entry for each run that measured something."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import sys
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from .. import __version__
+from ..core.files import write_text
+
+FILE = "run.json"
+PACKAGES = ("torch", "numpy", "pillow", "pandas", "pyarrow", "scipy", "scikit-image", "onnxruntime", "imagequant")
+
+
+def add(folder: Path, command: list[str], records: int, seconds: float, workers: str) -> None:
+    """Adds a run to a study's ``run.json``; paths in the command are told by their names alone."""
+    path = folder / FILE
+    try:
+        runs: list[Any] = json.loads(path.read_text())["runs"]
+    except (OSError, ValueError, KeyError):
+        runs = []
+    runs.append(
+        {
+            "command": " ".join(Path(word).name if Path(word).is_absolute() else word for word in command),
+            "date": datetime.now(UTC).isoformat(timespec="seconds"),
+            "records": records,
+            "seconds": round(seconds, 1),
+            "workers": workers,
+            "rabench": __version__,
+            "python": platform.python_version(),
+            "packages": _versions(),
+            "machine": {"system": f"{platform.system()} {platform.machine()}", "cpu": _cpu(), "cores": os.cpu_count()},
+        }
+    )
+    write_text(path, json.dumps({"runs": runs}, indent=1) + "\n")
+
+
+def _versions() -> dict[str, str]:
+    found = {}
+    for name in PACKAGES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def _cpu() -> str:
+    try:
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith("model name"):
+                return line.split(":", 1)[1].strip()
+    except OSError:
+        pass  # no Linux
+    return platform.processor() or sys.platform
