@@ -1,10 +1,7 @@
-"""Data sets that are plain arrays of pixels in official .tar.gz archives."""
+"""Data sets that are plain arrays of pixels."""
 
 from __future__ import annotations
 
-import shutil
-import tarfile
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,31 +11,6 @@ from numpy.typing import NDArray
 from ..core.errors import Unavailable
 from ..core.images import RGB
 from .base import RAW, Block
-from .download import Archive, data_root, fetch
-
-
-def extracted(name: str, archive: Archive, folder: str) -> Path:
-    """The archive's ``folder`` below the data set's home, fetched and extracted if it is not there."""
-    home = data_root() / name
-    target = home / folder
-    if not target.is_dir():
-        packed = fetch(archive, home)
-        with tempfile.TemporaryDirectory(dir=home) as scratch:
-            try:
-                with tarfile.open(packed) as tar:
-                    tar.extractall(scratch, filter="data")
-            except (tarfile.TarError, EOFError, OSError) as error:
-                raise Unavailable(f"{packed} cannot be extracted ({error}); delete it to fetch it again") from None
-            found = Path(scratch) / folder
-            if not found.is_dir():
-                raise Unavailable(f"{packed} holds no folder {folder}; delete it to fetch it again")
-            shutil.move(found, target)
-    return target
-
-
-def where(name: str, archive: Archive, folder: str) -> str | None:
-    home = data_root() / name
-    return next((str(p) for p in (home / "data", home / folder, home / archive.file) if p.exists()), None)
 
 
 class BinaryReader:

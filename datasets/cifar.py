@@ -9,33 +9,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..core.images import RGB
-from .base import Dataset, Reader
-from .binary import BinaryReader, extracted, where
-from .download import Archive, data_root
-from .parquet import ParquetReader, shards
+from .base import Reader
+from .binary import BinaryReader
+from .download import Archive
+from .official import Official
 
 PIXELS = 3 * 32 * 32
 
 
 @dataclass(frozen=True)
-class _CIFAR(Dataset):
-    archive: ClassVar[Archive]
-    folder: ClassVar[str]
+class _CIFAR(Official):
     names_file: ClassVar[str]
     label_bytes: ClassVar[int]
     files: ClassVar[dict[str, list[str]]]
 
-    def open(self) -> Reader:
-        parquet = data_root() / self.name / "data"
-        if parquet.is_dir():
-            return ParquetReader(shards(parquet, self.split), "image", "label")
-        folder = extracted(self.name, self.archive, self.folder)
+    def open_official(self) -> Reader:
+        folder = self.extracted()
         classes = tuple((folder / self.names_file).read_text().split())
         paths = [folder / f for f in self.files[self.split]]
         return BinaryReader(paths, self.label_bytes + PIXELS, classes, _pixels, self._label)
-
-    def where(self) -> str | None:
-        return where(self.name, self.archive, self.folder)
 
     @classmethod
     def _label(cls, _: int, record: NDArray[np.uint8]) -> int:

@@ -10,27 +10,26 @@ from numpy.typing import NDArray
 
 from ..core.errors import Unavailable
 from ..core.images import RGB
-from .base import Dataset, Reader
-from .binary import BinaryReader, extracted, where
-from .download import Archive, data_root
-from .parquet import ParquetReader, shards
+from .base import Reader
+from .binary import BinaryReader
+from .download import Archive
+from .official import Official
 
-ARCHIVE = Archive("http://ai.stanford.edu/~acoates/stl10/stl10_binary.tar.gz", "91f7769df0f17e558f3565bffb0c7dfb")
-FOLDER = "stl10_binary"
 SIDE = 96
 
 
 @dataclass(frozen=True)
-class STL10(Dataset):
+class STL10(Official):
     """The official binary archive; its unlabelled images are not used."""
 
     name: ClassVar[str] = "stl10"
+    archive: ClassVar[Archive] = Archive(
+        "http://ai.stanford.edu/~acoates/stl10/stl10_binary.tar.gz", "91f7769df0f17e558f3565bffb0c7dfb"
+    )
+    folder: ClassVar[str] = "stl10_binary"
 
-    def open(self) -> Reader:
-        parquet = data_root() / self.name / "data"
-        if parquet.is_dir():
-            return ParquetReader(shards(parquet, self.split), "image", "label")
-        folder = extracted(self.name, ARCHIVE, FOLDER)
+    def open_official(self) -> Reader:
+        folder = self.extracted()
         labels = np.fromfile(folder / f"{self.split}_y.bin", np.uint8).astype(np.int64) - 1  # stored as 1..10
         classes = tuple((folder / "class_names.txt").read_text().split())
 
@@ -41,9 +40,6 @@ class STL10(Dataset):
         if len(labels) != len(reader):
             raise Unavailable(f"{folder}: {len(reader)} images but {len(labels)} labels; delete it to extract it again")
         return reader
-
-    def where(self) -> str | None:
-        return where(self.name, ARCHIVE, FOLDER)
 
 
 def _pixels(record: NDArray[np.uint8]) -> RGB:

@@ -11,36 +11,26 @@ from typing import ClassVar
 import numpy as np
 
 from ..core.errors import Unavailable
-from .base import Block, Dataset, Reader
+from .base import Block, Reader
 from .decoding import decode
-from .download import Archive, data_root, fetch
-from .parquet import ParquetReader, missing_shards, shards
-
-ARCHIVE = Archive("http://cs231n.stanford.edu/tiny-imagenet-200.zip", "90528d7ca1a48142e341f4ef8d21d0de")
+from .download import Archive, fetch
+from .official import Official
 
 
 @dataclass(frozen=True)
-class TinyImageNet(Dataset):
+class TinyImageNet(Official):
     """The official zip file or its extracted folder; test is the validation split, whose labels are public."""
 
     name: ClassVar[str] = "tiny-imagenet-200"
+    archive: ClassVar[Archive] = Archive(
+        "http://cs231n.stanford.edu/tiny-imagenet-200.zip", "90528d7ca1a48142e341f4ef8d21d0de"
+    )
+    folder: ClassVar[str] = "wnids.txt"
 
-    def open(self) -> Reader:
-        home = data_root() / self.name
-        if (home / "data").is_dir():
-            return ParquetReader(shards(home / "data", self.split), "image", "label")
-        if (home / "wnids.txt").is_file():
-            return TinyReader(FolderFiles(home), self.split)
-        return TinyReader(ZipFiles(fetch(ARCHIVE, home)), self.split)
-
-    def where(self) -> str | None:
-        home = data_root() / self.name
-        found = [home / "data", home / "wnids.txt", home / ARCHIVE.file]
-        return next((str(f) for f in found if f.exists()), None)
-
-    def notes(self) -> list[str]:
-        home = data_root() / self.name
-        return missing_shards(shards(home / "data", self.split)) if (home / "data").is_dir() else []
+    def open_official(self) -> Reader:
+        if (self.home() / self.folder).is_file():
+            return TinyReader(FolderFiles(self.home()), self.split)
+        return TinyReader(ZipFiles(fetch(self.archive, self.home())), self.split)
 
 
 class FolderFiles:

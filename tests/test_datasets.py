@@ -178,7 +178,7 @@ def test_stl10_is_read_column_by_column(site, home, monkeypatch):
     columns = b"".join(image.transpose(2, 1, 0).tobytes() for image in images)
     files = {"test_X.bin": columns, "test_y.bin": bytes([1, 2, 10, 3, 1]), "class_names.txt": b"a b c d e f g h i j"}
     archive = archive_of(site, "stl.tar.gz", packed({f"stl10_binary/{k}": v for k, v in files.items()}))
-    monkeypatch.setattr(stl10, "ARCHIVE", archive)
+    monkeypatch.setattr(stl10.STL10, "archive", archive)
     block = DATASETS.make("stl10").load(0, 5)
     np.testing.assert_array_equal(np.stack(block.images), images)
     assert block.labels.tolist() == [0, 1, 9, 2, 0]
@@ -225,7 +225,9 @@ def test_tiny_imagenet_is_read_from_the_zip_or_its_extracted_folder(kind, tiny_f
         with zipfile.ZipFile(buffer, "w") as archive:
             for name, content in tiny_files.items():
                 archive.writestr(f"tiny-imagenet-200/{name}", content)
-        monkeypatch.setattr(tiny_imagenet, "ARCHIVE", archive_of(site, "tiny-imagenet-200.zip", buffer.getvalue()))
+        monkeypatch.setattr(
+            tiny_imagenet.TinyImageNet, "archive", archive_of(site, "tiny-imagenet-200.zip", buffer.getvalue())
+        )
     else:
         for name, content in tiny_files.items():
             target = home / "tiny-imagenet-200" / name
@@ -377,8 +379,8 @@ def test_official_addresses_and_checksums_are_those_of_the_data_sets_pages():
     """c32a..., 03b5...: cs.toronto.edu/~kriz/cifar.html; 91f7..., 9052...: as torchvision and others check them."""
     assert cifar.CIFAR10.archive.md5 == "c32a1d4ab5d03f1284b67883e8d87530"
     assert cifar.CIFAR100.archive.md5 == "03b5dce01913d631647c71ecec9e9cb8"
-    assert stl10.ARCHIVE.md5 == "91f7769df0f17e558f3565bffb0c7dfb"
-    assert tiny_imagenet.ARCHIVE.md5 == "90528d7ca1a48142e341f4ef8d21d0de"
+    assert stl10.STL10.archive.md5 == "91f7769df0f17e558f3565bffb0c7dfb"
+    assert tiny_imagenet.TinyImageNet.archive.md5 == "90528d7ca1a48142e341f4ef8d21d0de"
 
 
 def test_the_platforms_cache_is_the_default_home(monkeypatch):

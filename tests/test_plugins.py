@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from rabench.classifiers import CLASSIFIERS
 from rabench.codecs import CODECS
 from rabench.codecs.jpeg import JPEG
-from rabench.core import specs
+from rabench.core import plugins, specs
 from rabench.core.errors import BadSetting, RabenchError
 from rabench.core.plugins import Plugin, Span, setting
 from rabench.datasets import DATASETS
@@ -115,3 +115,16 @@ def test_a_setting_cannot_hide_what_every_plugin_has():
 
         class Hiding(Plugin):
             label: str = setting("x", ("x",))
+
+
+def test_another_packages_codec_comes_in_by_entry_point(monkeypatch):
+    from importlib.metadata import EntryPoint
+
+    brought = EntryPoint("theirs", "rabench.codecs.raw:Raw", "rabench.codecs")
+
+    def found(group, name="theirs"):
+        return [brought] if (group, name) == ("rabench.codecs", "theirs") else []
+
+    monkeypatch.setattr(plugins, "entry_points", found)
+    assert "theirs" in CODECS.names() and "theirs" not in QUANTIZERS.names()
+    assert CODECS["theirs"].__name__ == "Raw"

@@ -1,0 +1,65 @@
+"""Data sets that their authors publish as one archive."""
+
+from __future__ import annotations
+
+import shutil
+import tarfile
+import tempfile
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+from ..core.errors import Unavailable
+from .base import Dataset, Reader
+from .download import Archive, data_root, fetch
+from .parquet import ParquetReader, missing_shards, shards
+
+
+@dataclass(frozen=True)
+class Official(Dataset, ABC):
+    """Kept at $RABENCH_DATA/NAME: Parquet shards in ``data/`` where they are there, else the official archive."""
+
+    archive: ClassVar[Archive]
+    folder: ClassVar[str]
+    """What the archive holds, extracted at the data set's home."""
+
+    @abstractmethod
+    def open_official(self) -> Reader:
+        """Opens the archive or what was extracted from it, fetching it if need be."""
+
+    def open(self) -> Reader:
+        if self._shards().is_dir():
+            return ParquetReader(shards(self._shards(), self.split), "image", "label")
+        return self.open_official()
+
+    def where(self) -> str | None:
+        found = (self._shards(), self.home() / self.folder, self.home() / self.archive.file)
+        return next((str(p) for p in found if p.exists()), None)
+
+    def notes(self) -> list[str]:
+        return missing_shards(shards(self._shards(), self.split)) if self._shards().is_dir() else []
+
+    def home(self) -> Path:
+        return data_root() / self.name
+
+    def extracted(self) -> Path:
+        """The folder extracted from a .tar.gz archive, whole or not there."""
+        target = self.home() / self.folder
+        if target.is_dir():
+            return target
+        packed = fetch(self.archive, self.home())
+        with tempfile.TemporaryDirectory(dir=self.home()) as scratch:
+            try:
+                with tarfile.open(packed) as tar:
+                    tar.extractall(scratch, filter="data")
+            except (tarfile.TarError, EOFError, OSError) as error:
+                raise Unavailable(f"{packed} cannot be extracted ({error}); delete it to fetch it again") from None
+            found = Path(scratch) / self.folder
+            if not found.is_dir():
+                raise Unavailable(f"{packed} holds no folder {self.folder}; delete it to fetch it again")
+            shutil.move(found, target)
+        return target
+
+    def _shards(self) -> Path:
+        return self.home() / "data"
