@@ -25,7 +25,7 @@ def run(
     limit: only the first images of each data set. Raises RabenchError for what the caller can set right.
     """
     found = find_study(str(study), Path(out) if out else None)
-    return runner.run(found, lambda: executors.make(workers, dask), limit, progress or Progress())
+    return runner.run(found, lambda: executors.make(workers, dask), limit, progress, f"rabench.run({str(study)!r})")
 
 
 def report(study: str | Path, axis: str | None = None, with_psnr: bool = False) -> Report:

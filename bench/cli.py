@@ -7,11 +7,9 @@ could not be measured; 130 stopped by Ctrl-C.
 from __future__ import annotations
 
 import errno
-import os
 import sys
 from enum import Enum
 from pathlib import Path
-from time import monotonic
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -55,18 +53,13 @@ def main() -> None:
         app()
     except RabenchError as error:
         _end(str(error), USER)
-    except KeyboardInterrupt:
-        _end("stopped", STOPPED)
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader went away: no news
-        sys.exit(1)
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS, errno.EIO):
             raise
-        place = f" ({error.filename})" if error.filename else ""
+        place = f": {error.filename}" if error.filename else ""
         _end(
-            f"cannot write: {error.strerror}{place}; what was finished is kept, make room or give --out another "
-            "folder, and run the same command again",
+            f"{error.strerror}{place}; what was finished is kept: make room, or give --out a folder that can be "
+            "written, and run the same command again",
             USER,
         )
 
@@ -92,22 +85,25 @@ def run(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say what would be measured and how long it takes.")
     ] = False,
+    timeout: Annotated[
+        float, typer.Option(min=1, help="Seconds without any task coming back after which workers count as hung.")
+    ] = 1800,
     axis: AxisOption = None,
     psnr: PSNROption = False,
 ) -> None:
     """Measure what is missing of a study, then report. Stop it at any time; the same command goes on."""
-    from . import executors, provenance, runner
+    from . import executors, runner
     from .matrix import find_study
     from .progress import Shown
 
+    command = " ".join(["rabench", *(Path(w).name if Path(w).is_absolute() else w for w in sys.argv[1:])])
     found = find_study(study, out_folder)
     count = executors.default_workers() if workers is None else workers
     if dry_run:
         return _dry_run(found, count, limit)
-    begun = monotonic()
     with Shown(err, found.name) as shown:
         try:
-            outcome = runner.run(found, lambda: executors.make(count, dask), limit, shown.progress)
+            outcome = runner.run(found, lambda: executors.make(count, dask), limit, shown.progress, command, timeout)
         except KeyboardInterrupt:
             shown.close()
             done = (
@@ -117,9 +113,6 @@ def run(
             )
             _end(f"stopped; {done}, and kept. The same command goes on from here.", STOPPED)
             return
-    if outcome.measured:
-        where = "a Dask cluster" if dask else f"{count} processes"
-        provenance.add(found.folder, ["rabench", *sys.argv[1:]], outcome.measured, monotonic() - begun, where)
     measured = f"{outcome.measured:,} records measured, {outcome.finished:,} were there"
     err.print(f"{found.name}: {measured}")
     written = _report(found, axis, psnr)
@@ -287,8 +280,11 @@ def train_classifier(
     recipe = {"epochs": epochs, "lr": lr, "momentum": momentum, "weight_decay": weight_decay, "batch": batch}
     recipe |= {"crop": crop, "flip": flip, "seed": seed, "precision": precision}
     plan = {"width": width, "size": size, "held_out": held_out, "limit": limit, "dtype": dtype, "restart": restart}
-    for line in run_training(network, dataset, out_file, recipe, plan, threads, err):
-        out.print(line, soft_wrap=True, markup=False)
+    try:
+        for line in run_training(network, dataset, out_file, recipe, plan, threads, err):
+            out.print(line, soft_wrap=True, markup=False)
+    except KeyboardInterrupt:
+        _end("stopped; the same command goes on from the last whole epoch", STOPPED)
 
 
 @app.callback(invoke_without_command=True)

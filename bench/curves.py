@@ -28,7 +28,8 @@ def wilson(correct: int, images: int, z: float = Z95) -> tuple[float, float]:
     share, n = correct / images, images
     middle = (share + z * z / (2 * n)) / (1 + z * z / n)
     half = z / (1 + z * z / n) * np.sqrt(share * (1 - share) / n + z * z / (4 * n * n))
-    return (max(0.0, float(middle - half)), min(1.0, float(middle + half)))
+    # At the ends the sum of the two is 0 or 1 but for rounding.
+    return (float(middle - half) if correct else 0.0, float(middle + half) if correct < images else 1.0)
 
 
 @dataclass(frozen=True)
@@ -46,28 +47,53 @@ class Measured:
         return self.rows["failed"] == 0
 
 
-def gather(points: Iterable[Point], records: Iterable[Record], index: Index) -> list[Measured]:
-    """The rows of each point. Where a point was measured by several versions, the one with most blocks counts,
-    of equals the one measured last."""
-    of_labels: dict[tuple[str, str, str], dict[tuple[str, str, str], dict[str, Record]]] = {}
+def gather(points: Iterable[Point], records: Iterable[Record], index: Index) -> tuple[list[Measured], list[str]]:
+    """The rows of each point as the last run knew it, and what is wrong with files among its records.
+
+    Of a point that no run here has noted (records copied from elsewhere), the versions with most blocks count, of
+    equals the first by name.
+    """
+    of_point: dict[tuple[Any, ...], dict[str, Record]] = {}
     for record in records:
-        versions = of_labels.setdefault(record.identity.labels[1:], {})
-        versions.setdefault(record.identity.versions, {})[record.identity.block] = record
-    found = []
+        said = record.identity
+        for name in ((said.key, said.versions), (said.labels[1:],)):
+            of_point.setdefault((*name, said.versions), {})[said.block] = record
+    found, bad = [], []
     for point in points:
-        blocks = [known["sha256"] for _, _, known in index.measured(point.dataset.label)]
-        candidates = of_labels.get(point.labels[1:], {}).values()
-        held = [[by_block[b] for b in blocks if b in by_block] for by_block in candidates]
-        best = max(held, key=lambda rs: (len(rs), max((r.path.stat().st_mtime_ns for r in rs), default=0)), default=[])
-        if best:
-            found.append(Measured(point, tuple(best), _columns(best), len(best) == len(blocks)))
-    return found
+        spans = index.measured(point.dataset.label)
+        if (noted := index.noted(point.labels)) is not None:
+            candidates = [of_point.get((*noted, noted[1]), {})]
+        else:
+            candidates = [blocks for name, blocks in sorted(of_point.items(), key=str) if name[0] == point.labels[1:]]
+        held = [
+            [(start, by[known["sha256"]]) for start, _, known in spans if known["sha256"] in by] for by in candidates
+        ]
+        best = max(held, key=len, default=[])
+        columns, broken = _columns(best)
+        bad += broken
+        if columns:
+            whole = len(best) == len(spans) and not broken
+            found.append(Measured(point, tuple(record for _, record in best), columns, whole))
+    return found, bad
 
 
-def _columns(records: list[Record]) -> dict[str, NDArray[Any]]:
-    table = pa.concat_tables([r.rows().replace_schema_metadata(None) for r in records])
-    columns = {name: table[name].to_numpy() for name in table.column_names if name != "error"}
-    return {**columns, "failed": table["error"].is_valid().to_numpy()}
+def _columns(records: list[tuple[int, Record]]) -> tuple[dict[str, NDArray[Any]], list[str]]:
+    """The rows of blocks and the images they begin at; and what is wrong with files that cannot be read."""
+    parts: list[dict[str, NDArray[Any]]] = []
+    bad = []
+    for start, record in records:
+        try:
+            table = record.rows()
+        except (pa.ArrowInvalid, OSError) as error:
+            bad.append(f"{record.path}: damaged ({str(error).splitlines()[0][:100]}); delete it and run again")
+            continue
+        columns = {name: table[name].to_numpy() for name in table.column_names if name != "error"}
+        columns["failed"] = table["error"].is_valid().to_numpy()
+        columns["image"] = np.arange(start, start + len(table))  # where the block lies in THIS data set
+        parts.append(columns)
+    if not parts:
+        return {}, bad
+    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}, bad
 
 
 def summary(measured: list[Measured]) -> pd.DataFrame:

@@ -26,19 +26,30 @@ class Pool:
     def submit(self, function: Callable[..., T], *arguments: Any) -> Future[T]:
         return self._executor.submit(function, *arguments)
 
-    def restart(self) -> None:
-        """Replaces worker processes of which one has died."""
-        self._executor.shutdown(wait=False, cancel_futures=True)
+    def restart(self, kill: bool = False) -> None:
+        """Replaces worker processes of which one has died; ``kill`` ends those that hang."""
+        if kill:
+            self._kill()
+        self._end()
         self._executor = self._make()
 
     def stop(self) -> None:
         """Ends at once, whatever runs; what was not handed back is lost."""
+        self._kill()
+        self._end()
+        self._close()
+
+    def _kill(self) -> None:
         if isinstance(self._executor, ProcessPoolExecutor):
             processes = self._executor._processes or {}  # kill_workers() comes with Python 3.14
             for process in list(processes.values()):
                 process.kill()
-        self._executor.shutdown(wait=False, cancel_futures=True)
-        self._close()
+
+    def _end(self) -> None:
+        if isinstance(self._executor, ProcessPoolExecutor):
+            self._executor.shutdown(wait=False, cancel_futures=True)
+        else:
+            self._executor.shutdown(wait=False)  # Dask's knows no cancel_futures
 
     def close(self) -> None:
         self._executor.shutdown(wait=True)
@@ -58,7 +69,8 @@ class InProcess(Executor):
 
 
 def default_workers() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return min(cores, 60)  # Windows waits for 61 processes at the most
 
 
 def in_process() -> Pool:
@@ -91,7 +103,6 @@ def dask(address: str) -> Pool:
     if not threads:
         client.close()
         raise Unavailable(f"the Dask scheduler at {address} has no workers; start some: dask worker {address}")
-    client.run(one_thread)
 
     def close() -> None:
         client.close()
@@ -110,7 +121,8 @@ def one_thread() -> None:
     """Workers share the cores by running beside one another, not by threads of their own."""
     import torch
 
-    torch.set_num_threads(1)
+    if torch.get_num_threads() != 1:
+        torch.set_num_threads(1)
 
 
 def _begin_worker() -> None:

@@ -39,7 +39,11 @@ def tables(family: str | None) -> Iterator[tuple[str, pd.DataFrame]]:
 def _members(family: Family[Any]) -> pd.DataFrame:
     rows = []
     for name in family.names():
-        cls = family[name]
+        try:
+            cls = family[name]
+        except Exception as error:  # another package's plug-in must not end the list
+            rows.append({"name": name, "settings": "-", "here": f"broken: {error}", "what": "-"})
+            continue
         rows.append({"name": name, "settings": _settings(cls), "here": _here(cls), "what": _first_line(cls)})
     return pd.DataFrame(rows)
 
@@ -50,7 +54,8 @@ def _settings(cls: type[Plugin]) -> str:
     for f in fields(cls):
         default = f" ({f.default})" if f.default != "" else ""
         star = "*" if f.metadata["dial"] else ""
-        lines.append(f"{f.name}{star} {describe(f)}{default}")
+        what = f": {f.metadata['help']}" if f.metadata["help"] else ""
+        lines.append(f"{f.name}{star} {describe(f)}{default}{what}")
     return "\n".join(lines) or "-"
 
 
@@ -62,6 +67,8 @@ def _here(cls: type[Any]) -> str:
         return cls.ready() if issubclass(cls, Classifier) else cls().version()
     except Unavailable as reason:
         return f"no: {reason}"
+    except Exception as error:  # another package's plug-in must not end the list
+        return f"broken: {type(error).__name__}: {error}"
 
 
 def _first_line(cls: type[Any]) -> str:

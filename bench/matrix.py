@@ -14,7 +14,6 @@ from ..codecs import CODECS
 from ..core.errors import BadSetting, RabenchError, Unavailable, nearest
 from ..core.plugins import Family, Location, Plugin
 from ..datasets import DATASETS
-from ..datasets.base import Dataset
 from ..quantizers import QUANTIZERS
 from .points import Point
 
@@ -35,10 +34,6 @@ class Matrix:
     title: str
     points: tuple[Point, ...]
     axis: str = "log2"
-
-    @property
-    def datasets(self) -> tuple[Dataset, ...]:
-        return tuple(dict.fromkeys(p.dataset for p in self.points))
 
 
 @dataclass(frozen=True)
@@ -79,12 +74,14 @@ def find_study(text: str, out: Path | None = None) -> Study:
 
 def load(path: Path) -> Matrix:
     """The points of a matrix file. Errors name file, line, key and what was meant."""
-    text = path.read_text(encoding="utf-8")
-    where = _Where(path, text)
     try:
+        text = path.read_text(encoding="utf-8-sig")
         content = tomllib.loads(text)
+    except UnicodeDecodeError as error:
+        raise BadSetting(f"{path}: no UTF-8 text ({error.reason} at byte {error.start}); save it as UTF-8") from None
     except tomllib.TOMLDecodeError as error:
         raise BadSetting(f"{path}: no valid TOML: {error}") from None
+    where = _Where(path, text)
     where.check_keys(content, TOP_KEYS, "")
     report = where.table(content, "report")
     where.check_keys(report, REPORT_KEYS, " in [report]")
@@ -98,6 +95,8 @@ def load(path: Path) -> Matrix:
     for block in blocks:
         where.check_keys(block, POINT_KEYS, " in [[points]]")
         points |= dict.fromkeys(_block_points(where, {**content, **block}))
+    if not points:
+        raise where.error("points", "there is no point to measure; write a [[points]] block with codecs")
     _check_labels(points, where)
     return Matrix(str(content.get("title", path.parent.name)), tuple(points), axis)
 
@@ -174,7 +173,7 @@ def _example(family: Family[Any]) -> str:
 def _resolved(plugin: T, folder: Path) -> T:
     """Paths as written beside the matrix, where something lies there."""
     moved = {
-        f.name: str(folder / value)
+        f.name: str((folder / value).absolute())  # workers may stand elsewhere
         for f in fields(plugin)
         if isinstance(f.metadata["among"], Location)
         and (value := getattr(plugin, f.name))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from concurrent.futures import BrokenExecutor, as_completed
 from dataclasses import dataclass, field, replace
 from itertools import groupby
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from ..codecs.raw import Raw
-from ..core.errors import RabenchError
+from ..core.errors import RabenchError, Refused
 from ..datasets.base import Dataset, blocks
 from ..quantizers.none import NoQuantizer
 from . import task as tasks
@@ -68,6 +69,7 @@ def make_plan(
         plan.spans[dataset] = _describe_blocks(dataset, index, limit, pool, say)
     present = records.names()
     for point, versions in possible.items():
+        index.note(point.labels, point.key, versions)
         for start, stop, known in plan.spans[point.dataset]:
             identity = Identity(point.labels, point.key, versions, known["sha256"])
             if identity.name in present:
@@ -86,9 +88,15 @@ def _describe_blocks(
     new = [span for span in blocks(dataset, BLOCK, limit) if f"{span[0]}-{span[1]}" not in known]
     if new:
         say(f"{dataset.label}: reading {sum(b - a for a, b in new):,} images to know them by content")
-        futures = {span: pool.submit(tasks.describe_block, dataset, *span) for span in new}
-        for (start, stop), future in futures.items():
-            known[f"{start}-{stop}"] = future.result()
+        futures = {pool.submit(tasks.describe_block, dataset, *span): span for span in new}
+        for future in as_completed(futures):
+            start, stop = futures[future]
+            try:
+                known[f"{start}-{stop}"] = future.result()
+            except BrokenExecutor:
+                raise Refused(
+                    f"a worker died while reading images {start}..{stop - 1} of {dataset.label}; look at these files"
+                ) from None
     return index.measured(dataset.label)
 
 

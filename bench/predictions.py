@@ -11,6 +11,9 @@ from ..classifiers.base import Classifier
 from ..codecs.base import Codec
 from ..core.images import RGB
 
+WAITING_BYTES = 64 << 20
+"""Images of open size wait by shape; past this they are classified in padded batches."""
+
 Slot = tuple[Codec, int]
 """A codec and a row."""
 
@@ -31,6 +34,7 @@ class Predictions:
         self._waiting: dict[tuple[int, ...], list[tuple[int, RGB]]] = {}
         self._logits: list[tuple[list[int], NDArray[np.int64], NDArray[np.float32]]] = []
         self._errors: dict[int, str] = {}
+        self._bytes = 0
 
     def add(self, slot: Slot, digest: bytes, pixels: RGB) -> None:
         """digest: of the pixels; images of one digest are one image."""
@@ -41,29 +45,38 @@ class Predictions:
             return
         self.classified += 1
         begin = perf_counter()
-        prepared = self.classifier.prepare(pixels)
+        try:
+            prepared = self.classifier.prepare(pixels)
+        except Exception as error:  # a plug-in's own code: one image's failure
+            self._errors[number] = _told(error)
+            return
         waiting = self._waiting.setdefault(prepared.shape, [])
         waiting.append((number, prepared))
+        self._bytes += prepared.nbytes
         self.seconds += perf_counter() - begin
         if len(waiting) == self.classifier.batch:
-            self._classify(self._waiting.pop(prepared.shape))
+            self._classify(prepared.shape)
+        elif self._bytes > WAITING_BYTES:  # images of many shapes
+            self.flush()
 
     def flush(self) -> None:
         for shape in list(self._waiting):
-            self._classify(self._waiting.pop(shape))
+            self._classify(shape)
 
-    def _classify(self, waiting: list[tuple[int, RGB]]) -> None:
+    def _classify(self, shape: tuple[int, ...]) -> None:
         begin = perf_counter()
+        waiting = self._waiting.pop(shape)
+        self._bytes -= sum(pixels.nbytes for _, pixels in waiting)
         batch = np.zeros((self.classifier.batch, *waiting[0][1].shape), np.uint8)
         for place, (_, pixels) in enumerate(waiting):
             batch[place] = pixels
         numbers = [number for number, _ in waiting]
         try:
             logits = self.classifier.logits_of_batch(batch)[: len(waiting)]
+            self._errors.update(dict.fromkeys(_unusable(numbers, logits), "classifier: logits that are no numbers"))
             self._logits.append((numbers, logits.argmax(1), log_softmax(logits)))
         except Exception as error:  # whatever a plug-in raises belongs to its rows, not to the run
-            told = f"classifier: {type(error).__name__}: {str(error)[:500]}"
-            self._errors.update(dict.fromkeys(numbers, told))
+            self._errors.update(dict.fromkeys(numbers, _told(error)))
         self.seconds += perf_counter() - begin
 
     def of(
@@ -89,6 +102,15 @@ class Predictions:
             known = (labels[rows] >= 0) & (labels[rows] < likelihoods.shape[1])
             likely[rows[known]] = likelihoods[chosen[known], labels[rows[known]]]
         return predictions, likely
+
+
+def _unusable(numbers: list[int], logits: NDArray[np.float32]) -> list[int]:
+    bad = np.flatnonzero(~np.isfinite(logits).all(axis=1))
+    return [numbers[row] for row in bad]
+
+
+def _told(error: Exception) -> str:
+    return f"classifier: {type(error).__name__}: {str(error)[:500]}"
 
 
 def log_softmax(logits: NDArray[np.float32]) -> NDArray[np.float32]:

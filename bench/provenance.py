@@ -18,16 +18,16 @@ FILE = "run.json"
 PACKAGES = ("torch", "numpy", "pillow", "pandas", "pyarrow", "scipy", "scikit-image", "onnxruntime", "imagequant")
 
 
-def add(folder: Path, command: list[str], records: int, seconds: float, workers: str) -> None:
+def add(folder: Path, command: str, records: int, seconds: float, workers: int) -> None:
     """Adds a run to a study's ``run.json``; paths in the command are told by their names alone."""
     path = folder / FILE
     try:
         runs: list[Any] = json.loads(path.read_text())["runs"]
-    except (OSError, ValueError, KeyError):
+    except (OSError, ValueError, KeyError, TypeError):
         runs = []
     runs.append(
         {
-            "command": " ".join(Path(word).name if Path(word).is_absolute() else word for word in command),
+            "command": command,
             "date": datetime.now(UTC).isoformat(timespec="seconds"),
             "records": records,
             "seconds": round(seconds, 1),

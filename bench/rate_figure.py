@@ -35,7 +35,6 @@ class View:
     uncompressed: float | None = None
     """Accuracy on uncompressed images, as a share."""
     native_bpp: float | None = None
-    chance: float | None = None
 
 
 def rate_accuracy(rows: pd.DataFrame, curves: list[Curve], view: View) -> Figure:

@@ -24,6 +24,8 @@ from ..core.files import remove_partial, whole_file, write_text
 BLOCK = 1000
 """Images a record holds; blocks begin at multiples of it for everybody."""
 FORMAT = 1
+UNREADABLE = "data set: "
+"""How the reason of a row begins whose image could not be read; the block's hash covers it."""
 STAGES = ("load", "quantize", "encode", "decode", "classify")
 
 COLUMNS: dict[str, np.dtype[Any]] = {
@@ -47,6 +49,7 @@ PACKING: dict[str, Any] = {
     "use_dictionary": False,
     "write_statistics": False,
     "store_schema": False,
+    "write_page_checksum": True,
     "column_encoding": {n: "DELTA_BINARY_PACKED" if n == "image" else "BYTE_STREAM_SPLIT" for n in COLUMNS},
 }
 
@@ -81,6 +84,11 @@ class Rows:
     def __len__(self) -> int:
         return len(self.columns["image"])
 
+    @property
+    def final(self) -> bool:
+        """Whether another try would give the same: all went through but images that cannot be read."""
+        return all(reason.startswith(UNREADABLE) for reason in self.errors.values())
+
 
 @dataclass(frozen=True)
 class Record:
@@ -91,7 +99,8 @@ class Record:
     about: dict[str, Any]
 
     def rows(self) -> pa.Table:
-        return pq.read_table(self.path)
+        """Raises OSError or ArrowInvalid where the file is damaged."""
+        return pq.read_table(self.path, page_checksum_verification=True)
 
 
 def write_table(table: pa.Table, path: Path, metadata: dict[str, str]) -> None:
@@ -120,9 +129,9 @@ class Records:
         errors = [rows.errors.get(i) for i in range(len(rows))]
         table = pa.table({**rows.columns, "error": pa.array(errors, pa.string())})
         failed = self.failed / f"{identity.name}.parquet"
-        with whole_file(failed if rows.errors else self.folder / f"{identity.name}.parquet") as partial:
+        with whole_file(self.folder / f"{identity.name}.parquet" if rows.final else failed) as partial:
             write_table(table, partial, {"rabench": json.dumps(metadata, sort_keys=True)})
-        if not rows.errors:
+        if rows.final:
             failed.unlink(missing_ok=True)
 
     def read(self) -> tuple[list[Record], list[str]]:
@@ -142,18 +151,20 @@ class Records:
 
 
 class Index:
-    """What is known of the blocks of each data set: content hashes, sizes, source formats.
+    """What the last run knew: the blocks of each data set, and the versions of each point.
 
-    Saves reading all images again to learn which records are theirs. Bound to the data set's stamp
-    (names, sizes and times of its files), and checked against the content whenever a block is loaded.
+    Saves reading all images again to learn which records are theirs. A data set's blocks are bound to its
+    stamp (names, sizes and times of its files), and checked against the content whenever one is loaded.
     """
 
     def __init__(self, folder: Path) -> None:
         self.path = folder / "blocks.json"
         try:
-            self.datasets: dict[str, Any] = json.loads(self.path.read_text())
-        except (OSError, ValueError):
-            self.datasets = {}
+            said = json.loads(self.path.read_text())
+            self.datasets: dict[str, Any] = said["datasets"]
+            self.versions: dict[str, Any] = said["versions"]
+        except (OSError, ValueError, KeyError, TypeError):
+            self.datasets, self.versions = {}, {}
 
     def open(self, label: str, stamp: str, images: int, limit: int | None, about: dict[str, Any]) -> dict[str, Any]:
         """The known blocks of a data set, by ``start-stop``; none where its files have changed."""
@@ -162,8 +173,21 @@ class Index:
         self.datasets[label] = {"stamp": stamp, "images": images, "limit": limit, **about, "blocks": blocks}
         return blocks
 
+    def forget(self, label: str) -> None:
+        self.datasets.pop(label, None)
+
+    def note(self, labels: tuple[str, ...], key: tuple[str, str, str], versions: tuple[str, str, str]) -> None:
+        """Keeps what a point was last measured with, so that a report never mixes versions."""
+        self.versions[" + ".join(labels)] = {"key": key, "versions": versions}
+
+    def noted(self, labels: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[str, ...]] | None:
+        """(key, versions) of a point's last run, or None."""
+        known = self.versions.get(" + ".join(labels))
+        return known and (tuple(known["key"]), tuple(known["versions"]))
+
     def save(self) -> None:
-        write_text(self.path, json.dumps(self.datasets, indent=1, sort_keys=True) + "\n")
+        said = {"datasets": self.datasets, "versions": self.versions}
+        write_text(self.path, json.dumps(said, indent=1, sort_keys=True) + "\n")
 
     def measured(self, label: str) -> list[tuple[int, int, dict[str, Any]]]:
         """(start, stop, what is known) of each block of the last run, in order."""

@@ -44,7 +44,7 @@ def report(study: Study, axis: str | None = None, with_psnr: bool = False) -> Re
     matrix = study.load()
     records, bad = Records(study.records).read()
     index = Index(study.records)
-    measured = gather(with_references(matrix), records, index)
+    measured, damaged = gather(with_references(matrix), records, index)
     if not measured:
         raise Unavailable(f"{study.folder} holds no records of its matrix; measure it: rabench run {study.name}")
     rows = summary(measured)
@@ -64,10 +64,10 @@ def report(study: Study, axis: str | None = None, with_psnr: bool = False) -> Re
             for ending in ("png", "svg"):
                 save(figure, path := study.folder / f"rate-accuracy{suffix}.{ending}")
                 files.append(path)
-    for name, form in (("table.md", tables.markdown), ("table.tex", tables.latex)):
-        write_text(study.folder / name, "\n".join(form(*w) for w in written))
+    for name, form, head in (("table.md", tables.markdown, f"# {matrix.title}\n\n"), ("table.tex", tables.latex, "")):
+        write_text(study.folder / name, head + "\n".join(form(*w) for w in written))
         files.append(study.folder / name)
-    return Report(files, rows, written, bad, _a_failure(measured))
+    return Report(files, rows, written, bad + damaged, _a_failure(measured))
 
 
 def _group(
@@ -77,11 +77,10 @@ def _group(
     point, label = members[0].point, members[0].point.dataset.label
     reference = next((i for i, m in enumerate(members) if is_reference(m.point)), None)
     labelled = bool(part.labelled.sum())
-    pixels = int(part.pixels[reference]) if reference is not None else int(part.pixels.max())
-    native = tables.native_bpp(index, label, pixels)
+    native = tables.native_bpp(index, label)
     uncompressed = float(part.accuracy[reference]) if labelled and reference is not None else None
     title = f"{point.dataset.name} ({int(part.images.max()):,} images), {point.classifier.name}"
-    notes = tables.source_audit(index, label, pixels)
+    notes = tables.source_audit(index, label)
     if uncompressed is not None and reference is not None:
         row = part.iloc[reference]
         notes.insert(

@@ -5,13 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Future, wait
 from dataclasses import dataclass
+from pathlib import Path
+from time import monotonic
 
 import numpy as np
 from filelock import FileLock, Timeout
 
 from .. import __version__
 from ..core.errors import Refused, Unavailable
-from ..core.files import write_text
+from ..core.files import remove_partial, write_text
+from ..datasets.base import forget_opened
+from . import provenance
 from . import task as tasks
 from .executors import Pool
 from .matrix import FILE, Study
@@ -19,6 +23,9 @@ from .plan import Missing, make_plan, make_tasks, task_of, with_references
 from .points import Point
 from .records import COLUMNS, STAGES, Index, Records, Rows
 from .task import Task
+
+TIMEOUT = 1800.0
+"""Seconds; a task is at most eight codecs on 1,000 images."""
 
 
 @dataclass
@@ -38,8 +45,9 @@ Batch = tuple[Task, list[Missing]]
 class Runner:
     """Feeds a pool with tasks, keeps what comes back, and survives workers that die."""
 
-    def __init__(self, pool: Pool, records: Records, progress: Progress) -> None:
-        self.pool, self.records, self.progress = pool, records, progress
+    def __init__(self, pool: Pool, records: Records, progress: Progress, timeout: float = TIMEOUT) -> None:
+        self.pool, self.records, self.progress, self.timeout = pool, records, progress, timeout
+        self.kept = 0
         self.flying: dict[Future[list[Rows]], Batch] = {}
 
     def run(self, missing: list[Missing]) -> None:
@@ -52,7 +60,7 @@ class Runner:
                     self._submit(batch)
                 if not self.flying:
                     return
-                done, _ = wait(self.flying, return_when=FIRST_COMPLETED)
+                done, _ = wait(self.flying, self.timeout, FIRST_COMPLETED)
                 self._collect(done)
         except BaseException:
             self.pool.stop()
@@ -73,27 +81,31 @@ class Runner:
                 crashed.append(batch)
             else:
                 self._keep(batch, future.result())
-        if crashed:
+        if crashed or not done:
             # Whoever flew with the culprit died with it: each alone shows who it was.
             crashed += self.flying.values()
             self.flying.clear()
-            self.pool.restart()
+            self.pool.restart(kill=True)
             for batch in crashed:
                 self._alone(batch)
 
     def _alone(self, batch: Batch) -> None:
         task, members = batch
         future = self.pool.submit(tasks.run, task)
-        if not _died(future.exception()):
+        try:
+            error, what = future.exception(self.timeout), "died"
+        except TimeoutError as slow:
+            error, what = slow, f"gave nothing for {self.timeout:g} s"
+        if not (_died(error) or (error is not None and what != "died")):
             return self._keep(batch, future.result())
-        self.pool.restart()
+        self.pool.restart(kill=True)
         codecs = dict.fromkeys(m.point.codec for m in members)
         if len(codecs) > 1:
             for codec in codecs:
                 few = [m for m in members if m.point.codec == codec]
                 self._alone((task_of(few), few))
             return None
-        reason = f"the worker process died in {members[0].point}; the images before it in the block went down with it"
+        reason = f"the worker process {what} in {members[0].point}; its whole block is lost with it"
         return self._keep(batch, [_lost(task, reason) for _ in members])
 
     def _keep(self, batch: Batch, found: list[Rows]) -> None:
@@ -101,6 +113,7 @@ class Runner:
         about = {"rabench": __version__, "start": task.start, "stop": task.stop}
         for m, rows in zip(members, found, strict=True):
             self.records.write(m.identity, rows, about)
+            self.kept += 1
             self.progress.done += len(rows)
             self.progress.failed += len(rows.errors)
         self.progress.report(self.progress)
@@ -136,23 +149,48 @@ class Outcome:
         return not self.failed_rows and not self.impossible
 
 
-def run(study: Study, make_pool: Callable[[], Pool], limit: int | None, progress: Progress) -> Outcome:
-    """Measures what is missing of a study. Raises RabenchError for what the user can set right."""
+def run(
+    study: Study,
+    make_pool: Callable[[], Pool],
+    limit: int | None = None,
+    progress: Progress | None = None,
+    command: str = "rabench.run",
+    timeout: float = TIMEOUT,
+) -> Outcome:
+    """Measures what is missing of a study. Raises RabenchError for what the user can set right.
+
+    timeout: seconds without any task coming back after which workers count as hung.
+    """
+    progress, begun = progress or Progress(), monotonic()
     matrix = study.load()
+    forget_opened()
     with prepared(study) as records:
-        pool = make_pool()
+        pool, index = make_pool(), Index(study.records)
+        runner = Runner(pool, records, progress, timeout)
         try:
-            index = Index(study.records)
-            plan = make_plan(with_references(matrix), records, index, limit, pool, progress.say)
-            index.save()
+            try:
+                plan = make_plan(with_references(matrix), records, index, limit, pool, progress.say)
+            finally:
+                index.save()
             if not plan.spans:
                 raise Refused(f"{study.name}: no point can be measured here: {plan.impossible[0][1]}")
-            Runner(pool, records, progress).run(plan.missing)
-        except BaseException:
+            runner.run(plan.missing)
+        except BaseException as error:
+            if isinstance(error, tasks.Changed):
+                for label in list(index.datasets):
+                    index.forget(label)
+                index.save()
             pool.stop()
             raise
+        finally:
+            if runner.kept:
+                seconds = monotonic() - begun
+                provenance.add(study.folder, command, runner.kept, seconds, pool.slots)
         pool.close()
-    return Outcome(len(plan.missing), plan.finished, progress.failed, plan.impossible)
+    return Outcome(runner.kept, plan.finished, progress.failed, plan.impossible)
+
+
+COPIED = "# Copied by rabench from the study {}; edit it there.\n"
 
 
 class prepared:  # noqa: N801 (used as a function)
@@ -168,8 +206,8 @@ class prepared:  # noqa: N801 (used as a function)
             self.lock = FileLock(folder / ".lock")
             self.lock.acquire(timeout=0)
             records.create()
-            if not (folder / FILE).exists() or not (folder / FILE).samefile(self.study.matrix):
-                write_text(folder / FILE, self.study.matrix.read_text(encoding="utf-8"))
+            remove_partial(folder)
+            self._copy_matrix(folder / FILE)
         except Timeout:
             raise Unavailable(
                 f"{folder} is being measured by another 'rabench run'; wait for it, or give --out"
@@ -180,3 +218,12 @@ class prepared:  # noqa: N801 (used as a function)
 
     def __exit__(self, *_: object) -> None:
         self.lock.release()
+
+    def _copy_matrix(self, target: Path) -> None:
+        if target.exists() and target.samefile(self.study.matrix):
+            return
+        head = COPIED.format(self.study.name)
+        if target.exists() and not target.read_text(encoding="utf-8").startswith(head):
+            self.lock.release()
+            raise Refused(f"{target.parent} holds another study's {FILE}; give another --out")
+        write_text(target, head + self.study.matrix.read_text(encoding="utf-8-sig"))

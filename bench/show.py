@@ -36,6 +36,8 @@ class Shown:
 
 def show(study: Study, image: int, every: bool, target: Path | None) -> list[Path]:
     """Writes a figure for each data set and classifier; gives their paths. Runs the chain anew."""
+    if target is not None and target.suffix != ".png":
+        raise BadSetting(f"--out must end in .png, got {target}")
     points = with_references(study.load())
     groups: dict[tuple[str, str], list[Point]] = {}
     for point in points:

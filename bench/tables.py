@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from ..codecs.base import Codec
-from ..core.errors import RabenchError
 from ..core.images import IndexedImage
 from ..quantizers.none import NoQuantizer
 from .curves import Curve, Measured
 from .records import Index
 
 GREY = 128
+UNREADABLE = "unreadable"
+"""Among the sizes of a block's images: those that could not be read."""
 
 
 def floor_bpp(m: Measured, size: tuple[int, int]) -> float:
@@ -27,7 +29,7 @@ def floor_bpp(m: Measured, size: tuple[int, int]) -> float:
     try:
         codec.version()
         return len(codec.encode(image)) * 8 / (width * height)
-    except (RabenchError, OSError, ValueError, RuntimeError):
+    except Exception:  # a codec that is not here or fails on a flat image has no floor to show
         return np.nan
 
 
@@ -36,7 +38,7 @@ def common_size(index: Index, dataset: str) -> tuple[int, int] | None:
     counts: dict[str, int] = {}
     for _, _, known in index.measured(dataset):
         for size, count in known["sizes"].items():
-            if size != "unreadable":
+            if size != UNREADABLE:
                 counts[size] = counts.get(size, 0) + count
     if not counts:
         return None
@@ -57,13 +59,13 @@ def sources(index: Index, dataset: str) -> dict[str, tuple[int, int]]:
 LOSSY = {"JPEG", "MPO", "JPEG2000", "AVIF", "HEIF"}
 
 
-def source_audit(index: Index, dataset: str, pixels: int) -> list[str]:
+def source_audit(index: Index, dataset: str) -> list[str]:
     """What the images were before rabench saw them: a lossy source flatters the codec that made it."""
     found = sources(index, dataset)
     told = ", ".join(f"{images:,} from {kind}" for kind, (images, _) in found.items())
     lines = [f"Sources: {told}."] if told else []
     if lossy := sum(images for kind, (images, _) in found.items() if kind in LOSSY):
-        native = native_bpp(index, dataset, pixels)
+        native = native_bpp(index, dataset)
         rate = f"; the native files take {native:.2f} bpp" if native else ""
         lines.append(
             f"{lossy:,} images were lossy files before they came here{rate}: a codec is charged for their artefacts too."
@@ -72,9 +74,15 @@ def source_audit(index: Index, dataset: str, pixels: int) -> list[str]:
     return lines + [f"Note: {note}." for note in known.get("notes", [])]
 
 
-def native_bpp(index: Index, dataset: str, pixels: int) -> float | None:
+def native_bpp(index: Index, dataset: str) -> float | None:
     """The rate of the data set's own files, where every image is a file of its own."""
     found = sources(index, dataset).values()
+    pixels = sum(
+        count * math.prod(map(int, size.split("x")))
+        for _, _, known in index.measured(dataset)
+        for size, count in known["sizes"].items()
+        if size != UNREADABLE
+    )
     if not found or not pixels or any(stored == 0 for _, stored in found):
         return None
     return 8 * sum(stored for _, stored in found) / pixels

@@ -22,12 +22,17 @@ from ..core.errors import Refused
 from ..core.images import RGB, AnyImage
 from ..datasets.base import BadImage, Block, Dataset
 from ..quantizers.base import Quantizer
+from .executors import one_thread
 from .predictions import Predictions
-from .records import Rows
+from .records import UNREADABLE, Rows
 
 CHUNK_IMAGES = 250
 CHUNK_BYTES = 32 << 20
 """Source pixels held at a time, so that memory does not grow with the size or number of images."""
+
+
+class Changed(Refused):
+    """A data set's images are not those that the index knows."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +61,7 @@ class Task:
 
 def run(task: Task) -> list[Rows]:
     """The rows of each pair of ``task.pairs``, in that order."""
+    one_thread()
     _check_versions(task)
     codecs = tuple(dict.fromkeys(codec for codec, _ in task.pairs))
     chain = _Chain(task, codecs)
@@ -63,7 +69,7 @@ def run(task: Task) -> list[Rows]:
         chain.add(block)
     found = chain.content.hexdigest()
     if found != task.block:
-        raise Refused(
+        raise Changed(
             f"images {task.start}..{task.stop - 1} of {task.dataset.label} are not those this run began with; "
             "let nothing change the data set, and run again"
         )
@@ -77,10 +83,12 @@ def chunks(dataset: Dataset, start: int, stop: int, clock: _Clock | None = None)
     while start < stop:
         with clock("load"):
             block = dataset.load(start, min(start + step, stop))
+        if len(block.images) < min(step, stop - start):
+            raise Refused(f"{dataset.label} ends before image {stop - 1} here; give every worker the same images")
         yield block
         start += len(block.images)
-        mean = sum(i.nbytes for i in block.images if not isinstance(i, BadImage)) / max(1, len(block.images))
-        step = max(1, min(CHUNK_IMAGES, int(CHUNK_BYTES / max(mean, 1))))
+        largest = max((i.nbytes for i in block.images if not isinstance(i, BadImage)), default=1)
+        step = max(1, min(2 * step, CHUNK_IMAGES, CHUNK_BYTES // largest))
 
 
 def describe_block(dataset: Dataset, start: int, stop: int) -> dict[str, Any]:
@@ -90,7 +98,9 @@ def describe_block(dataset: Dataset, start: int, stop: int) -> dict[str, Any]:
     for block in chunks(dataset, start, stop):
         content.add(block, [digest(image) for image in block.images])
         sizes.update(_size(image) for image in block.images)
-        for source in block.sources:
+        for image, source in zip(block.images, block.sources, strict=True):
+            if isinstance(image, BadImage):
+                continue
             formats[source.format] += 1
             stored[source.format] += source.bytes
     sources = {kind: {"images": formats[kind], "bytes": stored[kind]} for kind in sorted(formats)}
@@ -102,9 +112,9 @@ def _size(image: RGB | BadImage) -> str:
 
 
 def digest(image: RGB | BadImage) -> bytes:
-    """sha256 over shape and pixels, or over the reason there are none."""
+    """sha256 over shape and pixels; of what cannot be read, over nothing that a library's wording could change."""
     if isinstance(image, BadImage):
-        return hashlib.sha256(b"unreadable " + image.reason.encode()).digest()
+        return hashlib.sha256(b"unreadable").digest()
     content = hashlib.sha256(b"%d %d " % image.shape[:2])
     content.update(image.data)
     return content.digest()
@@ -172,7 +182,7 @@ class _Chain:
         for row, image in enumerate(block.images, first):
             if isinstance(image, BadImage):
                 for sheet in self.sheets.values():
-                    sheet.errors[row] = f"data set: {image.reason}"
+                    sheet.errors[row] = f"{UNREADABLE}{image.reason}"
             else:
                 sources[row] = image
                 self.pixels[row] = image.shape[0] * image.shape[1]
@@ -203,6 +213,7 @@ class _Chain:
             except Exception as error:  # a plug-in's own code: one row's failure
                 sheet.errors[row] = f"anatomy: {_told(error)}"
                 continue
+            pixels = np.ascontiguousarray(pixels)  # a plug-in may hand on a view
             one = digest(pixels)
             if one != known[row]:
                 sheet.squared_error[row] = squared_error(pixels, source)

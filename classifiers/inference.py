@@ -59,6 +59,7 @@ def logits(
     cls: type[Network], path: Path, sha256: str, images: NDArray[np.uint8], precision: str
 ) -> NDArray[np.float32]:
     """(N, H, W, 3) -> (N, classes)."""
+    torch.backends.cudnn.allow_tf32 = False  # fp32 means fp32, on a GPU too
     network = _loaded(cls, path, sha256)
     where = device()
     pixels = torch.from_numpy(images).to(where).permute(0, 3, 1, 2)  # channels_last as it lies

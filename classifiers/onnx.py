@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.metadata import version
@@ -16,7 +17,7 @@ from ..core.files import sha256_of
 from ..core.plugins import Location, Span, Text, setting
 from .base import Classifier
 
-REMEDY = "onnx needs onnxruntime: pip install 'rabench[onnx]'"
+REMEDY = "onnx needs onnx and onnxruntime: pip install 'rabench[onnx]'"
 
 
 @dataclass(frozen=True)
@@ -48,8 +49,9 @@ class ONNX(Classifier):
 
     def version(self) -> str:
         _runtime()
-        named = f", classes {sha256_of(Path(self.classes_file))[:16]}" if self.classes_file else ""
-        return f"sha256 {sha256_of(self._file())[:16]}, onnxruntime {version('onnxruntime')}, CPU, fp32{named}"
+        weights = _sha256_with_weights(self._file(), sha256_of(self._file()))
+        named = f", classes {sha256_of(self._names())[:16]}" if self.classes_file else ""
+        return f"sha256 {weights[:16]}, onnxruntime {version('onnxruntime')}, CPU, fp32{named}"
 
     @classmethod
     def ready(cls) -> str:
@@ -58,14 +60,14 @@ class ONNX(Classifier):
 
     @property
     def classes(self) -> tuple[str, ...]:
-        count = len(self._run(np.zeros((self.batch, *self._zero_side(), 3), np.uint8))[0])
+        count = _class_count(self, sha256_of(self._file()))
         if not self.classes_file:
             return tuple(map(str, range(count)))
         try:
-            names = tuple(Path(self.classes_file).read_text(encoding="utf-8").split("\n"))
-        except OSError as error:
-            raise Unavailable(f"onnx: {self.classes_file} cannot be read: {error.strerror}") from None
-        names = tuple(n.strip() for n in names if n.strip())
+            lines = self._names().read_text(encoding="utf-8").split("\n")
+        except (OSError, UnicodeDecodeError) as error:
+            raise Unavailable(f"onnx: {self.classes_file} cannot be read: {error}") from None
+        names = tuple(line.strip() for line in lines if line.strip())
         if len(names) != count:
             raise Refused(f"{self.classes_file} names {len(names)} classes, {self.path} gives {count} logits")
         return names
@@ -89,19 +91,55 @@ class ONNX(Classifier):
         if self.layout == "nchw":
             x = np.ascontiguousarray(x.transpose(0, 3, 1, 2))  # (N, H, W, 3) -> (N, 3, H, W)
         session = _session(self._file(), sha256_of(self._file()))
-        (found, *_) = session.run(None, {session.get_inputs()[0].name: x})
+        try:
+            (found, *_) = session.run(None, {session.get_inputs()[0].name: x})
+        except Exception as error:  # onnxruntime's errors have no common base
+            raise Refused(
+                f"onnx: {self.path} does not take {'x'.join(map(str, x.shape))} ({self.layout}): "
+                f"{str(error).splitlines()[0]}; see the settings input and layout"
+            ) from None
         if found.ndim != 2 or len(found) != len(images):
             raise Refused(f"{self.path}: the first output is {found.shape}; (images, classes) is wanted")
         return found.astype(np.float32)
 
-    def _zero_side(self) -> tuple[int, int]:
-        return (self.size or 64, self.size or 64)
+    def _names(self) -> Path:
+        path = Path(self.classes_file).expanduser()
+        if not path.is_file():
+            raise Unavailable(
+                f"onnx: no file at {self.classes_file!r}; give classes_file=FILE with a class name a line"
+            )
+        return path
 
     def _file(self) -> Path:
         path = Path(self.path).expanduser()
         if not path.is_file():
             raise Unavailable(f"onnx: no file at {self.path!r}; give path=FILE.onnx")
         return path
+
+
+@lru_cache(maxsize=64)
+def _class_count(classifier: ONNX, sha256: str) -> int:
+    side = classifier.size or 64
+    return classifier._run(np.zeros((classifier.batch, side, side, 3), np.uint8)).shape[1]
+
+
+@lru_cache(maxsize=64)
+def _sha256_with_weights(path: Path, sha256: str) -> str:
+    """Of the file and of the weights it keeps in files beside it, as torch's exporter does by default."""
+    try:
+        import onnx
+    except ImportError:
+        raise Unavailable(REMEDY) from None
+    try:
+        model = onnx.load(str(path), load_external_data=False)
+    except Exception as error:  # protobuf's errors have no common base
+        raise Unavailable(f"onnx: {path} cannot be loaded: {str(error).splitlines()[0]}") from None
+    beside = sorted({e.value for t in model.graph.initializer for e in t.external_data if e.key == "location"})
+    missing = [name for name in beside if not (path.parent / name).is_file()]
+    if missing:
+        raise Unavailable(f"onnx: {path} keeps weights in {', '.join(missing)}, which is not beside it; put it there")
+    hashes = [sha256, *(sha256_of(path.parent / name) for name in beside)]
+    return sha256 if not beside else hashlib.sha256("".join(hashes).encode()).hexdigest()
 
 
 def _three(name: str, text: str) -> NDArray[np.float32]:

@@ -208,7 +208,8 @@ class _Checkpoint:
     def save(self, model: nn.Module, optimizer: torch.optim.SGD, history: list[dict[str, Any]]) -> None:
         tensors = {f"model.{k}": v.cpu().contiguous() for k, v in model.state_dict().items()}
         for name, parameter in model.named_parameters():
-            tensors[f"momentum.{name}"] = optimizer.state[parameter]["momentum_buffer"].cpu().contiguous()
+            if (buffer := optimizer.state[parameter].get("momentum_buffer")) is not None:  # none without momentum
+                tensors[f"momentum.{name}"] = buffer.cpu().contiguous()
         write_bytes(self.path, save(tensors, {**self.run, "history": json.dumps(history)}))
 
     def load(self, model: nn.Module, optimizer: torch.optim.SGD) -> list[dict[str, Any]]:
@@ -228,6 +229,6 @@ class _Checkpoint:
                 )
         model.load_state_dict({k[6:]: v for k, v in tensors.items() if k.startswith("model.")})
         for name, parameter in model.named_parameters():
-            buffer = tensors[f"momentum.{name}"].to(parameter.device)
-            optimizer.state[parameter]["momentum_buffer"] = buffer.to(memory_format=torch.preserve_format)
+            if (buffer := tensors.get(f"momentum.{name}")) is not None:
+                optimizer.state[parameter]["momentum_buffer"] = buffer.to(parameter.device)
         return json.loads(said["history"])

@@ -22,7 +22,7 @@ def whole_file(path: Path) -> Iterator[Path]:
     partial = path.with_name(f"{PARTIAL}{os.getpid()}-{path.name}")
     try:
         yield partial
-        with open(partial, "rb") as written:
+        with open(partial, "r+b") as written:  # Windows flushes only what it may write
             os.fsync(written.fileno())
         os.replace(partial, path)
     except BaseException:

@@ -114,6 +114,11 @@ def _opened(dataset: Dataset, root: str) -> Reader:
     return reader
 
 
+def forget_opened() -> None:
+    """Data sets are opened anew when next used: their files may have changed."""
+    _opened.cache_clear()
+
+
 def blocks(dataset: Dataset, size: int, limit: int | None = None) -> Iterator[tuple[int, int]]:
     """(start, stop) of each block of ``size`` images; ``limit`` cuts only the last."""
     end = min(len(dataset), limit or len(dataset))

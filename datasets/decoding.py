@@ -6,7 +6,7 @@ import warnings
 from io import BytesIO
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from ..core.images import RGB
 from .base import BadImage, Source
@@ -29,5 +29,7 @@ def decode(file: bytes | None) -> tuple[RGB | BadImage, Source]:
             if image.mode not in _EIGHT_BIT:
                 return BadImage(f"{image.mode} pixels; 8 bits a channel are allowed"), source
             return np.array(ImageOps.exif_transpose(image).convert("RGB")), source
+    except UnidentifiedImageError:
+        return BadImage("no image that Pillow can read"), Source("unknown", len(file))
     except Exception as error:  # Pillow's readers raise anything, struct.error and MemoryError too
         return BadImage(f"{type(error).__name__}: {error}".split("\n")[0]), Source("unknown", len(file))

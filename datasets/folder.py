@@ -9,7 +9,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from ..core.errors import Unavailable
+from ..core.errors import Refused, Unavailable
 from ..core.plugins import Location, setting
 from .base import UNLABELLED, Block, Dataset
 from .decoding import decode
@@ -45,15 +45,23 @@ class Folder(Dataset):
             raise Unavailable(
                 f"folder: {home} is no folder; give path=FOLDER, with one sub-folder a class or images only"
             )
-        return next((home / s for s in SPLITS[self.split] if (home / s).is_dir()), home)
+        if (part := next((home / s for s in SPLITS[self.split] if (home / s).is_dir()), None)) is not None:
+            return part
+        others = [s for split, names in SPLITS.items() if split != self.split for s in names]
+        if any((home / s).is_dir() for s in others) or (self.split == "train" and home.name not in SPLITS["train"]):
+            raise Refused(
+                f"folder: {home} has no part named {' or '.join(SPLITS[self.split])}, and images are for training or for "
+                f"testing, not for both; put them into {home / self.split}"
+            )
+        return home
 
 
 class FolderReader:
     def __init__(self, home: Path) -> None:
         folders = _class_folders(home)
         self.classes = tuple(f.name for f in folders)
-        self.files = [(f, n) for n, folder in enumerate(folders) for f in sorted(_images(folder, deep=True))]
-        self.files = self.files or [(f, UNLABELLED) for f in sorted(_images(home))]
+        self.files = [(f, n) for n, folder in enumerate(folders) for f in _images(folder, deep=True)]
+        self.files = self.files or [(f, UNLABELLED) for f in _images(home)]
         if not self.files:
             raise Unavailable(f"folder: {home} holds no images ({', '.join(sorted(SUFFIXES))})")
 
@@ -68,19 +76,21 @@ class FolderReader:
 
     def stamp(self) -> str:
         found = hashlib.sha256()
-        for file, _ in self.files:
+        for file, label in self.files:
             stat = file.stat() if file.exists() else None
-            found.update(f"{file.name} {stat and (stat.st_size, stat.st_mtime_ns)}\n".encode())
+            found.update(f"{file.name} {label} {stat and (stat.st_size, stat.st_mtime_ns)}\n".encode())
         return found.hexdigest()
 
 
 def _class_folders(home: Path) -> list[Path]:
-    return sorted(f for f in home.iterdir() if f.is_dir() and not f.name.startswith(".") and any(_images(f, deep=True)))
+    found = [f for f in home.iterdir() if f.is_dir() and not f.name.startswith(".") and any(_images(f, deep=True))]
+    return sorted(found, key=Path.as_posix)  # by case on every system
 
 
 def _images(folder: Path, deep: bool = False) -> list[Path]:
     found = folder.rglob("*") if deep else folder.iterdir()
-    return [f for f in found if f.suffix.lower() in SUFFIXES and f.is_file()]
+    images = [f for f in found if f.suffix.lower() in SUFFIXES and not f.name.startswith(".") and f.is_file()]
+    return sorted(images, key=Path.as_posix)
 
 
 def _bytes(file: Path) -> bytes | None:

@@ -37,13 +37,13 @@ class Parquet(Dataset):
     label_column: str = setting("label", Text("the column that holds the labels; empty for none"))
 
     def open(self) -> ParquetReader:
-        return ParquetReader(shards(Path(self.path), self.split), self.image_column, self.label_column)
+        return ParquetReader(shards(Path(self.path).expanduser(), self.split), self.image_column, self.label_column)
 
     def where(self) -> str | None:
         return self.path
 
     def notes(self) -> list[str]:
-        return missing_shards(shards(Path(self.path), self.split))
+        return missing_shards(shards(Path(self.path).expanduser(), self.split))
 
 
 def shards(path: Path, split: str) -> list[Path]:
@@ -52,14 +52,25 @@ def shards(path: Path, split: str) -> list[Path]:
         return [path]
     if not path.is_dir():
         raise Unavailable(f"parquet: {path} is neither a file nor a folder; give path=FILE.parquet or path=FOLDER")
-    found = sorted(path.rglob("*.parquet"))
-    for prefix in SPLITS.get(split, (split,)):
-        if chosen := [f for f in found if re.match(rf"{prefix}(?![a-z])", f.name)]:
+    found = sorted(path.rglob("*.parquet"), key=Path.as_posix)
+    parts = {file: _part(file.relative_to(path)) for file in found}
+    for name in SPLITS.get(split, (split,)):
+        if chosen := [file for file in found if parts[file] == name]:
             return chosen
-    if found and not any(re.match(r"(test|train|val)", f.name) for f in found):
-        return found
-    names = ", ".join(f.name for f in found[:5]) or "no .parquet file"
-    raise Unavailable(f"parquet: {path} has no shard for split={split}; it holds {names}")
+    if found and split == "test" and not any(parts.values()):
+        return found  # no file says what it is for
+    names = ", ".join(str(f.relative_to(path)) for f in found[:5]) or "no .parquet file"
+    raise Unavailable(
+        f"parquet: {path} has no shard for split={split}, such as {split}-00000-of-00001.parquet; it holds {names}"
+    )
+
+
+def _part(file: Path) -> str | None:
+    """Which part of a data set a shard's name or one of its folders says it is."""
+    for word in (file.name, *reversed(file.parts[:-1])):
+        if match := re.match(r"(train|test|validation|valid|val)(?![a-z])", word):
+            return match[1]
+    return None
 
 
 def missing_shards(files: list[Path]) -> list[str]:
@@ -101,7 +112,10 @@ class ParquetReader:
         feature: Any = described.get("info", {}).get("features", {}).get(self.label, {})
         if "names" in feature:
             return tuple(map(str, feature["names"]))
-        highest = [pq.read_table(f, columns=[self.label])[self.label].to_numpy().max(initial=-1) for f in self.files]
+        highest = [
+            pq.read_table(f, columns=[self.label])[self.label].drop_null().to_numpy().max(initial=-1)
+            for f in self.files
+        ]
         return tuple(map(str, range(int(max(highest)) + 1)))
 
     def __len__(self) -> int:
@@ -113,11 +127,12 @@ class ParquetReader:
         while position < stop:
             group = int(np.searchsorted(self.starts, position, side="right")) - 1
             first = int(self.starts[group])
-            rows = _row_group(*self.groups[group], self.image, self.label).slice(
+            file, number = self.groups[group]
+            rows = _row_group(file, number, self.image, self.label, file.stat().st_mtime_ns).slice(
                 position - first, min(stop, int(self.starts[group + 1])) - position
             )
-            for file in _files(rows[self.image]):
-                image, source = decode(file)
+            for stored in _files(rows[self.image]):
+                image, source = decode(stored)
                 images.append(image)
                 sources.append(source)
             if self.label:
@@ -132,9 +147,12 @@ class ParquetReader:
 
 
 @lru_cache(maxsize=2)  # neighbours: a block of 1,000 may straddle two
-def _row_group(file: Path, group: int, image: str, label: str) -> pa.Table:
-    with pq.ParquetFile(file) as parquet:
-        return parquet.read_row_group(group, columns=[c for c in (image, label) if c])
+def _row_group(file: Path, group: int, image: str, label: str, mtime_ns: int) -> pa.Table:
+    try:
+        with pq.ParquetFile(file) as parquet:
+            return parquet.read_row_group(group, columns=[c for c in (image, label) if c])
+    except (pa.ArrowInvalid, OSError) as error:
+        raise Unavailable(f"{file}: row group {group} is damaged ({error}); fetch the file again") from None
 
 
 def _files(column: pa.ChunkedArray) -> list[bytes | None]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import zipfile
 from dataclasses import dataclass
 from functools import lru_cache
@@ -46,8 +47,12 @@ class FolderFiles:
         folder = self.home / "train" / wnid / "images"
         return sorted(f"train/{wnid}/images/{f.name}" for f in folder.iterdir())
 
-    def stamp(self) -> str:
-        return f"{self.home.name} {(self.home / 'wnids.txt').stat().st_mtime_ns}"
+    def stamp(self, names: list[str]) -> str:
+        found = hashlib.sha256()
+        for path in (self.home / name for name in names):
+            stat = path.stat() if path.exists() else None
+            found.update(f"{path.name} {stat and (stat.st_size, stat.st_mtime_ns)}\n".encode())
+        return found.hexdigest()
 
 
 class ZipFiles:
@@ -67,8 +72,8 @@ class ZipFiles:
     def images_of(self, wnid: str) -> list[str]:
         return _training_images(self.path)[wnid]
 
-    def stamp(self) -> str:
-        return f"{self.path.name} {self.path.stat().st_size}"
+    def stamp(self, names: list[str]) -> str:
+        return f"{self.path.name} {self.path.stat().st_size} {self.path.stat().st_mtime_ns}"
 
 
 @lru_cache(maxsize=2)
@@ -87,6 +92,15 @@ class TinyReader:
 
     def __init__(self, files: FolderFiles | ZipFiles, split: str) -> None:
         self.files = files
+        try:
+            self._list(split)
+        except (OSError, KeyError) as error:
+            raise Unavailable(
+                f"tiny-imagenet-200 is not whole here ({error}); extract the official zip again"
+            ) from None
+
+    def _list(self, split: str) -> None:
+        files = self.files
         self.classes = tuple(sorted(files.read("wnids.txt").decode().split()))
         number = {wnid: i for i, wnid in enumerate(self.classes)}
         if split == "train":
@@ -111,4 +125,4 @@ class TinyReader:
             return None  # a row with its error, as any file that cannot be read
 
     def stamp(self) -> str:
-        return self.files.stamp()
+        return self.files.stamp([name for name, _ in self.names])

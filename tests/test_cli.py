@@ -75,7 +75,11 @@ def test_run_report_show_and_dry_run_on_a_study_of_ones_own(study):
             ("train", "classifier", "--network", "small", "--dataset", "foto", "--out", "x.safetensors"),
             "no data set is named 'foto' (did you mean 'photos'",
         ),
-        (("run", "mine", "--dask", "tcp://127.0.0.1:9"), "no Dask scheduler answers at tcp://127.0.0.1:9"),
+        pytest.param(
+            ("run", "mine", "--dask", "tcp://127.0.0.1:9"),
+            "no Dask scheduler answers at tcp://127.0.0.1:9",
+            marks=pytest.mark.slow,  # waits ten seconds for an answer
+        ),
     ],
 )
 def test_a_mistake_is_one_clear_line_and_exit_status_2(study, words, told):
