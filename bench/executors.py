@@ -11,6 +11,8 @@ from concurrent.futures import Executor, Future, ProcessPoolExecutor
 from multiprocessing.connection import wait
 from typing import Any, TypeVar
 
+from threadpoolctl import threadpool_limits
+
 from ..core.errors import Unavailable
 
 T = TypeVar("T")
@@ -74,12 +76,18 @@ def default_workers() -> int:
 
 
 def in_process() -> Pool:
-    """One torch thread, as in every worker, so that results are alike; given back at the end."""
+    """One thread, as in every worker, so that results are alike; the others are given back at the end."""
     import torch
 
-    before = torch.get_num_threads()
+    before, fresh = torch.get_num_threads(), not _limits
     one_thread()
-    return Pool(InProcess, 1, lambda: torch.set_num_threads(before))
+
+    def give_back() -> None:
+        if fresh and _limits:
+            _limits.pop().restore_original_limits()
+            torch.set_num_threads(before)
+
+    return Pool(InProcess, 1, give_back)
 
 
 def processes(workers: int) -> Pool:
@@ -118,11 +126,20 @@ def make(workers: int, address: str | None) -> Pool:
 
 
 def one_thread() -> None:
-    """Workers share the cores by running beside one another, not by threads of their own."""
-    import torch
+    """Workers share the cores by running beside one another, not by threads of their own.
 
-    if torch.get_num_threads() != 1:
+    BLAS counts: a dot product of 12,288 numbers wakes OpenBLAS's threads, which then spin; two workers were no
+    faster than one.
+    """
+    if not _limits:
+        import torch
+
         torch.set_num_threads(1)
+        _limits.append(threadpool_limits(1, "blas"))
+
+
+_limits: list[Any] = []
+"""What holds the libraries of this process to one thread, once it does."""
 
 
 def _begin_worker() -> None:

@@ -102,7 +102,8 @@ def point_table(
                 "bpp": f"{row.bpp:.3f}",
                 "payload": f"{row.payload_bpp:.3f}",
                 "bundle": f"{row.bundle_bpp:.3f}",
-                "floor": _number(floor_bpp(m, size) if size else np.nan, 3),
+                # A codec that failed, hung or died on images is not asked again here.
+                "floor": _number(np.nan if size is None or row.failed else floor_bpp(m, size), 3),
                 "accuracy %": _interval(row),
                 "agreement %": _number(100 * row.agreement, 2),
                 "images": str(row.images) + ("" if row.complete else " (unfinished)"),

@@ -26,7 +26,7 @@ from .executors import one_thread
 from .predictions import Predictions
 from .records import UNREADABLE, Rows
 
-CHUNK_IMAGES = 250
+CHUNK_IMAGES = 100
 CHUNK_BYTES = 32 << 20
 """Source pixels held at a time, so that memory does not grow with the size or number of images."""
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-sys.path.insert(0, str(Path(__file__).parent / "helpers"))
+sys.path[:0] = [str(Path(__file__).parent / "helpers"), str(Path(__file__).parent)]
 os.environ.setdefault("RABENCH_DATA", "/nonexistent-rabench-data")  # no test may reach a user's data sets
 
 

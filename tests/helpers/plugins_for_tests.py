@@ -3,6 +3,7 @@
 import hashlib
 import os
 import signal
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
@@ -142,3 +143,14 @@ class Logged(Codec):
 
     def decode(self, data):
         return Raw().decode(data)
+
+
+@dataclass(frozen=True)
+class Hanging(Raw):
+    """Never gives a file."""
+
+    name: ClassVar[str] = "hanging"
+
+    def encode(self, image):
+        while True:
+            time.sleep(1)
