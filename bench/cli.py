@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import errno
 import sys
-from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -19,6 +18,7 @@ from ..core.errors import RabenchError
 
 if TYPE_CHECKING:
     from .matrix import Study
+    from .points import Point
     from .report import Report
     from .runner import Outcome
 
@@ -37,13 +37,10 @@ err = Console(stderr=True, highlight=False)
 USER, INCOMPLETE, STOPPED = 2, 3, 130
 
 
-class Axis(str, Enum):
-    log2 = "log2"
-    linear = "linear"
-
-
 StudyName = Annotated[str, typer.Argument(metavar="STUDY", help="A folder with a matrix.toml, or an embedded study.")]
-AxisOption = Annotated[Axis | None, typer.Option(help="Rate axis of the figures; default: as the matrix says.")]
+AxisOption = Annotated[
+    str | None, typer.Option(metavar="log2|linear", help="Rate axis of the figures; default: as the matrix says.")
+]
 PSNROption = Annotated[bool, typer.Option("--psnr", help="A PSNR column in the tables.")]
 
 
@@ -69,6 +66,16 @@ def _end(message: str, status: int) -> None:
     sys.exit(status)
 
 
+def _at_least(option: str, value: float | None, low: int) -> None:
+    if value is not None and value < low:
+        _end(f"{option} must be {low} or more, got {value:g}", USER)
+
+
+def _among(option: str, value: str | None, allowed: tuple[str, ...]) -> None:
+    if value is not None and value not in allowed:
+        _end(f"{option} must be one of {', '.join(allowed)}, got {value!r}", USER)
+
+
 @app.command()
 def run(
     study: StudyName,
@@ -76,25 +83,30 @@ def run(
         Path | None, typer.Option("--out", help="Where results go; default: the study's folder, or runs/NAME.")
     ] = None,
     workers: Annotated[
-        int | None, typer.Option(min=0, help="Worker processes; 0: in this process. Default: one a core.")
+        int | None, typer.Option(help="Worker processes; 0: in this process. Default: one a core.")
     ] = None,
     dask: Annotated[
         str | None, typer.Option(metavar="tcp://HOST:8786", help="Run on the workers of a Dask cluster.")
     ] = None,
-    limit: Annotated[int | None, typer.Option(min=1, help="Only the first N images of each data set.")] = None,
+    limit: Annotated[int | None, typer.Option(help="Only the first N images of each data set.")] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say what would be measured and how long it takes.")
     ] = False,
     timeout: Annotated[
-        float, typer.Option(min=1, help="Seconds without any task coming back after which workers count as hung.")
+        float, typer.Option(help="Seconds without any task coming back after which workers count as hung.")
     ] = 1800,
     axis: AxisOption = None,
     psnr: PSNROption = False,
 ) -> None:
     """Measure what is missing of a study, then report. Stop it at any time; the same command goes on."""
     from . import executors, runner
-    from .matrix import find_study
+    from .matrix import AXES, find_study
     from .progress import Shown
+
+    _at_least("--workers", workers, 0)
+    _at_least("--limit", limit, 1)
+    _at_least("--timeout", timeout, 1)
+    _among("--axis", axis, AXES)
 
     command = " ".join(["rabench", *(Path(w).name if Path(w).is_absolute() else w for w in sys.argv[1:])])
     found = find_study(study, out_folder)
@@ -106,17 +118,15 @@ def run(
             outcome = runner.run(found, lambda: executors.make(count, dask), limit, shown.progress, command, timeout)
         except KeyboardInterrupt:
             shown.close()
-            done = (
-                f"{shown.progress.done:,} of {shown.progress.total:,} rows measured"
-                if shown.progress.total
-                else "nothing measured yet"
-            )
-            _end(f"stopped; {done}, and kept. The same command goes on from here.", STOPPED)
+            done = f"{shown.progress.done:,} of {shown.progress.total:,} rows are measured and kept"
+            _end(f"stopped; {done}. The same command goes on from here.", STOPPED)
             return
     measured = f"{outcome.measured:,} records measured, {outcome.finished:,} were there"
     err.print(f"{found.name}: {measured}")
+    if limit:
+        err.print(f"tables and figures show the first {limit:,} images of each data set; a run without --limit all")
     written = _report(found, axis, psnr)
-    _warn(found, outcome, written)
+    _warn(outcome, written)
 
 
 def _dry_run(study: Study, workers: int, limit: int | None) -> None:
@@ -130,11 +140,15 @@ def _dry_run(study: Study, workers: int, limit: int | None) -> None:
     missing = {str(m.point.labels): 0 for m in found.missing}
     for m in found.missing:
         missing[str(m.point.labels)] += 1
-    refused = {str(p.labels): reason for p, reason in found.impossible}
+    refused = {str(p.labels) for p, _ in found.impossible}
     for point in points:
-        key = str(point.labels)
-        state = refused.get(key) or (f"{missing[key]} blocks missing" if key in missing else "done")
-        out.print(f"{point.dataset.short}  {point}  {state}", soft_wrap=True, markup=False)
+        if (key := str(point.labels)) not in refused:
+            state = f"{missing[key]} records missing" if key in missing else "done"
+            out.print(f"{point.dataset.short}  {point}  {state}", soft_wrap=True, markup=False)
+    _say_impossible(found.impossible)
+    if not found.spans:
+        pool.close()
+        sys.exit(USER)
     seconds = plan.estimate(found, records)
     basis = "from the records of this study"
     if seconds is None:
@@ -147,6 +161,8 @@ def _dry_run(study: Study, workers: int, limit: int | None) -> None:
         f"with {workers} workers ({basis})",
         soft_wrap=True,
     )
+    if found.impossible:
+        sys.exit(INCOMPLETE)
 
 
 def _duration(seconds: float) -> str:
@@ -156,21 +172,27 @@ def _duration(seconds: float) -> str:
 
 
 @app.command()
-def report(study: StudyName, axis: AxisOption = None, psnr: PSNROption = False) -> None:
+def report(
+    study: StudyName,
+    out_folder: Annotated[Path | None, typer.Option("--out", help="Where the run's --out put its records.")] = None,
+    axis: AxisOption = None,
+    psnr: PSNROption = False,
+) -> None:
     """Write tables and figures from a study's records; measures nothing."""
-    from .matrix import find_study
+    from .matrix import AXES, find_study
 
-    found = find_study(study)
+    _among("--axis", axis, AXES)
+    found = find_study(study, out_folder)
     written = _report(found, axis, psnr)
     if written.bad or written.failed:
         _say_failed(written)
         sys.exit(INCOMPLETE)
 
 
-def _report(study: Study, axis: Axis | None, psnr: bool) -> Report:
+def _report(study: Study, axis: str | None, psnr: bool) -> Report:
     from .report import report as write_report
 
-    written = write_report(study, axis.value if axis else None, psnr)
+    written = write_report(study, axis, psnr)
     for title, table, notes in written.tables:
         _print_table(title, table.drop(columns=["bundle", "floor", "images", "failed"]), notes)
     for file in written.files:
@@ -192,28 +214,26 @@ def _print_table(title: str, table: Any, notes: list[str]) -> None:
         out.print(f"  {note}", soft_wrap=True, markup=False)
 
 
-def _warn(study: Study, outcome: Outcome, written: Report) -> None:
-    for reason in dict.fromkeys(reason for _, reason in outcome.impossible):
-        points = [str(p) for p, r in outcome.impossible if r == reason]
+def _say_impossible(impossible: list[tuple[Point, str]]) -> None:
+    for reason in dict.fromkeys(reason for _, reason in impossible):
+        points = [str(p) for p, r in impossible if r == reason]
         err.print(
             f"not measured: {points[0]}{f' and {len(points) - 1} more' if len(points) > 1 else ''}: {reason}",
             soft_wrap=True,
             markup=False,
         )
+
+
+def _warn(outcome: Outcome, written: Report) -> None:
+    _say_impossible(outcome.impossible)
     _say_failed(written)
     if outcome.impossible or written.failed or written.bad:
         sys.exit(INCOMPLETE)
 
 
 def _say_failed(written: Report) -> None:
-    for bad in written.bad:
-        err.print(bad, soft_wrap=True, markup=False)
-    if written.failed:
-        err.print(
-            f"{written.failed:,} rows failed, such as: {written.failure}; run again to try them once more",
-            soft_wrap=True,
-            markup=False,
-        )
+    for line in (*written.bad, *written.failures):
+        err.print(line, soft_wrap=True, markup=False)
 
 
 @app.command("list")
@@ -226,6 +246,8 @@ def list_(
     for title, table in tables(family):
         _print_table(title, table, [])
         out.print()
+    if family != "studies":
+        out.print("*: the setting that trades rate for quality. In brackets: the default.", markup=False)
 
 
 @app.command()

@@ -6,8 +6,9 @@ import multiprocessing
 import os
 import signal
 import threading
-from collections.abc import Callable
-from concurrent.futures import Executor, Future, ProcessPoolExecutor
+from collections.abc import Callable, Iterator
+from concurrent.futures import BrokenExecutor, Executor, Future, ProcessPoolExecutor
+from contextlib import contextmanager
 from multiprocessing.connection import wait
 from typing import Any, TypeVar
 
@@ -26,7 +27,17 @@ class Pool:
         self._executor = make()
 
     def submit(self, function: Callable[..., T], *arguments: Any) -> Future[T]:
-        return self._executor.submit(function, *arguments)
+        with _uninterrupted():  # worker processes start here, and inherit it
+            return self._executor.submit(function, *arguments)
+
+    def begins(self) -> bool:
+        """Whether workers can be started at all."""
+        self.restart(kill=True)
+        try:
+            self.submit(os.getpid).result()
+        except BrokenExecutor:
+            return False
+        return True
 
     def restart(self, kill: bool = False) -> None:
         """Replaces worker processes of which one has died; ``kill`` ends those that hang."""
@@ -68,6 +79,19 @@ class InProcess(Executor):
         except Exception as error:  # handed over, as every executor does
             future.set_exception(error)
         return future
+
+
+@contextmanager
+def _uninterrupted() -> Iterator[None]:
+    """Keeps Ctrl-C from this thread, and from processes it starts, for good from those."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def default_workers() -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tomllib
 from collections.abc import Iterable
 from dataclasses import dataclass, fields, replace
@@ -22,7 +23,7 @@ EMBEDDED = Path(__file__).parent / "studies"
 RUNS = Path("runs")
 AXES = ("log2", "linear")
 
-TOP_KEYS = ("title", "dataset", "quantizers", "codecs", "classifiers", "points", "report")
+TOP_KEYS = ("title", "base", "dataset", "quantizers", "codecs", "classifiers", "points", "report")
 POINT_KEYS = ("dataset", "quantizers", "codecs", "classifiers")
 REPORT_KEYS = ("axis",)
 
@@ -55,6 +56,8 @@ class Study:
 def find_study(text: str, out: Path | None = None) -> Study:
     """A folder with a matrix.toml, else runs/NAME, else an embedded study (which runs into runs/NAME)."""
     folder = Path(text)
+    if folder.name == FILE and folder.is_file():
+        folder = folder.parent
     embedded = {f.stem: f for f in EMBEDDED.glob("*.toml")}
     if (folder / FILE).is_file():
         return Study(folder.resolve().name, folder / FILE, out or folder)
@@ -83,6 +86,7 @@ def load(path: Path) -> Matrix:
         raise BadSetting(f"{path}: no valid TOML: {error}") from None
     where = _Where(path, text)
     where.check_keys(content, TOP_KEYS, "")
+    where.base = path.parent / str(content.get("base", ""))
     report = where.table(content, "report")
     where.check_keys(report, REPORT_KEYS, " in [report]")
     axis = report.get("axis", "log2")
@@ -128,7 +132,7 @@ class _Where:
     """Says where in a matrix file a mistake stands."""
 
     def __init__(self, path: Path, text: str) -> None:
-        self.path, self.lines = path, text.splitlines()
+        self.path, self.lines, self.base = path, text.splitlines(), path.parent
 
     def error(self, needle: Any, message: str) -> BadSetting:
         number = next((n for n, line in enumerate(self.lines, 1) if str(needle) in line.split("#")[0]), None)
@@ -158,7 +162,7 @@ class _Where:
         found: dict[T, None] = {}
         for text in texts:
             try:
-                found |= dict.fromkeys(_resolved(p, self.path.parent) for p in family.sweep(text))
+                found |= dict.fromkeys(_resolved(p, self.base) for p in family.sweep(text))
             except RabenchError as error:
                 raise self.error(text, f"{key}: {error}") from None
         return list(found)
@@ -173,7 +177,7 @@ def _example(family: Family[Any]) -> str:
 def _resolved(plugin: T, folder: Path) -> T:
     """Paths as written beside the matrix, where something lies there."""
     moved = {
-        f.name: str((folder / value).absolute())  # workers may stand elsewhere
+        f.name: os.path.normpath((folder / value).absolute())  # workers may stand elsewhere
         for f in fields(plugin)
         if isinstance(f.metadata["among"], Location)
         and (value := getattr(plugin, f.name))

@@ -53,7 +53,8 @@ def check_classes(classifier: Classifier, dataset: Dataset) -> None:
         return
     raise Refused(
         f"{classifier.short} knows {_some(known)} of {classifier.trained_on or 'an unnamed data set'}, "
-        f"but {dataset.short} has {_some(wanted)}; name weights trained on {dataset.name}"
+        f"but {dataset.short} has {_some(wanted)}; name weights trained on these, or train some: "
+        f"rabench train classifier --dataset {dataset.short} ..."
     )
 
 

@@ -19,6 +19,8 @@ from .figures import plain
 
 MARKERS = "osD^vPX<>ph*d8H"
 DASHES = ("-", (0, (4, 1.5)), (0, (1, 1.2)), (0, (5, 1.5, 1, 1.5)))
+MARKED = 12
+"""Markers on a curve, about: a hundred would hide it."""
 MARGIN = 1.25
 """Room left and right of the points on a log axis, as a factor."""
 
@@ -56,6 +58,7 @@ def rate_accuracy(rows: pd.DataFrame, curves: list[Curve], view: View) -> Figure
             linestyle=dash,
             marker=marker,
             markersize=5.5,
+            markevery=max(1, len(part) // MARKED),
             markeredgewidth=0.5,
             linewidth=1.4,
             estimator=None,

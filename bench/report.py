@@ -15,7 +15,7 @@ from .figures import save
 from .matrix import Matrix, Study
 from .plan import with_references
 from .rate_figure import View, rate_accuracy
-from .records import Index, Records
+from .records import UNREADABLE, Index, Records
 
 
 @dataclass(frozen=True)
@@ -28,8 +28,8 @@ class Report:
     """Title, table and notes of each data set and classifier."""
     bad: list[str]
     """Files among the records that are none."""
-    failure: str = ""
-    """One of the failed rows' reasons."""
+    failures: tuple[str, ...] = ()
+    """A line for each kind of failure: images that cannot be read, rows that failed."""
 
     @property
     def failed(self) -> int:
@@ -67,7 +67,7 @@ def report(study: Study, axis: str | None = None, with_psnr: bool = False) -> Re
     for name, form, head in (("table.md", tables.markdown, f"# {matrix.title}\n\n"), ("table.tex", tables.latex, "")):
         write_text(study.folder / name, head + "\n".join(form(*w) for w in written))
         files.append(study.folder / name)
-    return Report(files, rows, written, bad + damaged, _a_failure(measured))
+    return Report(files, rows, written, bad + damaged, _failures(measured))
 
 
 def _group(
@@ -79,7 +79,7 @@ def _group(
     labelled = bool(part.labelled.sum())
     native = tables.native_bpp(index, label)
     uncompressed = float(part.accuracy[reference]) if labelled and reference is not None else None
-    title = f"{point.dataset.name} ({int(part.images.max()):,} images), {point.classifier.name}"
+    title = f"{point.dataset.title} ({int(part.images.max()):,} images), {point.classifier.title}"
     notes = tables.source_audit(index, label)
     if uncompressed is not None and reference is not None:
         row = part.iloc[reference]
@@ -88,10 +88,22 @@ def _group(
             f"Uncompressed: {100 * row.accuracy:.2f} % [{100 * row.accuracy_low:.2f}, {100 * row.accuracy_high:.2f}].",
         )
     if failed := int(part.failed.sum()):
-        notes.append(f"{failed:,} rows failed and are left out of every figure; their reasons stand in records/failed.")
+        notes.append(
+            f"{failed:,} rows failed and are left out of every figure; their reasons stand in the records, column error."
+        )
+    if absent := _absent(matrix, members):
+        notes.append(f"Not measured yet, or not possible where this ran: {absent}.")
     found = curves([m.point for m in members], part.bpp.to_numpy())
     table = tables.point_table(part, members, found, tables.common_size(index, label), with_psnr)
     return View(title, axis, labelled, uncompressed, native), table, notes
+
+
+def _absent(matrix: Matrix, members: list[Measured]) -> str:
+    """Points of the matrix, for the data set and classifier of ``members``, that have no records."""
+    first, known = members[0].point, {m.point for m in members}
+    same = [p for p in matrix.points if (p.dataset, p.classifier) == (first.dataset, first.classifier)]
+    absent = [f"{p.quantizer.short}+{p.codec.short}" for p in same if p not in known]
+    return ", ".join(absent[:3]) + (f" and {len(absent) - 3} more" if len(absent) > 3 else "")
 
 
 def _without_reference(found: list[Curve], members: list[Measured]) -> list[Curve]:
@@ -99,13 +111,30 @@ def _without_reference(found: list[Curve], members: list[Measured]) -> list[Curv
     return [c for c in found if not all(is_reference(members[i].point) for i in c.rows)]
 
 
-def _a_failure(measured: list[Measured]) -> str:
+def _failures(measured: list[Measured]) -> tuple[str, ...]:
+    """What failed, told apart by whether another try could help."""
+    unreadable: dict[tuple[str, int], str] = {}
+    failed, example = 0, ""
     for m in measured:
         for record in m.records if m.rows["failed"].any() else ():
-            reasons = record.rows()["error"].drop_null()
-            if len(reasons):
-                return f"{m.point}: {reasons[0].as_py()}"
-    return ""
+            table = record.rows().select(["image", "error"])
+            for image, reason in zip(*table.filter(table["error"].is_valid()).to_pydict().values(), strict=True):
+                if reason.startswith(UNREADABLE):
+                    unreadable[m.point.dataset.label, image] = reason.removeprefix(UNREADABLE)
+                else:
+                    failed, example = failed + 1, example or f"{m.point}: {reason}"
+    lines = []
+    if unreadable:
+        many = "an image" if len(unreadable) == 1 else f"{len(unreadable):,} images"
+        lines.append(f"{many} could not be read and counts for nothing: {_listed(list(unreadable.values()))}")
+    if failed:
+        lines.append(f"{failed:,} rows failed, such as: {example}; run again to try them once more")
+    return tuple(lines)
+
+
+def _listed(reasons: list[str], shown: int = 3) -> str:
+    more = f"; and {len(reasons) - shown:,} more" if len(reasons) > shown else ""
+    return "; ".join(reasons[:shown]) + more
 
 
 def _slug(m: Measured) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import tomllib
 from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Future, wait
 from dataclasses import dataclass
@@ -18,7 +20,7 @@ from ..datasets.base import forget_opened
 from . import provenance
 from . import task as tasks
 from .executors import Pool
-from .matrix import FILE, Study
+from .matrix import EMBEDDED, FILE, Study
 from .plan import Missing, make_plan, make_tasks, task_of, with_references
 from .points import Point
 from .records import COLUMNS, STAGES, Index, Records, Rows
@@ -191,6 +193,7 @@ def run(
 
 
 COPIED = "# Copied by rabench from the study {}; edit it there.\n"
+BASE = "base = {}  # paths are beside this\n"
 
 
 class prepared:  # noqa: N801 (used as a function)
@@ -226,4 +229,7 @@ class prepared:  # noqa: N801 (used as a function)
         if target.exists() and not target.read_text(encoding="utf-8").startswith(head):
             self.lock.release()
             raise Refused(f"{target.parent} holds another study's {FILE}; give another --out")
-        write_text(target, head + self.study.matrix.read_text(encoding="utf-8-sig"))
+        text = self.study.matrix.read_text(encoding="utf-8-sig")
+        if self.study.matrix.parent != EMBEDDED and "base" not in tomllib.loads(text):
+            head += BASE.format(json.dumps(str(self.study.matrix.parent.absolute())))
+        write_text(target, head + text)

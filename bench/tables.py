@@ -66,9 +66,9 @@ def source_audit(index: Index, dataset: str) -> list[str]:
     lines = [f"Sources: {told}."] if told else []
     if lossy := sum(images for kind, (images, _) in found.items() if kind in LOSSY):
         native = native_bpp(index, dataset)
-        rate = f"; the native files take {native:.2f} bpp" if native else ""
+        rate = f" All native files together take {native:.2f} bpp." if native else ""
         lines.append(
-            f"{lossy:,} images were lossy files before they came here{rate}: a codec is charged for their artefacts too."
+            f"{lossy:,} images were lossy files before they came here: a codec is charged for their artefacts too.{rate}"
         )
     known = index.datasets.get(dataset, {})
     return lines + [f"Note: {note}." for note in known.get("notes", [])]

@@ -16,6 +16,7 @@ from ..classifiers.network import CIFAR, IMAGENET, Network
 from ..classifiers.resizing import resized_and_cropped
 from ..classifiers.training import Images, Progress, Recipe, accuracy, held_out_split, train
 from ..core.errors import BadSetting, Refused, unknown
+from ..core.files import check_writable
 from ..core.images import RGB
 from ..datasets.base import UNLABELLED, BadImage, Dataset
 
@@ -71,7 +72,7 @@ def train_classifier(
         raise unknown("trainable network", plan.network, trainable)
     if plan.dataset.split != "train":
         raise Refused(f"{plan.dataset.label}: training uses split=train only")
-    plan.out.parent.mkdir(parents=True, exist_ok=True)
+    check_writable(plan.out)
     if plan.restart:
         plan.checkpoint.unlink(missing_ok=True)
     images = load(plan.dataset, plan.size, plan.limit, on_load)
@@ -139,7 +140,7 @@ def load(dataset: Dataset, size: int, limit: int | None, on_load: Callable[[int,
             fitted = resized_and_cropped(image, side)
             if fitted.shape != pixels.shape[1:]:
                 raise Refused(
-                    f"{dataset.label}: its images differ in size; say --size, the side to resize and crop them to"
+                    f"{dataset.label}: its images differ in size; say --size 64, or another side to resize and crop them to"
                 )
             pixels[number] = fitted
         labels[start : start + len(block.labels)] = block.labels
@@ -151,13 +152,16 @@ def load(dataset: Dataset, size: int, limit: int | None, on_load: Callable[[int,
 
 def _side(image: RGB, dataset: Dataset) -> int:
     if image.shape[0] != image.shape[1]:
-        raise BadSetting(f"{dataset.label}: images are {image.shape[1]}x{image.shape[0]}, not square; say --size")
+        raise BadSetting(
+            f"{dataset.label}: images are {image.shape[1]}x{image.shape[0]}, not square; say --size 64, or another side to resize and crop them to"
+        )
     return image.shape[0]
 
 
 def learning_curve(history: list[dict[str, Any]], plan: Plan) -> None:
     """Loss, and accuracy in training and held out, over epochs; redrawn after each."""
     import pandas as pd
+    from matplotlib.ticker import MaxNLocator
 
     from .figures import axes_pair, save
 
@@ -172,6 +176,8 @@ def learning_curve(history: list[dict[str, Any]], plan: Plan) -> None:
         frame.epoch, 100 * frame.held_out_accuracy, marker="s", markersize=3, color="C1", label="held out of training"
     )
     right.set(xlabel="epoch", ylabel="top-1 accuracy (%)", ylim=(0, None))
+    for axes in (left, right):
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     right.legend(loc="lower center", bbox_to_anchor=(0.5, 1), ncols=2, frameon=False, fontsize=8)
-    left.set_title(f"{plan.network} on {plan.dataset.name}", fontsize=9, loc="left")
+    left.set_title(f"{plan.network} on {plan.dataset.title}", fontsize=9, loc="left")
     save(figure, plan.figure)

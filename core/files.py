@@ -9,6 +9,8 @@ from contextlib import contextmanager, suppress
 from functools import lru_cache
 from pathlib import Path
 
+from .errors import Unavailable
+
 PARTIAL = ".partial-"
 
 
@@ -38,6 +40,17 @@ def write_bytes(path: Path, content: bytes) -> None:
 
 def write_text(path: Path, content: str) -> None:
     write_bytes(path, content.encode())
+
+
+def check_writable(path: Path) -> None:
+    """Raises Unavailable where ``path`` could not be written, before hours are spent on what goes into it."""
+    if not path.parent.is_dir():
+        raise Unavailable(f"{path}: there is no folder {path.parent}; make it, or name another")
+    try:
+        write_bytes(path.with_name(f"{path.name}.test"), b"")
+        path.with_name(f"{path.name}.test").unlink()
+    except OSError as error:
+        raise Unavailable(f"{path} cannot be written ({error.strerror}); name a folder that can") from None
 
 
 def remove_partial(folder: Path) -> None:

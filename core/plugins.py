@@ -118,6 +118,12 @@ class Plugin:
         return specs.join(self.name, {k: v for k, v in self._shown().items() if k in kept})
 
     @property
+    def title(self) -> str:
+        """For people: the name, or what lies at its path."""
+        places = [Path(v).stem for f, v in self._pairs() if isinstance(f.metadata["among"], Location) and v]
+        return places[0] if places else self.name
+
+    @property
     def key(self) -> str:
         """The spec without locations: what a record is filed under, together with ``version()``."""
         kept = {f.name: v for f, v in self._pairs() if not isinstance(f.metadata["among"], Location)}
@@ -226,7 +232,8 @@ def _values(text: str, name: str, f: Field[Any]) -> list[Any]:
             try:
                 values.append(kind(specs.unquote(item)))
             except ValueError:
-                raise BadSetting(f"{name}: {f.name} must be {describe(f)}, got {text!r}") from None
+                written = "; write a range as low..high or low..high/step" if kind is int else ""
+                raise BadSetting(f"{name}: {f.name} must be {describe(f)}, got {text!r}{written}") from None
     if len(set(values)) < len(values):
         raise BadSetting(f"{name}: {f.name}={text} names a value twice")
     return values

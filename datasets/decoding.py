@@ -14,11 +14,18 @@ from .base import BadImage, Source
 _EIGHT_BIT = {"1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBX", "CMYK", "YCbCr", "LAB", "HSV"}
 
 
-def decode(file: bytes | None) -> tuple[RGB | BadImage, Source]:
+def decode(file: bytes | None, name: str = "") -> tuple[RGB | BadImage, Source]:
     """The pixels a viewer shows: upright by the EXIF orientation, grey as RGB, alpha dropped.
 
-    A file that cannot be read gives a BadImage, so that one bad file costs one row.
+    A file that cannot be read gives a BadImage that names it, so that one bad file costs one row.
     """
+    found, source = _decode(file)
+    if isinstance(found, BadImage) and name:
+        found = BadImage(f"{name}: {found.reason}")
+    return found, source
+
+
+def _decode(file: bytes | None) -> tuple[RGB | BadImage, Source]:
     if not file:
         return BadImage("the file is missing or empty"), Source("unknown")
     try:

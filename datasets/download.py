@@ -123,4 +123,7 @@ def _progress(url: str, held: int, total: int | None) -> Iterator[Any]:
 
 
 def _first_line(error: Exception) -> str:
+    """What is behind an error of requests and urllib3, which tell their whole history."""
+    while isinstance(error.__cause__ or error.__context__, Exception):
+        error = error.__cause__ or error.__context__  # type: ignore[assignment]
     return str(error).split("\n")[0][:200]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
@@ -40,7 +41,7 @@ class Folder(Dataset):
         return [f"{stray} images beside the class folders are left out"] if stray and _class_folders(home) else []
 
     def _home(self) -> Path:
-        home = Path(self.path).expanduser()
+        home = Path(os.path.normpath(Path(self.path).expanduser()))
         if not home.is_dir():
             raise Unavailable(
                 f"folder: {home} is no folder; give path=FOLDER, with one sub-folder a class or images only"
@@ -50,14 +51,15 @@ class Folder(Dataset):
         others = [s for split, names in SPLITS.items() if split != self.split for s in names]
         if any((home / s).is_dir() for s in others) or (self.split == "train" and home.name not in SPLITS["train"]):
             raise Refused(
-                f"folder: {home} has no part named {' or '.join(SPLITS[self.split])}, and images are for training or for "
-                f"testing, not for both; put them into {home / self.split}"
+                f"folder: {home} has no part named {' or '.join(SPLITS[self.split])}, and an image is for training or for "
+                f"testing, not for both; lay them out as {home}/train/CLASS/... and {home}/test/CLASS/..."
             )
         return home
 
 
 class FolderReader:
     def __init__(self, home: Path) -> None:
+        self.home = home
         folders = _class_folders(home)
         self.classes = tuple(f.name for f in folders)
         self.files = [(f, n) for n, folder in enumerate(folders) for f in _images(folder, deep=True)]
@@ -70,7 +72,7 @@ class FolderReader:
 
     def read(self, start: int, stop: int) -> Block:
         chosen = self.files[start:stop]
-        decoded = [decode(_bytes(file)) for file, _ in chosen]
+        decoded = [decode(_bytes(file), file.relative_to(self.home).as_posix()) for file, _ in chosen]
         labels = np.array([label for _, label in chosen], np.int64)
         return Block([image for image, _ in decoded], labels, [source for _, source in decoded])
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -131,8 +132,8 @@ class ParquetReader:
             rows = _row_group(file, number, self.image, self.label, file.stat().st_mtime_ns).slice(
                 position - first, min(stop, int(self.starts[group + 1])) - position
             )
-            for stored in _files(rows[self.image]):
-                image, source = decode(stored)
+            for place, (stored, name) in enumerate(_files(rows[self.image]), position):
+                image, source = decode(stored, name or f"{file.name}, image {place}")
                 images.append(image)
                 sources.append(source)
             if self.label:
@@ -155,7 +156,12 @@ def _row_group(file: Path, group: int, image: str, label: str, mtime_ns: int) ->
         raise Unavailable(f"{file}: row group {group} is damaged ({error}); fetch the file again") from None
 
 
-def _files(column: pa.ChunkedArray) -> list[bytes | None]:
-    if not pa.types.is_struct(column.type):
-        return column.to_pylist()
-    return [file for chunk in column.chunks for file in chunk.field("bytes").to_pylist()]
+def _files(column: pa.ChunkedArray) -> Iterator[tuple[bytes | None, str | None]]:
+    """The files and, where the shards keep them, their names."""
+    for chunk in column.chunks:
+        if not pa.types.is_struct(column.type):
+            yield from ((file, None) for file in chunk.to_pylist())
+            continue
+        named = "path" in {field.name for field in column.type}
+        names = chunk.field("path").to_pylist() if named else [None] * len(chunk)
+        yield from zip(chunk.field("bytes").to_pylist(), names, strict=True)

@@ -114,7 +114,7 @@ class TinyReader:
 
     def read(self, start: int, stop: int) -> Block:
         chosen = self.names[start:stop]
-        decoded = [decode(self._file(name)) for name, _ in chosen]
+        decoded = [decode(self._file(name), name) for name, _ in chosen]
         labels = np.array([label for _, label in chosen], np.int64)
         return Block([image for image, _ in decoded], labels, [source for _, source in decoded])
 

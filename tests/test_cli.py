@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 ROOT = Path(__file__).parent.parent
 MATRIX = """
@@ -75,6 +76,13 @@ def test_run_report_show_and_dry_run_on_a_study_of_ones_own(study):
             ("train", "classifier", "--network", "small", "--dataset", "foto", "--out", "x.safetensors"),
             "no data set is named 'foto' (did you mean 'photos'",
         ),
+        (("run", "mine", "--workers", "-1"), "--workers must be 0 or more, got -1"),
+        (("run", "mine", "--limit", "0"), "--limit must be 1 or more, got 0"),
+        (("report", "mine", "--axis", "log10"), "--axis must be one of log2, linear, got 'log10'"),
+        (
+            ("train", "classifier", "--network", "small", "--dataset", "photos", "--out", "nowhere/x.safetensors"),
+            "nowhere/x.safetensors: there is no folder nowhere; make it, or name another",
+        ),
         pytest.param(
             ("run", "mine", "--dask", "tcp://127.0.0.1:9"),
             "no Dask scheduler answers at tcp://127.0.0.1:9",
@@ -89,16 +97,7 @@ def test_a_mistake_is_one_clear_line_and_exit_status_2(study, words, told):
     assert told in done.stderr.strip().splitlines()[-1]
 
 
-@pytest.mark.parametrize(
-    "words",
-    [
-        ("run", "mine", "--workers", "-1"),
-        ("run", "mine", "--limit", "0"),
-        ("run", "mine", "--axis", "log10"),
-        ("run",),
-        ("rum",),
-    ],
-)
+@pytest.mark.parametrize("words", [("run",), ("rum",), ("run", "mine", "--wrokers", "2")])
 def test_a_wrong_option_is_refused_with_what_is_allowed(study, words):
     done = rabench(*words, cwd=study)
     assert done.returncode == 2 and "Traceback" not in done.stderr
@@ -127,6 +126,54 @@ def test_what_is_impossible_here_is_said_and_the_status_is_3(study):
     assert done.returncode == 3, done.stderr
     assert "not measured: " in done.stderr and "no weights at 'nowhere.safetensors'" in done.stderr
     assert "median-cut:colors=2" in done.stdout
+    assert rabench("run", "mine", "--limit", "5", "--dry-run", cwd=study).returncode == 3
+
+
+@pytest.mark.slow
+def test_a_dry_run_of_what_cannot_run_says_each_reason_once(study):
+    matrix = MATRIX.replace("small-photos", "nowhere.safetensors")
+    (study / "mine" / "matrix.toml").write_text(matrix)
+    done = rabench("run", "mine", "--dry-run", cwd=study)
+    assert done.returncode == 2 and not done.stdout
+    assert done.stderr.count("no weights at 'nowhere.safetensors'") == 1
+    assert "and 6 more" in done.stderr
+
+
+@pytest.mark.slow
+def test_results_elsewhere_are_a_study_of_their_own(study):
+    folder = study / "mine"
+    (folder / "w.safetensors").write_bytes((ROOT / "classifiers/weights/small-photos.safetensors").read_bytes())
+    (folder / "matrix.toml").write_text(MATRIX.replace("small-photos", "w.safetensors").replace("2..6", "2"))
+    options = ("--limit", "5", "--workers", "0")
+    assert rabench("run", "mine", *options, "--out", "a/b", cwd=study).returncode == 0
+    again = rabench("run", "a/b/matrix.toml", *options, cwd=study)
+    assert again.returncode == 0 and "0 records measured, 3 were there" in again.stderr
+    assert "the first 5 images" in again.stderr
+    assert rabench("report", "mine", "--out", "a/b", cwd=study).returncode == 0
+
+
+@pytest.mark.slow
+def test_a_file_that_is_no_image_is_named(study):
+    patches = study / "images"
+    patches.mkdir()
+    for name in ("good.png", "bad.png"):
+        Image.new("RGB", (32, 32), "teal").save(patches / name)
+    (patches / "bad.png").write_bytes((patches / "bad.png").read_bytes()[:60])
+    matrix = MATRIX.replace('"photos"', '"folder:path=../images"').replace("2..6", "2")
+    (study / "mine" / "matrix.toml").write_text(matrix)
+    for _ in range(2):
+        done = rabench("run", "mine", "--workers", "0", cwd=study)
+        assert done.returncode == 3
+        assert "an image could not be read and counts for nothing: bad.png: OSError" in done.stderr
+        assert "run again" not in done.stderr
+
+
+@pytest.mark.slow
+def test_a_script_without_a_main_guard_is_told_what_it_lacks(study):
+    script = study / "script.py"
+    script.write_text('import rabench\nrabench.run("mine", workers=1, limit=5)\n')
+    done = subprocess.run([sys.executable, "script.py"], cwd=study, capture_output=True, text=True, env=ENVIRONMENT)
+    assert "worker processes cannot start; in a script, call rabench below" in done.stderr
 
 
 def test_list_tells_settings_and_availability(study):

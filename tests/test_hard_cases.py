@@ -71,7 +71,7 @@ def test_a_block_with_a_junk_file_has_one_hash_and_is_measured_once(tmp_path):
     assert measure(study).measured == 0  # trying again would give the same
     written = report(study)
     assert written.summary.failed.tolist() == [1, 1]
-    assert "data set: no image that Pillow can read" in written.failure
+    assert "no image that Pillow can read" in written.failures[0]
 
 
 def test_hidden_files_are_no_images(tmp_path):
@@ -81,7 +81,7 @@ def test_hidden_files_are_no_images(tmp_path):
 
 def test_images_are_for_training_or_for_testing(tmp_path):
     dataset = pictures(tmp_path / "birds")
-    with pytest.raises(Refused, match="images are for training or for testing, not for both; put them into"):
+    with pytest.raises(Refused, match=r"for training or for testing, not for both; lay them out as .*/train/CLASS/"):
         len(replace(dataset, split="train"))
     pictures(tmp_path / "split" / "train")
     whole = DATASETS.make(f'folder:path="{tmp_path / "split"}"')
@@ -458,4 +458,4 @@ def test_a_worker_that_hangs_costs_its_block_and_the_run_goes_on(tmp_path, monke
     assert time.monotonic() - begin < 100
     rows = report(study).summary.set_index("codec")
     assert rows.images[CODECS.make("png").label] == 100 and rows.failed[Hanging().label] == 100
-    assert "gave nothing for 8 s" in report(study).failure
+    assert "gave nothing for 8 s" in report(study).failures[0]

@@ -154,7 +154,7 @@ def test_one_images_failure_is_one_row_and_the_run_goes_on(study, how, reason):
     written = report(made)
     row = written.summary.iloc[1]
     assert (row.images, row.failed) == (2499, 1)
-    assert reason in written.failure
+    assert reason in written.failures[0]
     assert "1 rows failed" in (made.folder / "table.md").read_text()
     kept = records_module.Records(made.records).read()[0]
     (error,) = [e for r in kept for e in r.rows()["error"].to_pylist() if e]
@@ -177,7 +177,7 @@ def test_a_corrupt_image_is_a_row_with_its_error_for_every_point(study):
     assert measure(made).failed_rows == 2
     written = report(made)
     assert written.summary.failed.tolist() == [1, 1]
-    assert "data set: scratched" in written.failure
+    assert "could not be read and counts for nothing: scratched" in written.failures[0]
 
 
 @pytest.mark.slow

@@ -45,6 +45,7 @@ def test_a_seed_gives_the_same_weights_and_another_seed_others(plan, tmp_path):
 def test_a_killed_run_goes_on_and_ends_with_the_same_weights(plan, tmp_path):
     training.train_classifier(plan)
     whole = plan.out.read_bytes()
+    (tmp_path / "again").mkdir()
     killed = replace(plan, out=tmp_path / "again" / "small.safetensors")
 
     def kill(history):
