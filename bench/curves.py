@@ -188,6 +188,21 @@ class Curve:
         return f"{self.quantizer}+{self.codec}"
 
 
+def merged(curve: Curve, measured: list[Measured]) -> list[list[int]]:
+    """The points of a curve, those together whose images all have alike files: same bytes, errors, predictions."""
+    groups: list[list[int]] = []
+    for position in curve.rows:
+        if groups and _alike(measured[groups[-1][0]], measured[position]):
+            groups[-1].append(position)
+        else:
+            groups.append([position])
+    return groups
+
+
+def _alike(a: Measured, b: Measured) -> bool:
+    return all(np.array_equal(a.rows[name], b.rows[name], equal_nan=name == "log_probability") for name in a.rows)
+
+
 def curves(points: list[Point], bpp: NDArray[np.float64]) -> list[Curve]:
     """The curves among points of one data set and classifier, in the order in which they first appear.
 

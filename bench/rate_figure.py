@@ -41,7 +41,7 @@ class View:
 
 def rate_accuracy(rows: pd.DataFrame, curves: list[Curve], view: View) -> Figure:
     """Accuracy over bpp: a color a quantizer, a marker a codec, dashes for a quantizer's settings, Wilson bands."""
-    styles = _styles(curves)
+    styles = styles_of(curves)
     with sns.axes_style("ticks"), sns.plotting_context("paper"):
         figure = Figure(figsize=(8.2, 4.4), layout="constrained")
         axes = figure.subplots()
@@ -81,7 +81,7 @@ Style = tuple[Any, Any, str]
 """Color, dashes, marker."""
 
 
-def _styles(curves: list[Curve]) -> dict[Curve, Style]:
+def styles_of(curves: list[Curve]) -> dict[Curve, Style]:
     quantizers = list(dict.fromkeys(c.quantizer.split(":")[0] for c in curves))
     variants: dict[str, list[str]] = {}
     for c in curves:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 
 import pandas as pd
@@ -11,6 +12,7 @@ from ..core.errors import Unavailable
 from ..core.files import write_text
 from . import tables
 from .curves import Curve, Measured, curves, gather, is_reference, summary, timings
+from .dial_figure import rate_over_dial
 from .figures import save
 from .matrix import Matrix, Study
 from .plan import with_references
@@ -60,9 +62,11 @@ def report(study: Study, axis: str | None = None, with_psnr: bool = False) -> Re
         suffix = "" if len(groups) == 1 else "-" + _slug(members[0])
         found = _without_reference(curves([m.point for m in members], part.bpp.to_numpy()), members)
         if found:
-            figure = rate_accuracy(part, found, view)
-            for ending in ("png", "svg"):
-                save(figure, path := study.folder / f"rate-accuracy{suffix}.{ending}")
+            figures = {"rate-accuracy": rate_accuracy(part, found, view)}
+            if (over := rate_over_dial(part, found, members, view.title)) is not None:
+                figures["rate-over-dial"] = over
+            for name, ending in product(figures, ("png", "svg")):
+                save(figures[name], path := study.folder / f"{name}{suffix}.{ending}")
                 files.append(path)
     for name, form, head in (("table.md", tables.markdown, f"# {matrix.title}\n\n"), ("table.tex", tables.latex, "")):
         write_text(study.folder / name, head + "\n".join(form(*w) for w in written))

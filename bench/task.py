@@ -170,6 +170,8 @@ class _Chain:
         self.labels, self.pixels = np.full(n, -1, np.int64), np.zeros(n, np.int32)
         self.sheets = {c: _Sheet(c, np.zeros((n, 4), np.int32), np.zeros(n, np.int64)) for c in codecs}
         self.predictions = {k: Predictions(k) for k in dict.fromkeys(k for _, k in task.pairs)}
+        self.leaders: dict[Codec, Codec] = {}
+        """The codec that encodes for each: itself, or the first of those alike. Known once there is an image."""
         self.done = 0
 
     def add(self, block: Block) -> None:
@@ -189,9 +191,12 @@ class _Chain:
         known = {row: digests[row - first] for row in sources}
         with self.clock("quantize"):
             quantized, failed = one_by_one_on_failure(self.task.quantizer.quantize, sources)
-        for sheet in self.sheets.values():
+        if quantized and not self.leaders:
+            self.leaders = leaders(tuple(self.sheets), next(iter(quantized.values())))
+        for codec, sheet in self.sheets.items():
             sheet.errors.update({row: f"quantizer: {reason}" for row, reason in failed.items()})
-            self._through_codec(sheet, sources, quantized, known)
+            if self.leaders.get(codec) == codec:
+                self._through_codec(sheet, sources, quantized, known)
 
     def _through_codec(
         self, sheet: _Sheet, sources: dict[int, RGB], images: dict[int, AnyImage], known: dict[int, bytes]
@@ -202,7 +207,8 @@ class _Chain:
             decoded, not_decoded = one_by_one_on_failure(sheet.codec.decode_batch, files)
         sheet.errors.update({row: f"encoder: {reason}" for row, reason in not_encoded.items()})
         sheet.errors.update({row: f"decoder: {reason}" for row, reason in not_decoded.items()})
-        waiting = [p for k, p in self.predictions.items() if (sheet.codec, k) in self.task.pairs]
+        wanted = {k for codec, k in self.task.pairs if self.leaders[codec] == sheet.codec}
+        waiting = [p for k, p in self.predictions.items() if k in wanted]
         for row, pixels in decoded.items():
             source = sources[row]
             if problem := _unlike(pixels, source):
@@ -223,7 +229,7 @@ class _Chain:
     def rows(self) -> list[Rows]:
         for predictions in self.predictions.values():
             predictions.flush()
-        return [self._rows(self.sheets[codec], classifier) for codec, classifier in self.task.pairs]
+        return [self._rows(self.sheets[self.leaders.get(c, c)], k) for c, k in self.task.pairs]
 
     def _rows(self, sheet: _Sheet, classifier: Classifier) -> Rows:
         n, predictions = self.task.images, self.predictions[classifier]
@@ -253,6 +259,20 @@ class _Chain:
             columns[name] = columns[name].copy()
             columns[name][failed] = 0
         return Rows(columns, errors, {stage: float(s) for stage, s in seconds.items()})
+
+
+def leaders(codecs: Sequence[Codec], image: AnyImage) -> dict[Codec, Codec]:
+    """For each codec the first of those that say to be alike, if an image's files bear it out."""
+    first: dict[Codec, Codec] = {}
+    found = {codec: first.setdefault(codec.alike(), codec) for codec in codecs}
+    for codec, leader in found.items():
+        if leader is not codec:
+            try:
+                alike = codec.encode(image) == leader.encode(image)
+            except Exception:  # whatever it is will be told for each
+                alike = False
+            found[codec] = leader if alike else codec
+    return found
 
 
 A = TypeVar("A")

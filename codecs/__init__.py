@@ -10,6 +10,8 @@ CODECS: Family[Codec] = Family(
     __name__,
     {
         "avif": "avif:AVIF",
+        "bpg": "bpg:BPG",
+        "bpgenc": "bpgenc:BPGEnc",
         "jpeg": "jpeg:JPEG",
         "jpeg2000": "jpeg2000:JPEG2000",
         "png": "png:PNG",

@@ -51,6 +51,13 @@ class Codec(Plugin, ABC):
         Writable and C-contiguous. Raises for bytes that are no whole file of this codec.
         """
 
+    def alike(self) -> Codec:
+        """The codec whose files these are, byte for byte: itself, but where settings are known to be redundant.
+
+        The bench encodes once for all that are alike, after comparing the files of an image.
+        """
+        return self
+
     def anatomy(self, data: bytes) -> Anatomy:
         """What the bytes of a file are for. A format that nobody has taken apart is all payload."""
         return Anatomy(payload=len(data))

@@ -15,7 +15,7 @@ rabench.core.errors.BadSetting: blur: radius must be in 1..9, got 30
 from __future__ import annotations
 
 import importlib
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import Field, dataclass, field, fields
 from importlib.metadata import entry_points
 from operator import index
@@ -110,6 +110,14 @@ class Plugin:
         """The label without settings at their defaults (the dial always shown)."""
         kept = {f.name for f, value in self._pairs() if f.metadata["dial"] or value != f.default}
         return specs.join(self.name, {k: v for k, v in self._shown().items() if k in kept})
+
+    def short_of(self, others: Iterable[Plugin]) -> str:
+        """The short label of this plug-in and others that differ from it in a dial of integers: ``bpg:qp=0..3``."""
+        dial = self.dial()
+        if dial is None or not isinstance(getattr(self, dial), int):
+            return self.short
+        values = {getattr(plugin, dial) for plugin in (self, *others)}
+        return self.short.replace(f"{dial}={getattr(self, dial)}", f"{dial}={specs.ranges(values)}")
 
     @property
     def variant(self) -> str:

@@ -7,7 +7,7 @@ quote inside is doubled.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from .errors import BadSetting
@@ -60,6 +60,17 @@ def parse(text: str) -> tuple[str, dict[str, str]]:
 
 def join(name: str, settings: Mapping[str, Any]) -> str:
     return ":".join([name, *sorted(f"{key}={quote(value)}" for key, value in settings.items())])
+
+
+def ranges(values: Iterable[int]) -> str:
+    """Integers as briefly as they can be written: ``0..3`` or ``0..3,7``."""
+    runs: list[list[int]] = []
+    for value in sorted(values):
+        if runs and value == runs[-1][-1] + 1:
+            runs[-1].append(value)
+        else:
+            runs.append([value])
+    return ",".join(f"{r[0]}..{r[-1]}" if len(r) > 2 else ",".join(map(str, r)) for r in runs)
 
 
 def integer_range(text: str) -> range | None:

@@ -5,7 +5,7 @@ import os
 import signal
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import numpy as np
@@ -13,7 +13,7 @@ from rabench.classifiers.base import Classifier
 from rabench.codecs.base import Codec
 from rabench.codecs.raw import Raw
 from rabench.core.images import RGB, as_rgb
-from rabench.core.plugins import setting
+from rabench.core.plugins import Text, setting
 from rabench.datasets.base import RAW, BadImage, Block, Dataset
 
 
@@ -154,3 +154,24 @@ class Hanging(Raw):
     def encode(self, image):
         while True:
             time.sleep(1)
+
+
+@dataclass(frozen=True)
+class Coarse(Raw):
+    """Steps two by two write alike files; 8 and 9 say to be like 6, and are not."""
+
+    name: ClassVar[str] = "coarse"
+    step: int = setting(0, range(10), dial=True)
+    log: str = setting("", Text("a file that gets a line for each image"))
+
+    def alike(self):
+        return replace(self, step=min(self.step // 2 * 2, 6))
+
+    def encode(self, image):
+        if self.log:
+            with open(self.log, "a") as log:
+                log.write(f"{self.step}\n")
+        return super().encode(as_rgb(image)) + bytes(self.step // 2)
+
+    def decode(self, data):
+        return super().decode(data[: len(data) - self.step // 2])

@@ -1,0 +1,111 @@
+"""The rate over the setting that turns it: bits per pixel over QP, quality or the number of colors."""
+
+from __future__ import annotations
+
+from math import ceil
+
+import numpy as np
+import pandas as pd
+import seaborn as sns
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
+
+from ..core.plugins import Plugin
+from .curves import Curve, Measured, merged
+from .figures import plain
+from .rate_figure import MARKED, styles_of
+
+FEWEST = 3
+"""Settings on a curve that are worth a plot."""
+
+
+def dials(curves: list[Curve], measured: list[Measured]) -> dict[tuple[str, str], list[Curve]]:
+    """(plug-in, dial) -> the curves along which that dial turns."""
+    found: dict[tuple[str, str], list[Curve]] = {}
+    for curve in curves:
+        turning = _turning(curve, measured)
+        if turning:
+            found.setdefault((turning[0].name, turning[0].dial() or ""), []).append(curve)
+    return found
+
+
+def _turning(curve: Curve, measured: list[Measured]) -> list[Plugin]:
+    """The codecs of a curve's points, or the quantizers, whichever differ."""
+    points = [measured[i].point for i in curve.rows]
+    for plugins in ([p.codec for p in points], [p.quantizer for p in points]):
+        if len(set(plugins)) >= FEWEST and plugins[0].dial():
+            return list(plugins)
+    return []
+
+
+def rate_over_dial(rows: pd.DataFrame, curves: list[Curve], measured: list[Measured], title: str) -> Figure | None:
+    """A plot for each dial that turns; settings with identical files in grey. None where no dial turns."""
+    groups = dials(curves, measured)
+    if not groups:
+        return None
+    columns = min(len(groups), 2)
+    lines = ceil(len(groups) / columns)
+    with sns.axes_style("ticks"), sns.plotting_context("paper"):
+        figure = Figure(figsize=(3.9 * columns + 2.4, 2.9 * lines + 0.3), layout="constrained")
+        plots = figure.subplots(lines, columns, squeeze=False).ravel()
+    styles = styles_of(curves)
+    for axes, ((name, dial), members) in zip(plots, groups.items(), strict=False):
+        _plot(axes, rows, members, measured, styles)
+        axes.set(xlabel=f"{name}: {dial if len(dial) > 2 else dial.upper()}", ylabel="bits per pixel (log scale)")
+    for axes in plots[len(groups) :]:
+        axes.set_axis_off()
+    shown = [c for members in groups.values() for c in members]
+    handles = [
+        Line2D([], [], color=styles[c][0], linestyle=styles[c][1], marker=styles[c][2], markersize=4, label=c.name)
+        for c in shown
+    ]
+    figure.suptitle(title, x=0.01, ha="left", fontsize=10)
+    figure.legend(handles=handles, loc="outside right upper", frameon=False, fontsize=8, handlelength=3)
+    return figure
+
+
+def _plot(axes: Axes, rows: pd.DataFrame, curves: list[Curve], measured: list[Measured], styles: dict) -> None:  # type: ignore[type-arg]
+    plain(axes)
+    same: set[int] = set()
+    for curve in curves:
+        plugins = _turning(curve, measured)
+        values = np.array([getattr(p, p.dial() or "") for p in plugins])
+        bpp = rows.bpp.to_numpy()[list(curve.rows)]
+        order = np.argsort(values)
+        color, dash, marker = styles[curve]
+        axes.plot(
+            values[order],
+            bpp[order],
+            color=color,
+            linestyle=dash,
+            marker=marker,
+            markersize=4,
+            markevery=max(1, len(values) // MARKED),
+            linewidth=1.3,
+        )
+        place = dict(zip(curve.rows, values, strict=True))
+        for alike in merged(curve, measured):
+            same |= {place[i] for i in alike} if len(alike) > 1 else set()
+    _axes(axes)
+    if same:
+        low, high = min(same), max(same)
+        axes.axvspan(low, high, color="0.9", zorder=0)
+        axes.annotate(
+            f"{low}-{high}:\nidentical\nfiles",
+            (high, 0.03),
+            xycoords=("data", "axes fraction"),
+            xytext=(3, 0),
+            textcoords="offset points",
+            fontsize=7.5,
+            color="0.35",
+        )
+
+
+def _axes(axes: Axes) -> None:
+    axes.set_yscale("log", base=2)
+    axes.yaxis.set_major_locator(LogLocator(2))
+    axes.yaxis.set_minor_locator(NullLocator())
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))

@@ -1,0 +1,75 @@
+"""BPG through the external programs of libbpg."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import ClassVar
+
+from PIL import Image
+
+from ..core.images import RGB, AnyImage, as_rgb
+from ..core.plugins import setting
+from . import programs
+from .base import Anatomy, Codec
+from .hevc import container
+from .pillow import read
+
+REMEDY = "build it from libbpg 0.9.8 (https://bellard.org/bpg), or use the codec bpg, which needs no program"
+TIMEOUT = 120.0
+"""Seconds for one image."""
+
+
+@dataclass(frozen=True)
+class BPGEnc(Codec):
+    """bpgenc and bpgdec of libbpg 0.9.8: a process an image, 8 bits, YCbCr.
+
+    With encoder=x265 libbpg 0.9.8 crashes on images up to 24 pixels wide.
+    """
+
+    name: ClassVar[str] = "bpgenc"
+    qp: int = setting(29, range(52), dial=True, help="0 large and good, 51 small and poor")
+    chroma: int = setting(420, (420, 444))
+    encoder: str = setting("x265", ("x265", "jctvc"))
+    level: int = setting(8, range(1, 10), help="how long the encoder searches")
+
+    def version(self) -> str:
+        encoder, _ = _programs()
+        return programs.first_line(encoder, "-h")
+
+    def alike(self) -> BPGEnc:
+        """bpgenc codes QP 0 to 3 alike with x265 (bpg.py)."""
+        return replace(self, qp=max(self.qp, 3)) if self.encoder == "x265" else self
+
+    def encode(self, image: AnyImage) -> bytes:
+        encoder, _ = _programs()
+        with programs.scratch() as folder:
+            source, target = folder / "image.png", folder / "image.bpg"
+            Image.fromarray(as_rgb(image)).save(source, compress_level=1)
+            return programs.output([encoder, *self._arguments(), "-o", target, source], target, TIMEOUT)
+
+    def _arguments(self) -> list[str]:
+        asked = {"-q": self.qp, "-f": self.chroma, "-e": self.encoder, "-m": self.level, "-b": 8, "-c": "ycbcr"}
+        return [str(word) for pair in asked.items() for word in pair]
+
+    def decode(self, data: bytes) -> RGB:
+        """By bpgdec. Raises ProgramError, or Malformed for a size that no such file may declare."""
+        _, decoder = _programs()
+        container.declared_size(data)
+        with programs.scratch() as folder:
+            source, target = folder / "image.bpg", folder / "image.png"
+            source.write_bytes(data)
+            return read(programs.output([decoder, "-o", target, source], target, TIMEOUT), "PNG")
+
+    def encode_batch(self, images: Sequence[AnyImage]) -> list[bytes]:
+        return programs.each(self.encode, images)
+
+    def decode_batch(self, files: Sequence[bytes]) -> list[RGB]:
+        return programs.each(self.decode, files)
+
+    def anatomy(self, data: bytes) -> Anatomy:
+        return container.anatomy(data)
+
+
+def _programs() -> tuple[str, str]:
+    return programs.find("bpgenc", REMEDY), programs.find("bpgdec", REMEDY)

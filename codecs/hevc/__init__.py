@@ -1,0 +1,1 @@
+"""One HEVC intra picture in a BPG file: container, parameter sets, color planes, encoder and decoder."""
