@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
@@ -30,13 +31,21 @@ class BPG(Codec):
         return replace(self, qp=max(self.qp, 3))
 
     def encode(self, image: AnyImage) -> bytes:
-        rgb = as_rgb(image)
-        if self.grey == "yes" and color.is_grey(rgb):
-            planes, pixel_format = color.Planes(rgb[..., 0], None), MONOCHROME
-        else:
-            pixel_format = YUV420 if self.chroma == 420 else YUV444
-            planes = color.to_planes(rgb, halved=pixel_format == YUV420)
-        return container.write(x265.encode(planes, pixel_format, self.qp, self.effort))
+        return self.encode_batch([image])[0]
+
+    def encode_batch(self, images: Sequence[AnyImage]) -> list[bytes]:
+        pictures: dict[int, tuple[color.Planes, int]] = {}
+        colored: dict[int, RGB] = {}
+        for number, rgb in enumerate(map(as_rgb, images)):
+            if self.grey == "yes" and color.is_grey(rgb):
+                pictures[number] = color.Planes(rgb[..., 0], None), MONOCHROME
+            else:
+                colored[number] = rgb
+        pixel_format = YUV420 if self.chroma == 420 else YUV444
+        planes = color.to_planes_each(list(colored.values()), halved=pixel_format == YUV420)
+        pictures |= {number: (p, pixel_format) for number, p in zip(colored, planes, strict=True)}
+        coded = x265.encode([pictures[number] for number in range(len(images))], self.qp, self.effort)
+        return [container.write(picture) for picture in coded]
 
     def decode(self, data: bytes) -> RGB:
         """Any 8-bit BPG picture in grey, 4:2:0 or 4:4:4. Raises Malformed, or Unsupported by name."""

@@ -7,8 +7,10 @@ bits, sums stay below 4 million).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import groupby
 from typing import NamedTuple
 
 import numpy as np
@@ -24,6 +26,8 @@ BLOCK = 64
 """Samples of full resolution that one filter matrix yields; longer lines take several."""
 SMALL = 128
 """Lines up to this length are filtered by one matrix, edges and all: half the time at 64x64."""
+TOGETHER = 1 << 15
+"""Pixels of small images converted together: 8 of 64x64."""
 STRIP = 1 << 18
 """Pixels converted at a time, so that a large picture needs little beside itself."""
 
@@ -95,20 +99,44 @@ _DOWN, _UP = _down(), _up()
 
 
 def is_grey(image: RGB) -> bool:
-    red = image[..., 0]
-    return bool((red == image[..., 1]).all() and (red == image[..., 2]).all())
+    for part in (image[0], image):  # the first row tells of nearly every image that is not
+        if not ((part[..., 0] == part[..., 1]).all() and (part[..., 0] == part[..., 2]).all()):
+            return False
+    return True
 
 
 def to_planes(image: RGB, halved: bool) -> Planes:
     """halved: chroma at half resolution (4:2:0), its samples centered between those of luma."""
-    height, width = image.shape[:2]
-    planes = np.empty((3, height, width), np.uint8)
-    for rows in _strips(height, width):
-        samples = _TO_YCBCR @ image[rows].reshape(-1, 3).T.astype(np.float64)
+    return to_planes_each([image], halved)[0]
+
+
+def to_planes_each(images: Sequence[RGB], halved: bool) -> list[Planes]:
+    """The planes of each; small images of one size are converted together."""
+    found: list[Planes] = []
+    for (height, width, _), same in groupby(images, np.shape):
+        alike = list(same)
+        step = max(1, TOGETHER // (height * width)) if max(height, width) <= SMALL else 1
+        for start in range(0, len(alike), step):
+            found += _stack_to_planes(alike[start : start + step], halved)
+    return found
+
+
+def _stack_to_planes(images: list[RGB], halved: bool) -> list[Planes]:
+    """Of images of one size; large ones come alone."""
+    count, (height, width, _) = len(images), images[0].shape
+    tall = np.concatenate(images) if count > 1 else images[0]  # (count * H, W, 3)
+    planes = np.empty((3, count * height, width), np.uint8)
+    for rows in _strips(count * height, width):
+        samples = _TO_YCBCR @ tall[rows].reshape(-1, 3).T.astype(np.float64)
         samples += _ROUND
-        np.minimum(samples, 255, out=samples)  # pure blue gives 256
+        np.minimum(samples[1:], 255, out=samples[1:])  # pure blue gives 256
         planes[:, rows] = samples.reshape(3, -1, width)  # what is cut off is the fraction: none is negative
-    return Planes(planes[0], _halve(planes[1:]) if halved else planes[1:])
+    luma, chroma = planes[0].reshape(count, height, width), planes[1:].reshape(2, count, height, width)
+    if halved and max(height, width) <= SMALL:
+        chroma = _halve_small(chroma)
+    elif halved:
+        chroma = _halve(chroma[:, 0])[:, None]
+    return [Planes(luma[i], chroma[:, i]) for i in range(count)]
 
 
 def to_rgb(planes: Planes) -> RGB:
@@ -139,11 +167,16 @@ def _strips(height: int, width: int) -> list[slice]:
     return [slice(top, min(top + rows, height)) for top in range(0, height, rows)]
 
 
+def _halve_small(chroma: Plane) -> Plane:
+    """(..., H, W) -> (..., ceil(H/2), ceil(W/2))"""
+    *many, height, width = chroma.shape
+    across = _halved_across(chroma.reshape(-1, width).astype(np.float32) @ _whole(_DOWN, width).T)
+    return _halved_down(_whole(_DOWN, height) @ across.reshape(*many, height, -1))
+
+
 def _halve(chroma: Plane) -> Plane:
     """(2, H, W) -> (2, ceil(H/2), ceil(W/2)): horizontally first, edges replicated."""
     _, height, width = chroma.shape
-    if max(height, width) <= SMALL:
-        return _halved_down(_whole(_DOWN, height) @ _halved_across(chroma.astype(np.float32) @ _whole(_DOWN, width).T))
     rows, columns = (height + 1) // 2, (width + 1) // 2
     halves = np.empty((2, rows, columns), np.uint8)
     taken = _windows(_DOWN, 0, columns, width)  # (blocks, BLOCK + 8)

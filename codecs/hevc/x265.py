@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
+from itertools import groupby
+from operator import itemgetter
 from tempfile import NamedTemporaryFile
 from typing import TYPE_CHECKING, Any
 
@@ -36,6 +39,8 @@ _OPTIONS = {
     "amp": 1,  # what a BPG file has no bit for, and takes as switched on
     "rect": 1,
 }
+FRAMES = 16
+"""Pictures handed to x265 one after another; an encoder keeps a frame for each."""
 _IDLE_PIXELS = 1 << 18
 """Idle encoders may hold this many pixels in all: 16 of up to 128x128, at 3 to 8 MB each."""
 
@@ -55,7 +60,7 @@ def library() -> Any:
 def version() -> str:
     """x265's own version, as it writes it into a stream that is asked to say so."""
     with Encoders.lent(Setup(16, 16, YUV420, 51, 1, info=True)) as encoder:
-        packet = encoder.packet(Planes(np.zeros((16, 16), np.uint8), np.zeros((2, 8, 8), np.uint8)))
+        (packet,) = encoder.packets([Planes(np.zeros((16, 16), np.uint8), np.zeros((2, 8, 8), np.uint8))])
     found = re.search(rb"x265 \(build (\d+)\) - ([^\s:]+)", packet)
     return f"x265 {found[2].decode()} build {found[1].decode()}" if found else "x265 of unknown version"
 
@@ -83,11 +88,24 @@ def setup(width: int, height: int, pixel_format: int, qp: int, effort: int) -> S
     return Setup(-(-width // block) * block, -(-height // block) * block, pixel_format, qp, effort, block)
 
 
-def encode(planes: Planes, pixel_format: int, qp: int, effort: int) -> Picture:
-    """One coded picture. qp: bpgenc's."""
-    height, width = planes.luma.shape
-    with Encoders.lent(setup(width, height, pixel_format, qp, effort)) as encoder:
-        return encoder.encode(planes)
+def encode(pictures: Sequence[tuple[Planes, int]], qp: int, effort: int) -> list[Picture]:
+    """Coded pictures, each on its own, from planes and pixel formats. qp: bpgenc's."""
+    found: list[Picture] = []
+    wanted = [
+        setup(planes.luma.shape[1], planes.luma.shape[0], pixel_format, qp, effort) for planes, pixel_format in pictures
+    ]
+    for this, same in groupby(zip(wanted, pictures, strict=True), itemgetter(0)):
+        with Encoders.lent(this) as encoder:
+            alike = [planes for _, (planes, _) in same]
+            at_once = max(1, min(FRAMES, _IDLE_PIXELS // (this.width * this.height)))
+            for start in range(0, len(alike), at_once):
+                few = alike[start : start + at_once]
+                packets = encoder.packets(few)
+                found += [
+                    encoder.picture(packet, planes.luma.shape[1], planes.luma.shape[0])
+                    for planes, packet in zip(few, packets, strict=True)
+                ]
+    return found
 
 
 def lambda_tables() -> str:
@@ -115,8 +133,8 @@ class Encoder:
             tables.flush()
             context.options = self._options(tables.name)
             context.open()
-        self._frame = av.VideoFrame(wanted.width, wanted.height, context.pix_fmt)
-        self._planes = [_view(plane) for plane in self._frame.planes]
+        self._frames: list[tuple[av.VideoFrame, list[Plane]]] = []
+        self._new_frame = lambda: av.VideoFrame(wanted.width, wanted.height, context.pix_fmt)
         self._count = 0
         self._known: _Known | None = None
 
@@ -131,21 +149,27 @@ class Encoder:
         params = ":".join(f"{name}={value}" for name, value in asked.items())
         return {"preset": PRESETS[s.effort - 1], "tune": "ssim", "x265-params": params}
 
-    def packet(self, planes: Planes) -> bytes:
-        """What x265 writes for the picture: parameter sets and a slice."""
-        for view, plane in zip(self._planes, _all(planes), strict=True):
-            _fill(view, plane)
-        self._frame.pts, self._count = self._count, self._count + 1
-        packets = self._context.encode(self._frame)
-        if len(packets) != 1:
-            raise RuntimeError(f"x265 gave {len(packets)} packets for a picture")
-        return bytes(packets[0])
+    def packets(self, pictures: Sequence[Planes]) -> list[bytes]:
+        """What x265 writes for each of some pictures: parameter sets and a slice.
 
-    def encode(self, planes: Planes) -> Picture:
-        packet = self.packet(planes)
+        x265 leaves the caches cold: all frames are filled before the first is coded.
+        """
+        while len(self._frames) < len(pictures):
+            frame = self._new_frame()
+            self._frames.append((frame, [_view(plane) for plane in frame.planes]))
+        for (frame, views), planes in zip(self._frames, pictures, strict=False):
+            for view, plane in zip(views, _all(planes), strict=True):
+                _fill(view, plane)
+            frame.pts, self._count = self._count, self._count + 1
+        packets = [self._context.encode(frame) for frame, _ in self._frames[: len(pictures)]]
+        if any(len(found) != 1 for found in packets):
+            raise RuntimeError(f"x265 gave {[len(found) for found in packets]} packets for {len(pictures)} pictures")
+        return [bytes(found[0]) for found in packets]
+
+    def picture(self, packet: bytes, width: int, height: int) -> Picture:
+        """What a BPG file keeps of a packet."""
         if self._known is None:
             self._known = _learn(packet, self._setup)
-        height, width = planes.luma.shape
         return self._known.picture(packet, width, height)
 
 
@@ -162,6 +186,9 @@ def _view(plane: Any) -> Plane:
 
 def _fill(view: Plane, plane: Plane) -> None:
     """Copies, the last row and column repeated as far as the view goes."""
+    if plane.shape == view.shape:
+        view[:] = plane
+        return
     height, width = plane.shape
     view[:height, :width] = plane
     view[:height, width:] = plane[:, -1:]
