@@ -13,6 +13,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 
 from ..core.plugins import Plugin
+from ..quantizers.base import Quantizer
 from .curves import Curve, Measured, merged
 from .figures import plain
 from .rate_figure import MARKED, styles_of
@@ -22,12 +23,13 @@ FEWEST = 3
 
 
 def dials(curves: list[Curve], measured: list[Measured]) -> dict[tuple[str, str], list[Curve]]:
-    """(plug-in, dial) -> the curves along which that dial turns."""
+    """(codec or nothing, dial) -> the curves along which that dial turns; a number of colors is one for all."""
     found: dict[tuple[str, str], list[Curve]] = {}
     for curve in curves:
         turning = _turning(curve, measured)
         if turning:
-            found.setdefault((turning[0].name, turning[0].dial() or ""), []).append(curve)
+            name = "" if isinstance(turning[0], Quantizer) else turning[0].name
+            found.setdefault((name, turning[0].dial() or ""), []).append(curve)
     return found
 
 
@@ -53,7 +55,11 @@ def rate_over_dial(rows: pd.DataFrame, curves: list[Curve], measured: list[Measu
     styles = styles_of(curves)
     for axes, ((name, dial), members) in zip(plots, groups.items(), strict=False):
         _plot(axes, rows, members, measured, styles)
-        axes.set(xlabel=f"{name}: {dial if len(dial) > 2 else dial.upper()}", ylabel="bits per pixel (log scale)")
+        dial = dial if len(dial) > 2 else dial.upper()
+        axes.set(xlabel=f"{name}: {dial}" if name else dial, ylabel="bits per pixel (log scale)")
+        if not name:
+            axes.set_xscale("log", base=2)
+            axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     for axes in plots[len(groups) :]:
         axes.set_axis_off()
     shown = [c for members in groups.values() for c in members]
@@ -89,6 +95,7 @@ def _plot(axes: Axes, rows: pd.DataFrame, curves: list[Curve], measured: list[Me
         for alike in merged(curve, measured):
             same |= {place[i] for i in alike} if len(alike) > 1 else set()
     _axes(axes)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     if same:
         low, high = min(same), max(same)
         axes.axvspan(low, high, color="0.9", zorder=0)
@@ -108,4 +115,3 @@ def _axes(axes: Axes) -> None:
     axes.yaxis.set_major_locator(LogLocator(2))
     axes.yaxis.set_minor_locator(NullLocator())
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True))

@@ -15,7 +15,7 @@ from .. import __version__
 from ..core.files import write_text
 
 FILE = "run.json"
-PACKAGES = ("torch", "numpy", "pillow", "pandas", "pyarrow", "scipy", "scikit-image", "onnxruntime", "imagequant")
+PACKAGES = ("torch", "numpy", "pillow", "pandas", "pyarrow", "scipy", "scikit-image", "onnxruntime", "imagequant", "av")
 
 
 def add(folder: Path, command: str, records: int, seconds: float, workers: int) -> None:

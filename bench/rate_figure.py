@@ -19,6 +19,8 @@ from .figures import plain
 
 MARKERS = "osD^vPX<>ph*d8H"
 DASHES = ("-", (0, (4, 1.5)), (0, (1, 1.2)), (0, (5, 1.5, 1, 1.5)))
+BANDED = 8
+"""Curves whose intervals are drawn as bands; those of more would hide one another."""
 MARKED = 12
 """Markers on a curve, about: a hundred would hide it."""
 MARGIN = 1.25
@@ -41,7 +43,7 @@ class View:
 
 def rate_accuracy(rows: pd.DataFrame, curves: list[Curve], view: View) -> Figure:
     """Accuracy over bpp: a color a quantizer, a marker a codec, dashes for a quantizer's settings, Wilson bands."""
-    styles = styles_of(curves)
+    styles, banded = styles_of(curves), sum(len(c.rows) > 1 for c in curves) <= BANDED
     with sns.axes_style("ticks"), sns.plotting_context("paper"):
         figure = Figure(figsize=(8.2, 4.4), layout="constrained")
         axes = figure.subplots()
@@ -64,12 +66,11 @@ def rate_accuracy(rows: pd.DataFrame, curves: list[Curve], view: View) -> Figure
             estimator=None,
             legend=False,
         )
-        if len(part) > 1:
+        if len(part) > 1 and banded:
             axes.fill_between(part.bpp, 100 * low, 100 * high, color=color, alpha=0.13, linewidth=0)
-        else:
+        elif len(part) == 1:
             axes.errorbar(part.bpp, 100 * share, 100 * np.vstack([share - low, high - share]), color=color, capsize=2)
-    band = Patch(color="0.5", alpha=0.25, linewidth=0, label="95 % interval (Wilson)")
-    handles = [*_legend(curves, styles), *_lines(axes, view), band]
+    handles = [*_legend(curves, styles), *_lines(axes, view), _interval(rows, curves, view, banded)]
     _rate_axis(axes, rows.iloc[[i for c in curves for i in c.rows]].bpp.to_numpy(), view)
     axes.set_ylabel("top-1 accuracy (%)" if view.labelled else "agreement with the uncompressed image (%)")
     axes.set_title(view.title, loc="left", fontsize=10)
@@ -90,14 +91,37 @@ def styles_of(curves: list[Curve]) -> dict[Curve, Style]:
             known.append(c.quantizer)
     codecs = list(dict.fromkeys(c.codec for c in curves))
     palette = sns.color_palette("colorblind", max(len(quantizers), 1))
-    return {
-        c: (
-            palette[quantizers.index(name := c.quantizer.split(":")[0])],
-            DASHES[variants[name].index(c.quantizer) % len(DASHES)],
-            MARKERS[codecs.index(c.codec) % len(MARKERS)],
-        )
-        for c in curves
-    }
+    found: dict[Curve, Style] = {}
+    for c in curves:
+        name = c.quantizer.split(":")[0]
+        number, many = variants[name].index(c.quantizer), len(variants[name])
+        color, dash = palette[quantizers.index(name)], DASHES[number % len(DASHES)]
+        if many > len(DASHES) and c.quantizer == name:  # the whole curve of what others are points of
+            dash = DASHES[0]
+        elif many > len(DASHES):  # such as numbers of colors: from light to dark
+            color, dash = _shade(color, (number + 1) / many), DASHES[0]
+        found[c] = (color, dash, MARKERS[codecs.index(c.codec) % len(MARKERS)])
+    return found
+
+
+def _shade(color: Any, depth: float) -> Any:
+    """From light at 0 over the color itself to dark at 1."""
+    ramp = sns.blend_palette([_mixed(color, 1.0, 0.65), color, _mixed(color, 0.0, 0.55)], as_cmap=True)
+    return ramp(depth)
+
+
+def _mixed(color: Any, other: float, share: float) -> Any:
+    return tuple((1 - share) * channel + share * other for channel in color)
+
+
+def _interval(rows: pd.DataFrame, curves: list[Curve], view: View, banded: bool) -> Patch:
+    if banded:
+        return Patch(color="0.5", alpha=0.25, linewidth=0, label="95 % interval (Wilson)")
+    used = rows.iloc[[i for c in curves for i in c.rows]]
+    _, low, high = _shares(used, view.labelled)
+    return Patch(
+        alpha=0, label=f"95 % intervals (Wilson): at most\n\u00b1{100 * (high - low).max() / 2:.1f} points, not drawn"
+    )
 
 
 def _shares(part: pd.DataFrame, labelled: bool) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

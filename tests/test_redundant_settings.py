@@ -83,7 +83,7 @@ def test_rates_are_drawn_over_each_dial_that_turns(tmp_path):
     written = report(made)
     assert {f.name for f in written.files} >= {"rate-over-dial.png", "rate-over-dial.svg"}
     text = (folder / "rate-over-dial.svg").read_text()
-    for word in ("bpg: QP", "jpeg: quality", "octree: colors", "bits per pixel", "0-3:", "identical"):
+    for word in ("bpg: QP", "jpeg: quality", "colors", "bits per pixel", "0-3:", "identical"):
         assert word in text, word
     assert "bpg:qp=0..3" in (folder / "table.md").read_text()
     assert len(with_references(made.load())) == 1 + 6 + 3 + 1 + 3
