@@ -11,13 +11,15 @@ import numpy as np
 import torch
 
 from ..classifiers import CLASSIFIERS, weights
-from ..classifiers.inference import Normalized, device, device_kind, on_device
+from ..classifiers.inference import Normalized
 from ..classifiers.network import CIFAR, IMAGENET, Network
 from ..classifiers.resizing import resized_and_cropped
-from ..classifiers.training import Images, Progress, Recipe, accuracy, held_out_split, train
+from ..classifiers.training import Recipe, accuracy, train
 from ..core.errors import BadSetting, Refused, unknown
 from ..core.files import check_writable
 from ..core.images import RGB
+from ..core.learning import Images, Progress, held_out_split
+from ..core.networks import device, device_kind, on_device
 from ..datasets.base import UNLABELLED, BadImage, Dataset
 
 HELD_OUT = 0.05

@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from ..core.networks import device, on_device, read_weights
 from . import weights as files
 from .network import Network
 
@@ -29,26 +30,6 @@ class Normalized(nn.Module):
 
     def forward(self, pixels: torch.Tensor) -> torch.Tensor:
         return self.network((pixels.float() - self.mean) / self.std)
-
-
-def on_device(network: nn.Module, where: torch.device) -> nn.Module:
-    """In channels_last: 1.4 times as fast as channels first on a CPU (AlexNet, 64x64)."""
-    for parameter in network.to(where).parameters():
-        if parameter.dim() == 4:
-            parameter.data = parameter.data.to(memory_format=torch.channels_last)
-    return network
-
-
-def device() -> torch.device:
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-
-
-def device_kind() -> str:
-    return torch.cuda.get_device_name() if torch.cuda.is_available() else "CPU"
-
-
-def torch_version() -> str:
-    return torch.__version__
 
 
 def batch_size() -> int:
@@ -71,6 +52,6 @@ def logits(
 def _loaded(cls: type[Network], path: Path, sha256: str) -> nn.Module:
     about = files.about(path)
     network = cls.build(len(about.classes), about.width)
-    network.load_state_dict(files.read(path))
+    network.load_state_dict(read_weights(path))
     normalized = Normalized(network, about.mean, about.std).eval().requires_grad_(False)
     return on_device(normalized, device())

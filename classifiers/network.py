@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from ..core.errors import Refused
 from ..core.files import sha256_of
+from ..core.networks import device_kind, torch_version
 from ..core.plugins import Location, setting
 from . import weights as files
 from .base import Classifier
@@ -53,8 +54,6 @@ class Network(Classifier):
         return found
 
     def version(self) -> str:
-        from .inference import device_kind, torch_version
-
         assert self.about.network == self.name  # refuses another network's weights
         sha256 = sha256_of(files.find(self.weights))
         return f"sha256 {sha256[:16]}, torch {torch_version()}, {device_kind()}, {self.precision}"

@@ -1,9 +1,7 @@
 """Training a classifier from scratch: arrays and a module in, weights and a history out.
 
 The recipe is that of Hou et al. (CVPR 2020) for small images: SGD, one-cycle learning rate, random
-crop and horizontal flip. Everything random comes from (seed, epoch), so that a run resumed after a
-kill goes on exactly as it would have, and one seed gives one set of weights on a CPU with one number
-of threads.
+crop and horizontal flip.
 """
 
 from __future__ import annotations
@@ -17,15 +15,12 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save
 from torch import nn
 from torch.nn import functional
 
-from ..core.errors import RabenchError, Refused
-from ..core.files import write_bytes
-from .inference import Normalized, on_device
+from ..core.learning import Checkpoint, Diverged, Images, Progress, augmented, one_cycle
+from ..core.networks import on_device
+from .inference import Normalized
 
 
 @dataclass(frozen=True)
@@ -44,55 +39,6 @@ class Recipe:
     seed: int = 0
     precision: str = "fp32"
     """fp32, or bf16 for autocast."""
-
-
-@dataclass(frozen=True)
-class Images:
-    """Training images, all of one size, kept in memory as they are."""
-
-    pixels: NDArray[np.uint8]
-    """(N, H, W, 3)"""
-    labels: NDArray[np.int64]
-    """(N,)"""
-
-    def __len__(self) -> int:
-        return len(self.labels)
-
-
-class Diverged(RabenchError, RuntimeError):
-    """The loss is no number any more."""
-
-
-Progress = Callable[[int, int, int, float], None]
-"""Told the epoch, the step in it, the steps an epoch has, and the running loss."""
-
-
-def one_cycle(done: float, peak: float) -> float:
-    """The learning rate when the share ``done`` of all steps is done.
-
-    Up from peak/25 over the first 30 %, down to peak/250,000, both by half a cosine (Smith and Topin 2018).
-    """
-    if done < 0.3:
-        return peak / 25 + (peak - peak / 25) * (1 - math.cos(math.pi * done / 0.3)) / 2
-    low = peak / 25 / 1e4
-    return low + (peak - low) * (1 + math.cos(math.pi * (done - 0.3) / 0.7)) / 2
-
-
-def augmented(pixels: torch.Tensor, crop: int, flip: bool, generator: torch.Generator) -> torch.Tensor:
-    """Each image shifted by up to ``crop`` pixels (black comes in) and mirrored every other time.
-
-    (N, H, W, 3) -> (N, H, W, 3). Offsets are drawn on the CPU, so that a seed means the same everywhere.
-    """
-    n, height, width, _ = pixels.shape
-    offsets = torch.randint(0, 2 * crop + 1, (2, n, 1), generator=generator)
-    rows = torch.arange(height) + offsets[0]
-    columns = torch.arange(width) + offsets[1]
-    if flip:
-        mirrored = torch.rand(n, 1, generator=generator) < 0.5
-        columns = torch.where(mirrored, columns.flip(1), columns)
-    padded = functional.pad(pixels, (0, 0, crop, crop, crop, crop))
-    image = torch.arange(n, device=pixels.device)[:, None, None]
-    return padded[image, rows.to(pixels.device)[:, :, None], columns.to(pixels.device)[:, None, :]]
 
 
 def train(
@@ -115,7 +61,11 @@ def train(
     optimizer = torch.optim.SGD(
         model.parameters(), lr=recipe.lr, momentum=recipe.momentum, weight_decay=recipe.weight_decay
     )
-    state = _Checkpoint(checkpoint, recipe, _fingerprint(training, held_out, network))
+    run = {
+        "recipe": json.dumps(asdict(recipe), sort_keys=True),
+        "fingerprint": _fingerprint(training, held_out, network),
+    }
+    state = Checkpoint(checkpoint, run)
     history = state.load(model, optimizer)
     pixels = torch.from_numpy(training.pixels).to(device)
     labels = torch.from_numpy(training.labels).to(device)
@@ -185,50 +135,7 @@ def accuracy(model: nn.Module, images: Images, device: torch.device, precision: 
     return correct / max(1, len(images))
 
 
-def held_out_split(n: int, share: float, seed: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Positions to train on and positions held out of training to judge by; both sorted."""
-    order = np.random.default_rng(seed).permutation(n)
-    cut = round(n * share)
-    return np.sort(order[cut:]), np.sort(order[:cut])
-
-
 def _fingerprint(training: Images, held_out: Images, network: nn.Module) -> str:
     shapes = {name: list(t.shape) for name, t in network.state_dict().items()}
     sample = int(training.pixels[:: max(1, len(training) // 64)].astype(np.int64).sum())
     return json.dumps([len(training), len(held_out), int(training.labels.sum()), sample, shapes])
-
-
-class _Checkpoint:
-    """Model, momentum and history in one safetensors file."""
-
-    def __init__(self, path: Path, recipe: Recipe, fingerprint: str) -> None:
-        self.path = path
-        self.run = {"recipe": json.dumps(asdict(recipe), sort_keys=True), "fingerprint": fingerprint}
-
-    def save(self, model: nn.Module, optimizer: torch.optim.SGD, history: list[dict[str, Any]]) -> None:
-        tensors = {f"model.{k}": v.cpu().contiguous() for k, v in model.state_dict().items()}
-        for name, parameter in model.named_parameters():
-            if (buffer := optimizer.state[parameter].get("momentum_buffer")) is not None:  # none without momentum
-                tensors[f"momentum.{name}"] = buffer.cpu().contiguous()
-        write_bytes(self.path, save(tensors, {**self.run, "history": json.dumps(history)}))
-
-    def load(self, model: nn.Module, optimizer: torch.optim.SGD) -> list[dict[str, Any]]:
-        if not self.path.exists():
-            return []
-        try:
-            with safe_open(self.path, "pt") as file:
-                said = file.metadata() or {}
-                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no mapping)
-        except SafetensorError as error:
-            raise Refused(f"{self.path} is no whole checkpoint ({error}); begin again with --restart") from None
-        for part, now in self.run.items():
-            if said.get(part) != now:
-                raise Refused(
-                    f"{self.path} is of another run: its {part} is {said.get(part)}, now {now}; "
-                    "begin again with --restart, or name another --out"
-                )
-        model.load_state_dict({k[6:]: v for k, v in tensors.items() if k.startswith("model.")})
-        for name, parameter in model.named_parameters():
-            if (buffer := tensors.get(f"momentum.{name}")) is not None:
-                optimizer.state[parameter]["momentum_buffer"] = buffer.to(parameter.device)
-        return json.loads(said["history"])

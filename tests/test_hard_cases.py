@@ -203,12 +203,13 @@ def test_weights_may_be_renamed_and_the_report_still_finds_their_records(weights
 
 def test_a_report_never_mixes_two_networks_of_one_name(weights):
     from rabench.classifiers import weights as files
+    from rabench.core.networks import read_weights
 
     folder, study = weights
     made = study("a.safetensors")
     measure(made, 20)
     about = files.about(folder / "a.safetensors")
-    state = files.read(folder / "a.safetensors")
+    state = read_weights(folder / "a.safetensors")
     state["17.bias"] += 1
     files.write(folder / "a.safetensors", state, about)
     measure(made, 20)

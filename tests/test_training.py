@@ -11,8 +11,9 @@ from rabench.bench import training
 from rabench.bench.training import Plan
 from rabench.classifiers import CLASSIFIERS, weights
 from rabench.classifiers import training as loop
-from rabench.classifiers.training import Diverged, Recipe, augmented, held_out_split, one_cycle
+from rabench.classifiers.training import Recipe
 from rabench.core.errors import RabenchError, Refused, UnknownName
+from rabench.core.learning import Diverged, augmented, held_out_split, one_cycle
 from rabench.datasets import DATASETS
 
 PHOTOS = DATASETS.make("photos:split=train")
