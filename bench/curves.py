@@ -200,6 +200,8 @@ def merged(curve: Curve, measured: list[Measured]) -> list[list[int]]:
 
 
 def _alike(a: Measured, b: Measured) -> bool:
+    if not a.good.any():  # of failures nothing is known
+        return False
     return all(np.array_equal(a.rows[name], b.rows[name], equal_nan=name == "log_probability") for name in a.rows)
 
 
@@ -218,5 +220,7 @@ def curves(points: list[Point], bpp: NDArray[np.float64]) -> list[Curve]:
             apart = {}
             for i in members:
                 apart.setdefault(points[i].quantizer.short, []).append(i)
-        found += [Curve(q, codec, tuple(sorted(few, key=lambda i: bpp[i]))) for q, few in apart.items()]
+        found += [
+            Curve(q, codec, tuple(sorted(few, key=lambda i: (np.isnan(bpp[i]), bpp[i])))) for q, few in apart.items()
+        ]
     return found

@@ -43,7 +43,7 @@ def _turning(curve: Curve, measured: list[Measured]) -> list[Plugin]:
 
 
 def rate_over_dial(rows: pd.DataFrame, curves: list[Curve], measured: list[Measured], title: str) -> Figure | None:
-    """A plot for each dial that turns; settings with identical files in grey. None where no dial turns."""
+    """A plot for each dial that turns; settings that give identical files on every curve in grey. None where no dial turns."""
     groups = dials(curves, measured)
     if not groups:
         return None
@@ -74,7 +74,7 @@ def rate_over_dial(rows: pd.DataFrame, curves: list[Curve], measured: list[Measu
 
 def _plot(axes: Axes, rows: pd.DataFrame, curves: list[Curve], measured: list[Measured], styles: dict) -> None:  # type: ignore[type-arg]
     plain(axes)
-    same: set[int] = set()
+    groups: list[set[tuple[int, ...]]] = []
     for curve in curves:
         plugins = _turning(curve, measured)
         values = np.array([getattr(p, p.dial() or "") for p in plugins])
@@ -91,17 +91,16 @@ def _plot(axes: Axes, rows: pd.DataFrame, curves: list[Curve], measured: list[Me
             markevery=max(1, len(values) // MARKED),
             linewidth=1.3,
         )
-        place = dict(zip(curve.rows, values, strict=True))
-        for alike in merged(curve, measured):
-            same |= {place[i] for i in alike} if len(alike) > 1 else set()
+        place = dict(zip(curve.rows, values.tolist(), strict=True))
+        together = (tuple(sorted(place[i] for i in alike)) for alike in merged(curve, measured))
+        groups.append({values for values in together if len(values) > 1})
     _axes(axes)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    if same:
-        low, high = min(same), max(same)
-        axes.axvspan(low, high, color="0.9", zorder=0)
+    for same in sorted(set.intersection(*groups)):  # on every curve of the plot
+        axes.axvspan(same[0], same[-1], color="0.9", zorder=0)
         axes.annotate(
-            f"{low}-{high}:\nidentical\nfiles",
-            (high, 0.03),
+            f"{same[0]}-{same[-1]}:\nidentical\nfiles",
+            (same[-1], 0.03),
             xycoords=("data", "axes fraction"),
             xytext=(3, 0),
             textcoords="offset points",

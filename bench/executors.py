@@ -8,12 +8,14 @@ import signal
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import BrokenExecutor, Executor, Future, ProcessPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from multiprocessing.connection import wait
+from pathlib import Path
 from typing import Any, TypeVar
 
 from threadpoolctl import threadpool_limits
 
+from ..codecs.programs import end_all
 from ..core.errors import Unavailable
 
 T = TypeVar("T")
@@ -56,7 +58,11 @@ class Pool:
         if isinstance(self._executor, ProcessPoolExecutor):
             processes = self._executor._processes or {}  # kill_workers() comes with Python 3.14
             for process in list(processes.values()):
+                started = _started_by(process.pid)
                 process.kill()
+                for group in started:
+                    with suppress(ProcessLookupError, PermissionError):
+                        os.killpg(group, signal.SIGKILL)
 
     def _end(self) -> None:
         if isinstance(self._executor, ProcessPoolExecutor):
@@ -166,6 +172,15 @@ _limits: list[Any] = []
 """What holds the libraries of this process to one thread, once it does."""
 
 
+def _started_by(pid: int | None) -> list[int]:
+    """The programs that a worker has started, each in a process group of its own (Linux)."""
+    found = []
+    for listed in Path(f"/proc/{pid}/task").glob("*/children"):
+        with suppress(OSError):
+            found += [child for child in map(int, listed.read_text().split()) if os.getpgid(child) == child]
+    return found
+
+
 def _begin_worker() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to answer
     threading.Thread(target=_end_with_parent, daemon=True).start()
@@ -176,4 +191,5 @@ def _end_with_parent() -> None:
     parent = multiprocessing.parent_process()
     if parent is not None:
         wait([parent.sentinel])
+        end_all()
         os._exit(1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from concurrent.futures import BrokenExecutor, as_completed
 from dataclasses import dataclass, field, replace
@@ -21,8 +22,11 @@ from .points import Point
 from .records import BLOCK, Identity, Index, Records
 from .task import Task
 
-CODECS_A_TASK = 8
-"""Bounds what a kill costs; a quantizer runs once for this many codecs."""
+CODECS_A_TASK, PIXELS_A_TASK = 8, 1 << 27
+"""Bound what a kill costs and how long a task may seem to hang; a quantizer runs once for this many codecs.
+
+1,000 images of 128x128 still go through eight codecs at once; of 512x512 through one.
+"""
 
 Say = Callable[[str], None]
 
@@ -35,6 +39,8 @@ class Missing:
     identity: Identity
     start: int
     stop: int
+    pixels: int = 0
+    """Of the images."""
 
 
 @dataclass
@@ -76,8 +82,12 @@ def make_plan(
                 plan.finished += 1
             else:
                 present.add(identity.name)  # two data sets may hold the same block
-                plan.missing.append(Missing(point, identity, start, stop))
+                plan.missing.append(Missing(point, identity, start, stop, _pixels(known["sizes"])))
     return plan
+
+
+def _pixels(sizes: dict[str, int]) -> int:
+    return sum(n * math.prod(map(int, size.split("x"))) for size, n in sizes.items() if "x" in size)
 
 
 def _describe_blocks(
@@ -115,8 +125,9 @@ def make_tasks(missing: list[Missing]) -> Iterator[tuple[Task, list[Missing]]]:
     for _, found in groupby(sorted(missing, key=lambda m: order[group(m)]), group):
         same = list(found)
         codecs = list(dict.fromkeys(m.point.codec for m in same))
-        for begin in range(0, len(codecs), CODECS_A_TASK):
-            few = set(codecs[begin : begin + CODECS_A_TASK])
+        at_once = max(1, min(CODECS_A_TASK, PIXELS_A_TASK // max(1, same[0].pixels)))
+        for begin in range(0, len(codecs), at_once):
+            few = set(codecs[begin : begin + at_once])
             members = [m for m in same if m.point.codec in few]
             yield task_of(members), members
 

@@ -37,6 +37,7 @@ class BPG(Codec):
         pictures: dict[int, tuple[color.Planes, int]] = {}
         colored: dict[int, RGB] = {}
         for number, rgb in enumerate(map(as_rgb, images)):
+            container.check_size(rgb.shape[1], rgb.shape[0])
             if self.grey == "yes" and color.is_grey(rgb):
                 pictures[number] = color.Planes(rgb[..., 0], None), MONOCHROME
             else:

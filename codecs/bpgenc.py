@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
+from pathlib import Path
 from typing import ClassVar
 
 from PIL import Image
 
+from ..core.errors import Unavailable
 from ..core.images import RGB, AnyImage, as_rgb
 from ..core.plugins import setting
 from . import programs
@@ -16,7 +20,7 @@ from .hevc import container
 from .pillow import read
 
 REMEDY = "build it from libbpg 0.9.8 (https://bellard.org/bpg), or use the codec bpg, which needs no program"
-TIMEOUT = 120.0
+TIMEOUT = 60.0
 """Seconds for one image."""
 
 
@@ -34,8 +38,9 @@ class BPGEnc(Codec):
     level: int = setting(8, range(1, 10), help="how long the encoder searches")
 
     def version(self) -> str:
-        encoder, _ = _programs()
-        return programs.first_line(encoder, "-h")
+        return " and ".join(
+            _said_by(path, kind) for path, kind in zip(_programs(), ("Encoder", "Decoder"), strict=True)
+        )
 
     def alike(self) -> BPGEnc:
         """bpgenc codes QP 0 to 3 alike with x265 (bpg.py)."""
@@ -43,9 +48,11 @@ class BPGEnc(Codec):
 
     def encode(self, image: AnyImage) -> bytes:
         encoder, _ = _programs()
+        rgb = as_rgb(image)
+        container.check_size(rgb.shape[1], rgb.shape[0])
         with programs.scratch() as folder:
             source, target = folder / "image.png", folder / "image.bpg"
-            Image.fromarray(as_rgb(image)).save(source, compress_level=1)
+            Image.fromarray(rgb).save(source, compress_level=1)
             return programs.output([encoder, *self._arguments(), "-o", target, source], target, TIMEOUT)
 
     def _arguments(self) -> list[str]:
@@ -69,6 +76,19 @@ class BPGEnc(Codec):
 
     def anatomy(self, data: bytes) -> Anatomy:
         return container.anatomy(data)
+
+
+@lru_cache
+def _said_by(path: str, kind: str) -> str:
+    """Raises Unavailable where the program does not run, or is another."""
+    try:
+        said = programs.run([path, "-h"], 30, (0, 1))
+    except programs.ProgramError as error:
+        raise Unavailable(f"{error}; {REMEDY}") from None
+    found = re.search(rf"BPG Image {kind} version (\S+)", said)
+    if found is None:
+        raise Unavailable(f"{path} is not libbpg's: {said[:100]!r}; {REMEDY}")
+    return f"{Path(path).name} {found[1]}"
 
 
 def _programs() -> tuple[str, str]:

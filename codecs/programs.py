@@ -14,14 +14,16 @@ import subprocess
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
-from functools import lru_cache
+from functools import cache
 from multiprocessing import parent_process
 from pathlib import Path
-from tempfile import TemporaryDirectory, TemporaryFile
+from tempfile import TemporaryDirectory, TemporaryFile, gettempdir
 from typing import TypeVar
 
 from ..core.errors import Unavailable
 
+PREFIX = "rabench-"
+"""How the names of folders for one image's files begin; the process's number follows."""
 TOLD = 2000
 """Characters of a program's standard error that an error keeps: the last ones."""
 
@@ -44,8 +46,23 @@ def find(program: str, remedy: str) -> str:
 @contextmanager
 def scratch() -> Iterator[Path]:
     """A folder for one image's files, removed whatever happens. ``TMPDIR`` says where."""
-    with TemporaryDirectory(prefix="rabench-", ignore_cleanup_errors=True) as folder:
+    _sweep()
+    with TemporaryDirectory(prefix=f"{PREFIX}{os.getpid()}-", ignore_cleanup_errors=True) as folder:
         yield Path(folder)
+
+
+@cache
+def _sweep() -> None:
+    """Once a process: removes what killed processes left behind."""
+    for folder in Path(gettempdir()).glob(f"{PREFIX}*"):
+        owner = folder.name.removeprefix(PREFIX).split("-")[0]
+        if owner.isdigit() and hasattr(os, "killpg"):
+            try:
+                os.kill(int(owner), 0)
+            except ProcessLookupError:
+                shutil.rmtree(folder, ignore_errors=True)
+            except PermissionError:  # somebody else's, and alive
+                continue
 
 
 def run(command: Sequence[str | Path], timeout: float, allowed: tuple[int, ...] = (0,)) -> str:
@@ -63,11 +80,13 @@ def run(command: Sequence[str | Path], timeout: float, allowed: tuple[int, ...] 
             )
         except OSError as error:
             raise ProgramError(f"{shlex.join(words)}: cannot be started ({error.strerror})") from None
+        _running.add(process)
         try:
             status = process.wait(timeout)
         except subprocess.TimeoutExpired:
             status = None
         finally:
+            _running.discard(process)
             _end_group(process)
         said = _last_of(printed)
     if status is None:
@@ -97,14 +116,21 @@ def each(function: Callable[[A], B], given: Sequence[A]) -> list[B]:
     if len(given) < 2 or at_once() == 1:
         return [function(one) for one in given]
     with ThreadPoolExecutor(at_once()) as threads:
-        return list(threads.map(function, given))
+        try:
+            return list(threads.map(function, given))
+        except KeyboardInterrupt:
+            threads.shutdown(wait=False, cancel_futures=True)
+            end_all()
+            raise
 
 
-@lru_cache
-def first_line(path: str, *arguments: str) -> str:
-    """What a program says of itself, in its first line that says anything; its exit status does not matter."""
-    said = run([path, *arguments], 30, tuple(range(256)))
-    return next((line.strip() for line in said.splitlines() if line.strip()), Path(path).name)
+_running: set[subprocess.Popen[bytes]] = set()
+
+
+def end_all() -> None:
+    """Ends every program of this process that still runs."""
+    for process in list(_running):
+        _end_group(process)
 
 
 def _end_group(process: subprocess.Popen[bytes]) -> None:

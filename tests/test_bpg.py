@@ -175,11 +175,25 @@ def test_metadata_and_a_stated_length_are_read():
     np.testing.assert_array_equal(BPG().decode(extended), expected)
 
 
+def test_messages_around_the_slice_are_read_over():
+    """SEI: bpgenc -hash writes one behind the slice."""
+    file = BPG().encode(scene(32, 32))
+    expected = BPG().decode(file)
+    digest = b"\0\0\1\x50\x01\x84\x11\0" + bytes(range(1, 17)) + b"\x80"
+    np.testing.assert_array_equal(BPG().decode(file + digest), expected)
+    before = file.index(b"\0\0\1\x26")
+    note = b"\0\0\1\x4e\x01\x05\x04abcd\x80"
+    np.testing.assert_array_equal(BPG().decode(file[:before] + note + file[before:]), expected)
+    assert sum(BPG().anatomy(file + digest)) == len(file + digest)
+
+
 def test_a_declared_size_is_checked_before_anything_is_allocated():
     picture = container.read(BPG().encode(scene(32, 32)))
     for width, height in ((1 << 20, 1 << 20), (4097, 4096), (0, 5)):
-        with pytest.raises(Malformed, match=f"{width}x{height} pixels"):
-            container.write(replace(picture, width=width, height=height))
+        with pytest.raises(Malformed, match=f"{width}x{height} pixels; 1 to 16,777,216 are allowed"):
+            BPG().decode(container.write(replace(picture, width=width, height=height)))
+    with pytest.raises(Malformed, match="16777217x1 pixels"):
+        BPG().encode(np.broadcast_to(np.uint8(7), (1, (1 << 24) + 1, 3)))
     file = BPG().encode(scene(32, 32))
     with pytest.raises(Malformed, match="16383x16383 pixels"):
         BPG().decode(file[:6] + ue7(16383) * 2 + file[8:])

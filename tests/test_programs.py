@@ -3,6 +3,7 @@
 import os
 import shutil
 import stat
+import subprocess
 import sys
 import textwrap
 import time
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from rabench.bench import executors
 from rabench.codecs import CODECS, programs
 from rabench.core.errors import Unavailable
 from rabench.core.images import IndexedImage
@@ -34,6 +36,9 @@ open(asked["-o"], "wb").write(file)
 """
 FAKE_DECODER = """
 import sys
+if sys.argv[1:] == ["-h"]:
+    print("BPG Image Decoder version 0.9.8")
+    sys.exit(1)
 from PIL import Image
 from rabench.codecs import CODECS
 _, target, source = sys.argv[1:]
@@ -73,11 +78,59 @@ def test_a_program_that_is_missing_is_unavailable_with_the_remedy(monkeypatch):
         CODECS["bpgenc"]().version()
 
 
+@pytest.mark.parametrize(
+    ("code", "told"),
+    [
+        ("import sys; print('error while loading shared libraries'); sys.exit(127)", "exit status 127: error while"),
+        ("print('another bpgenc')", "is not libbpg's: 'another bpgenc'"),
+        ("import os; os.abort()", "ended by signal 6"),
+    ],
+)
+def test_programs_that_do_not_run_are_unavailable_not_a_version(fake_bpg, code, told):
+    program(fake_bpg, "bpgdec", code)
+    with pytest.raises(Unavailable, match=told):
+        CODECS["bpgenc"]().version()
+
+
+def test_folders_of_killed_processes_are_swept(fake_bpg, tmp_path):
+    gone = subprocess.Popen([sys.executable, "-c", ""])
+    gone.wait()
+    left, mine = (tmp_path / "scratch" / f"rabench-{pid}-x" for pid in (gone.pid, os.getpid()))
+    left.mkdir()
+    mine.mkdir()
+    programs._sweep.cache_clear()
+    with programs.scratch():
+        assert not left.exists() and mine.exists()
+    mine.rmdir()
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="needs /proc")
+def test_a_worker_that_is_stopped_takes_its_program_along(tmp_path):
+    pool = executors.processes(1)
+    target = tmp_path / "pid"
+    command = [
+        program(
+            tmp_path, "sleeper", f"import os, time; open({str(target)!r}, 'w').write(str(os.getpid())); time.sleep(60)"
+        )
+    ]
+    pool.submit(programs.run, command, 60)
+    deadline = time.monotonic() + 60
+    while not (target.exists() and target.read_text()):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    pool.stop()
+    stat_file = Path(f"/proc/{target.read_text()}/stat")
+    while stat_file.exists() and stat_file.read_text().split()[2] != "Z":
+        assert time.monotonic() < deadline, "a program outlives its worker"
+        time.sleep(0.05)
+
+
 @pytest.mark.slow
 def test_bpgenc_asks_as_documented_and_gives_the_files_back(fake_bpg):
     image = np.random.default_rng(0).integers(0, 256, (20, 30, 3), np.uint8)
     codec = CODECS.make("bpgenc:qp=33:chroma=444:level=3")
-    assert codec.version() == "BPG Image Encoder version 0.9.8"
+    assert codec.version() == "bpgenc 0.9.8 and bpgdec 0.9.8"
     same = CODECS.make("bpg:qp=33:chroma=444:effort=3:grey=no")
     files = codec.encode_batch([image, image[::-1].copy()])
     assert files == same.encode_batch([image, image[::-1].copy()])

@@ -299,6 +299,9 @@ def test_a_quantizer_runs_once_for_all_codecs_of_a_task():
     made = list(plan.make_tasks(missing))
     assert len(made) == 2
     assert [len(t.pairs) for t, _ in made] == [3, 3]
+    large = [replace(m, pixels=1000 * 512 * 512) for m in missing]  # a codec of these takes minutes
+    assert [len(t.pairs) for t, _ in plan.make_tasks(large)] == [1] * 6
+    assert plan._pixels({"512x512": 998, "3x2": 1, "unreadable": 1}) == 998 * 512 * 512 + 6
 
 
 def test_a_dry_run_estimates_from_records_or_from_a_probe(study, tmp_path):

@@ -11,11 +11,8 @@ from .parameter_sets import CRA, IDR_N_LP, IDR_W_RADL, PPS, SPS, VPS
 MAGIC = b"BPG\xfb"
 START = b"\0\0\1"
 
-PIXELS_ALWAYS, PIXELS_A_BYTE, PIXELS_EVER = 1 << 24, 1 << 9, 1 << 28
-"""A file may hold this many pixels, more where it is long, and never more than the last.
-
-So a small file takes no more than some 250 MB to decode, whatever it declares.
-"""
+PIXELS = 1 << 24
+"""A picture may have this many, so that a file takes no more than some 220 MB to decode, whatever it declares."""
 
 _FORMATS = ("grey", "4:2:0", "4:2:2", "4:4:4", "4:2:0 with chroma as in MPEG-2", "4:2:2 with chroma as in MPEG-2")
 _COLOR_SPACES = ("YCbCr (BT.601)", "RGB", "YCgCo", "YCbCr (BT.709)", "YCbCr (BT.2020)")
@@ -41,14 +38,18 @@ class Picture:
     rest: bytes
     """The NAL units after it, the first one's start code left out: SEI messages, slices."""
 
+    @property
+    def coded(self) -> bytes:
+        """PPS and slices with start codes, for a decoder: an SEI message has nothing to say to it."""
+        units = [self.pps, *(unit for unit in _split(self.rest) if _kind(unit) not in _SEI)]
+        return b"".join(b"\0" + START + unit for unit in units)
+
 
 def write(picture: Picture) -> bytes:
-    """The file; its picture data go to the end, as bpgenc writes it. Raises Malformed where ``read`` would."""
+    """The file; its picture data go to the end, as bpgenc writes it."""
     p = picture
     head = MAGIC + bytes((p.pixel_format << 5, 0)) + ue7(p.width) + ue7(p.height) + ue7(0)
-    file = b"".join((head, ue7(len(p.header)), p.header, p.pps, START, p.rest))
-    check_size(p.width, p.height, len(file))
-    return file
+    return b"".join((head, ue7(len(p.header)), p.header, p.pps, START, p.rest))
 
 
 def read(data: bytes) -> Picture:
@@ -82,7 +83,7 @@ def declared_size(data: bytes) -> tuple[int, int, int]:
         raise Malformed("the file ends within its header")
     width, position = read_ue7(data, 6)
     height, position = read_ue7(data, position)
-    check_size(width, height, len(data))
+    check_size(width, height)
     return width, height, position
 
 
@@ -93,13 +94,10 @@ def anatomy(data: bytes) -> Anatomy:
     return Anatomy(container=len(data) - tables - payload, tables=tables, payload=payload)
 
 
-def check_size(width: int, height: int, length: int) -> None:
-    """Refuses a picture that no file of ``length`` bytes may hold, before anything is allocated."""
-    if not width or not height:
-        raise Malformed(f"a picture of {width}x{height} pixels")
-    allowed = min(max(PIXELS_ALWAYS, PIXELS_A_BYTE * length), PIXELS_EVER)
-    if width * height > allowed:
-        raise Malformed(f"{width}x{height} pixels; a file of {length:,} bytes may hold {allowed:,} at the most")
+def check_size(width: int, height: int) -> None:
+    """Refuses a picture that is too large, before anything is allocated or searched. Raises Malformed."""
+    if not 0 < width * height <= PIXELS:
+        raise Malformed(f"{width}x{height} pixels; 1 to {PIXELS:,} are allowed")
 
 
 def _check_flags(first: int, second: int) -> None:
@@ -124,7 +122,7 @@ def _named(names: tuple[str, ...], number: int) -> str:
 def _nal_units(hevc: bytes) -> tuple[bytes, bytes]:
     """(PPS, what follows). Only the NAL units of one intra picture are let through to a decoder."""
     units = _split(hevc)
-    kinds = [unit[0] >> 1 & 0x3F if len(unit) > 2 else -1 for unit in units]
+    kinds = [_kind(unit) for unit in units]
     if kinds[0] != PPS or len(kinds) < 2:
         raise Malformed("the picture data do not begin with a PPS and a slice")
     if any(kind in (VPS, SPS) for kind in kinds):
@@ -133,6 +131,10 @@ def _nal_units(hevc: bytes) -> tuple[bytes, bytes]:
     if not slices or set(slices) - {IDR_W_RADL, IDR_N_LP, CRA}:
         raise Malformed(f"the picture data hold NAL units of types {kinds[1:]}; an intra picture has 19, 20 or 21")
     return units[0], hevc[hevc.index(START) + 3 :]
+
+
+def _kind(unit: bytes) -> int:
+    return unit[0] >> 1 & 0x3F if len(unit) > 2 else -1
 
 
 def _split(hevc: bytes) -> list[bytes]:

@@ -58,7 +58,7 @@ class Contexts(Generic[K, C]):
         with self._lock:
             self._idle.append((key, context))
             self._weight += self._weigh(key)
-            while self._weight > self._limit and len(self._idle) > 1:
+            while self._weight > self._limit:
                 gone.append(self._idle.pop(0))
                 self._weight -= self._weigh(gone[-1][0])
 

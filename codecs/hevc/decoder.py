@@ -41,7 +41,7 @@ class Decoder:
 
     def planes(self, picture: Picture, beyond: bytes) -> list[Plane]:
         """The decoded planes, padding and all. They are the decoder's own memory while the result is held."""
-        frames = self._context.decode(self._packet(b"\0\0\0\1" + picture.pps + b"\0\0\1" + picture.rest + beyond))
+        frames = self._context.decode(self._packet(picture.coded + beyond))
         if len(frames) != 1 or frames[0].is_corrupt:
             raise Malformed(f"the picture data give {len(frames)} whole pictures")
         frame = frames[0]

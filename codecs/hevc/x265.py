@@ -9,7 +9,8 @@ from fractions import Fraction
 from functools import lru_cache
 from itertools import groupby
 from operator import itemgetter
-from tempfile import NamedTemporaryFile
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -59,8 +60,14 @@ def library() -> Any:
 @lru_cache
 def version() -> str:
     """x265's own version, as it writes it into a stream that is asked to say so."""
-    with Encoders.lent(Setup(16, 16, YUV420, 51, 1, info=True)) as encoder:
-        (packet,) = encoder.packets([Planes(np.zeros((16, 16), np.uint8), np.zeros((2, 8, 8), np.uint8))])
+    errors = library().error.FFmpegError
+    try:
+        with Encoders.lent(Setup(16, 16, YUV420, 51, 1, info=True)) as encoder:
+            (packet,) = encoder.packets([Planes(np.zeros((16, 16), np.uint8), np.zeros((2, 8, 8), np.uint8))])
+    except (errors, OSError) as error:
+        raise Unavailable(
+            f"x265 cannot be opened ({error.strerror}); is TMPDIR a folder that can be written?"
+        ) from None
     found = re.search(rb"x265 \(build (\d+)\) - ([^\s:]+)", packet)
     return f"x265 {found[2].decode()} build {found[1].decode()}" if found else "x265 of unknown version"
 
@@ -128,10 +135,10 @@ class Encoder:
         context.width, context.height, context.pix_fmt = wanted.width, wanted.height, _PIXELS[wanted.pixel_format]
         context.time_base, context.framerate, context.thread_count = Fraction(1, 25), Fraction(25), 1
         # Only while it opens does x265 read the tables. They are one for all encoders of a process.
-        with NamedTemporaryFile("w", suffix=".txt") as tables:
-            tables.write(lambda_tables())
-            tables.flush()
-            context.options = self._options(tables.name)
+        with TemporaryDirectory(prefix="rabench-lambda-") as folder:
+            tables = Path(folder) / "tables.txt"
+            tables.write_text(lambda_tables())
+            context.options = self._options(str(tables))
             context.open()
         self._frames: list[tuple[av.VideoFrame, list[Plane]]] = []
         self._new_frame = lambda: av.VideoFrame(wanted.width, wanted.height, context.pix_fmt)
