@@ -146,7 +146,7 @@ def _dry_run(study: Study, workers: int, limit: int | None) -> None:
     refused = {str(p.labels) for p, _ in found.impossible}
     for point in points:
         if (key := str(point.labels)) not in refused:
-            state = f"{missing[key]} records missing" if key in missing else "done"
+            state = f"missing: {missing[key]}" if key in missing else "done"
             out.print(f"{point.dataset.short}  {point}  {state}", soft_wrap=True, markup=False)
     _say_impossible(found.impossible)
     if not found.spans:
@@ -307,6 +307,54 @@ def train_classifier(
     plan = {"width": width, "size": size, "held_out": held_out, "limit": limit, "dtype": dtype, "restart": restart}
     try:
         for line in run_training(network, dataset, out_file, recipe, plan, threads, err):
+            out.print(line, soft_wrap=True, markup=False)
+    except KeyboardInterrupt:
+        _end("stopped; the same command goes on from the last whole epoch", STOPPED)
+
+
+@train_app.command("colorcnn")
+def train_colorcnn(
+    dataset: Annotated[str, typer.Option(help="A data set; its training split.")],
+    classifier: Annotated[str, typer.Option(help="Whom the colors are for, e.g. small:weights=small-photos.")],
+    out_folder: Annotated[Path, typer.Option("--out", help="The folder that receives colorcnn-COLORS.safetensors.")],
+    colors: Annotated[str, typer.Option(help="A number of colors, or several one after another: 2,4,8.")] = "2",
+    recipe: Annotated[
+        str, typer.Option(help="published or adamw; the options below change a part of it.")
+    ] = "published",
+    epochs: Annotated[int | None, typer.Option(min=1)] = None,
+    optimizer: Annotated[str | None, typer.Option(help="sgd (cosine, warm restarts) or adamw (one cycle)")] = None,
+    lr: Annotated[float | None, typer.Option(min=0, help="Highest learning rate.")] = None,
+    momentum: Annotated[float | None, typer.Option(min=0, max=1)] = None,
+    weight_decay: Annotated[float | None, typer.Option(min=0)] = None,
+    restart_epochs: Annotated[int | None, typer.Option(min=1, help="Epochs between warm restarts.")] = None,
+    batch: Annotated[int | None, typer.Option(min=1)] = None,
+    gamma: Annotated[float | None, typer.Option(min=0, help="Weight of the regularizer.")] = None,
+    jitter: Annotated[float | None, typer.Option(min=0, help="Noise on the palette.")] = None,
+    jitter_shared: Annotated[bool | None, typer.Option(help="One number a batch, or one a color.")] = None,
+    color_norm: Annotated[float | None, typer.Option(min=0.01, help="Divides the palette in training.")] = None,
+    crop: Annotated[int | None, typer.Option(min=-1, help="Padding of the random crop.")] = None,
+    flip: Annotated[bool | None, typer.Option(help="Mirror every other image.")] = None,
+    seed: Annotated[int | None, typer.Option(min=0)] = None,
+    precision: Annotated[str | None, typer.Option(help="fp32 or bf16; default: bf16 on a GPU, else fp32.")] = None,
+    width: Annotated[int, typer.Option(help="Channels of the first level.")] = 64,
+    backbone: Annotated[str, typer.Option(help="unet or dncnn")] = "unet",
+    held_out: Annotated[float, typer.Option(min=0, max=0.9, help="Share of the training split to judge by.")] = 0.05,
+    limit: Annotated[int | None, typer.Option(min=1, help="Only the first N training images.")] = None,
+    dtype: Annotated[str, typer.Option(help="fp16 or fp32, of the file.")] = "fp16",
+    threads: Annotated[int, typer.Option(min=0, help="CPU threads; 0: one a core.")] = 0,
+    restart: Annotated[bool, typer.Option("--restart", help="Forget the checkpoint and begin again.")] = False,
+) -> None:
+    """Train a ColorCNN for a classifier; a killed run goes on from its last epoch. Test images are never seen."""
+    from .training_command import run_colorcnn
+
+    changed = {"epochs": epochs, "optimizer": optimizer, "lr": lr, "momentum": momentum, "weight_decay": weight_decay}
+    changed |= {"restart_epochs": restart_epochs, "batch": batch, "gamma": gamma, "jitter": jitter, "crop": crop}
+    changed |= {"jitter_shared": jitter_shared, "color_norm": color_norm, "flip": flip, "seed": seed}
+    changed["precision"] = precision
+    options = {"width": width, "backbone": backbone, "held_out": held_out, "limit": limit, "dtype": dtype}
+    options["restart"] = restart
+    try:
+        for line in run_colorcnn(dataset, classifier, colors, out_folder, recipe, changed, options, threads, err):
             out.print(line, soft_wrap=True, markup=False)
     except KeyboardInterrupt:
         _end("stopped; the same command goes on from the last whole epoch", STOPPED)

@@ -75,7 +75,7 @@ def rate_over_dial(rows: pd.DataFrame, curves: list[Curve], measured: list[Measu
 def _plot(axes: Axes, rows: pd.DataFrame, curves: list[Curve], measured: list[Measured], styles: dict) -> None:  # type: ignore[type-arg]
     plain(axes)
     groups: list[set[tuple[int, ...]]] = []
-    for curve in curves:
+    for curve in reversed(curves):  # the first, most often the originals, on top
         plugins = _turning(curve, measured)
         values = np.array([getattr(p, p.dial() or "") for p in plugins])
         bpp = rows.bpp.to_numpy()[list(curve.rows)]
@@ -111,6 +111,7 @@ def _plot(axes: Axes, rows: pd.DataFrame, curves: list[Curve], measured: list[Me
 
 def _axes(axes: Axes) -> None:
     axes.set_yscale("log", base=2)
-    axes.yaxis.set_major_locator(LogLocator(2))
+    low, high = axes.get_ylim()
+    axes.yaxis.set_major_locator(LogLocator(2, subs=(1,) if high / low > 16 else (1, 1.5)))
     axes.yaxis.set_minor_locator(NullLocator())
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))

@@ -48,7 +48,7 @@ def rate_accuracy(rows: pd.DataFrame, curves: list[Curve], view: View) -> Figure
         figure = Figure(figsize=(8.2, 4.4), layout="constrained")
         axes = figure.subplots()
     plain(axes)
-    for curve in curves:
+    for curve in reversed(curves):  # the first, most often the originals, on top
         part = rows.iloc[list(curve.rows)]
         color, dash, marker = styles[curve]
         share, low, high = _shares(part, view.labelled)
@@ -83,7 +83,8 @@ Style = tuple[Any, Any, str]
 
 
 def styles_of(curves: list[Curve]) -> dict[Curve, Style]:
-    quantizers = list(dict.fromkeys(c.quantizer.split(":")[0] for c in curves))
+    # The originals have the first color, in every study.
+    quantizers = list(dict.fromkeys(["none", *(c.quantizer.split(":")[0] for c in curves)]))
     variants: dict[str, list[str]] = {}
     for c in curves:
         known = variants.setdefault(c.quantizer.split(":")[0], [])
@@ -120,7 +121,8 @@ def _interval(rows: pd.DataFrame, curves: list[Curve], view: View, banded: bool)
     used = rows.iloc[[i for c in curves for i in c.rows]]
     _, low, high = _shares(used, view.labelled)
     return Patch(
-        alpha=0, label=f"95 % intervals (Wilson): at most\n\u00b1{100 * (high - low).max() / 2:.1f} points, not drawn"
+        alpha=0,
+        label=f"95 % intervals (Wilson) of curves:\nat most \u00b1{100 * (high - low).max() / 2:.1f} points, not drawn",
     )
 
 

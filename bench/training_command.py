@@ -40,30 +40,89 @@ def run_training(
         torch.set_num_threads(threads)
     images = replace(DATASETS.make(dataset), split="train")
     plan = Plan(network, images, out, Recipe(**recipe), **options)
-    with Progress(console=console) as bar:
-        loading = bar.add_task("reading images", total=None)
-        steps = bar.add_task("training", total=None, visible=False)
-
-        def on_load(done: int, total: int) -> None:
-            bar.update(loading, completed=done, total=total)
-
-        def on_step(epoch: int, step: int, of: int, loss: float) -> None:
-            bar.update(
-                steps,
-                visible=True,
-                completed=epoch * of + step,
-                total=plan.recipe.epochs * of,
-                description=f"epoch {epoch + 1} of {plan.recipe.epochs}, loss {loss:.3f}",
-            )
-
-        def on_epoch(history: list[dict[str, Any]]) -> None:
-            last = history[-1]
-            console.print(
-                f"epoch {last['epoch']} of {plan.recipe.epochs}: loss {last['loss']:.3f}, "
-                f"training {100 * last['training_accuracy']:.1f} %, held out {100 * last['held_out_accuracy']:.1f} %"
-            )
-
-        about = train_classifier(plan, on_load, on_step, on_epoch)
+    with Bars(console, plan.recipe.epochs) as bars:
+        about = train_classifier(plan, bars.on_load, bars.on_step, bars.on_epoch)
     held = about.training["held_out_accuracy"]
     yield f"{out}: {network} on {about.dataset}, held-out accuracy {100 * held:.1f} % of {about.training['held_out_images']:,} images"
     yield str(plan.figure)
+
+
+def run_colorcnn(
+    dataset: str,
+    classifier: str,
+    colors: str,
+    out: Path,
+    recipe: str,
+    changed: dict[str, Any],
+    options: dict[str, Any],
+    threads: int,
+    console: Console,
+) -> Iterator[str]:
+    """Trains one ColorCNN after another with a progress bar; yields what to print as each ends."""
+    from ..classifiers import CLASSIFIERS
+    from ..quantizers.colorcnn.training import OPTIMIZERS, RECIPES
+    from .colorcnn import ColorPlan, train_colorcnn
+
+    if recipe not in RECIPES:
+        raise BadSetting(f"--recipe must be one of {', '.join(RECIPES)}, got {recipe!r}")
+    changed = {name: value for name, value in changed.items() if value is not None}
+    changed.setdefault("precision", "bf16" if torch.cuda.is_available() else "fp32")
+    full = replace(RECIPES[recipe], **changed)
+    allowed = (("precision", full.precision, PRECISIONS), ("dtype", options["dtype"], DTYPES))
+    for name, value, known in (*allowed, ("optimizer", full.optimizer, OPTIMIZERS)):
+        if value not in known:
+            raise BadSetting(f"--{name} must be one of {', '.join(known)}, got {value!r}")
+    try:
+        numbers = [int(word) for word in colors.split(",")]
+    except ValueError:
+        raise BadSetting(f"--colors must be a number or several, such as 2,4,8, got {colors!r}") from None
+    if threads:
+        torch.set_num_threads(threads)
+    images = replace(DATASETS.make(dataset), split="train")
+    judge = CLASSIFIERS.make(classifier)
+    plans = [ColorPlan(images, judge, n, out, recipe, full, **options) for n in numbers]
+    for plan in plans:
+        with Bars(console, full.epochs) as bars:
+            about = train_colorcnn(plan, bars.on_load, bars.on_step, bars.on_epoch)
+        said = about.training
+        yield (
+            f"{plan.file}: {plan.colors} colors, held-out accuracy {100 * said['held_out_accuracy']:.1f} % of "
+            f"{said['held_out_images']:,} images, {100 * said['held_out_accuracy_of_originals']:.1f} % as they are"
+        )
+        yield str(plan.figure)
+
+
+class Bars:
+    """How training shows where it stands: ``with Bars(console, epochs) as bars: train(..., bars.on_step)``"""
+
+    def __init__(self, console: Console, epochs: int) -> None:
+        self.console, self.epochs = console, epochs
+
+    def __enter__(self) -> Bars:
+        self._bar = Progress(console=self.console)
+        self._bar.start()
+        self._loading = self._bar.add_task("reading images", total=None)
+        self._steps = self._bar.add_task("training", total=None, visible=False)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._bar.stop()
+
+    def on_load(self, done: int, total: int) -> None:
+        self._bar.update(self._loading, completed=done, total=total)
+
+    def on_step(self, epoch: int, step: int, of: int, loss: float) -> None:
+        self._bar.update(
+            self._steps,
+            visible=True,
+            completed=epoch * of + step,
+            total=self.epochs * of,
+            description=f"epoch {epoch + 1} of {self.epochs}, loss {loss:.3f}",
+        )
+
+    def on_epoch(self, history: list[dict[str, Any]]) -> None:
+        last = history[-1]
+        self.console.print(
+            f"epoch {last['epoch']} of {self.epochs}: loss {last['loss']:.3f}, "
+            f"training {100 * last['training_accuracy']:.1f} %, held out {100 * last['held_out_accuracy']:.1f} %"
+        )

@@ -44,5 +44,18 @@ AnyImage = RGB | IndexedImage
 
 
 def as_rgb(image: AnyImage) -> RGB:
-    """The image as (H, W, 3) pixels, whichever kind it is."""
-    return image.rgb if isinstance(image, IndexedImage) else image
+    """The image as (H, W, 3) pixels, whichever kind it is. Raises TypeError for what is no image."""
+    if isinstance(image, IndexedImage):
+        return image.rgb
+    if (
+        isinstance(image, np.ndarray)
+        and image.dtype == np.uint8
+        and image.ndim == 3
+        and image.shape[2] == 3
+        and image.size
+    ):
+        return image
+    given = f"{image.shape} {image.dtype}" if isinstance(image, np.ndarray) else type(image).__name__
+    raise TypeError(
+        f"an image is an array of (height, width, 3) uint8, got {given}; of a Pillow image: np.array(image.convert('RGB'))"
+    )

@@ -9,6 +9,7 @@ QUANTIZERS: Family[Quantizer] = Family(
     "quantizer",
     __name__,
     {
+        "colorcnn": "colorcnn.quantizer:ColorCNNQuantizer",
         "k-means": "k_means:KMeans",
         "libimagequant": "libimagequant:LibImageQuant",
         "max-coverage": "pillow:MaxCoverage",

@@ -136,3 +136,19 @@ def test_codecs_that_say_to_be_alike_write_the_same_files(name, photographs):
     for point, same in alike:
         assert same.alike() == same
         assert point.encode_batch(photographs[:10]) == same.encode_batch(photographs[:10])
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        (np.zeros((4, 4, 3)), r"got \(4, 4, 3\) float64"),
+        (np.zeros((4, 4, 4), np.uint8), r"got \(4, 4, 4\) uint8"),
+        (np.zeros((4, 4), np.uint8), r"got \(4, 4\) uint8"),
+        (np.zeros((0, 4, 3), np.uint8), r"got \(0, 4, 3\) uint8"),
+        ([[1, 2, 3]], "got list"),
+    ],
+)
+def test_what_is_no_image_is_refused_with_what_is_one(given, told):
+    for name in ("bpg", "jpeg", "webp", "raw"):
+        with pytest.raises(TypeError, match=told):
+            CODECS[name]().encode(given)

@@ -58,6 +58,7 @@ def read(data: bytes) -> Picture:
     Raises Malformed, or Unsupported for alpha, animation, 4:2:2, other colors, limited range and
     more than 8 bits.
     """
+    data = bytes(data)
     width, height, position = declared_size(data)
     _check_flags(data[4], data[5])
     length, position = read_ue7(data, position)
@@ -123,8 +124,8 @@ def _nal_units(hevc: bytes) -> tuple[bytes, bytes]:
     """(PPS, what follows). Only the NAL units of one intra picture are let through to a decoder."""
     units = _split(hevc)
     kinds = [_kind(unit) for unit in units]
-    if kinds[0] != PPS or len(kinds) < 2:
-        raise Malformed("the picture data do not begin with a PPS and a slice")
+    if kinds[0] != PPS or len(kinds) < 2 or -1 in kinds:
+        raise Malformed("the picture data do not begin with a PPS and a whole slice")
     if any(kind in (VPS, SPS) for kind in kinds):
         raise Malformed("the picture data bring parameter sets that a BPG file must not hold")
     slices = [kind for kind in kinds[1:] if kind not in _SEI]

@@ -66,7 +66,7 @@ def decode(picture: Picture) -> Planes:
             again = decoder.planes(picture, _BEYOND)
             cropped = _cropped(found, picture)
             if not all(np.array_equal(a, b) for a, b in zip(cropped, _cropped(again, picture), strict=True)):
-                raise Malformed("the picture data end too early")
+                raise Malformed("the picture data end too early, or are damaged")
             chroma = np.stack(cropped[1:]) if len(cropped) > 1 else None
             return Planes(cropped[0].copy(), chroma)
     except errors as error:

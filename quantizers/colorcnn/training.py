@@ -1,0 +1,216 @@
+"""Training a ColorCNN for a frozen classifier: arrays and modules in, weights and a history out.
+
+The recipe by default is that of Hou et al. (CVPR 2020). Everything random comes from (seed, epoch).
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+from torch.nn import functional
+
+from ...core.learning import Checkpoint, Diverged, Images, Progress, augmented, one_cycle
+from ...core.networks import on_device
+from .drawing import Jitter, hard_palette, redrawn, regularizer
+from .network import ColorCNN
+
+OPTIMIZERS = ("sgd", "adamw")
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Every constant of a training run."""
+
+    epochs: int = 60
+    optimizer: str = "sgd"
+    """sgd: cosine learning rate with warm restarts, as published. adamw: one cycle."""
+    lr: float = 1e-2
+    """The highest learning rate."""
+    momentum: float = 0.5
+    """Of sgd; adamw keeps its usual 0.9 and 0.999."""
+    weight_decay: float = 5e-4
+    restart_epochs: int = 20
+    """Epochs from one warm restart to the next (sgd)."""
+    batch: int = 128
+    gamma: float = 1.0
+    """Weight of the regularizer."""
+    jitter: float = 1.0
+    """Strength of the noise on the palette, in the classifier's normalized space."""
+    jitter_shared: bool = True
+    """One number for a whole batch, as published; else one for each image, color and channel."""
+    color_norm: float = 4.0
+    """Divides the palette in training."""
+    crop: int = -1
+    """Padding of the random crop in pixels; -1: an eighth of the image's side."""
+    flip: bool = True
+    seed: int = 0
+    precision: str = "fp32"
+    """fp32, or bf16 for autocast."""
+
+
+PUBLISHED = Recipe()
+RECIPES = {
+    "published": PUBLISHED,
+    "adamw": Recipe(epochs=20, optimizer="adamw", lr=2e-3, weight_decay=1e-2, color_norm=1.0),
+}
+"""By name; docs/log.md says what each reaches."""
+
+
+@dataclass(frozen=True)
+class Judge:
+    """The classifier that a ColorCNN is trained for: normalized pixels (N, 3, H, W) -> logits."""
+
+    network: nn.Module
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+
+    def frozen(self, device: torch.device) -> nn.Module:
+        """As it is used: no gradient reaches its parameters, no batch changes its statistics."""
+        return on_device(self.network, device).eval().requires_grad_(False)
+
+    def normalized(self, pixels: torch.Tensor) -> torch.Tensor:
+        """uint8 (N, 3, H, W) -> float."""
+        mean = torch.tensor(self.mean, device=pixels.device).view(1, 3, 1, 1) * 255
+        std = torch.tensor(self.std, device=pixels.device).view(1, 3, 1, 1) * 255
+        return (pixels.float() - mean) / std
+
+
+def train(
+    network: ColorCNN,
+    judge: Judge,
+    training: Images,
+    held_out: Images,
+    recipe: Recipe,
+    checkpoint: Path,
+    device: torch.device,
+    on_step: Progress = lambda *_: None,
+    on_epoch: Callable[[list[dict[str, Any]]], None] = lambda _: None,
+) -> list[dict[str, Any]]:
+    """Trains ``network`` in place; gives the history, one entry an epoch.
+
+    Goes on from ``checkpoint`` where there is one, and writes it after each epoch.
+    Raises Diverged when the loss is no number, Refused when the checkpoint is of another run.
+    """
+    on_device(network, device)
+    classifier = judge.frozen(device)
+    optimizer = _optimizer(network, recipe)
+    state = Checkpoint(checkpoint, _run(recipe, network, training, held_out))
+    history = state.load(network, optimizer)
+    pixels = torch.from_numpy(training.pixels).to(device)
+    labels = torch.from_numpy(training.labels).to(device)
+    for epoch in range(len(history), recipe.epochs):
+        figures = _epoch(network, classifier, judge, optimizer, pixels, labels, recipe, epoch, on_step)
+        held = accuracy(network, classifier, judge, held_out, device, recipe.precision)
+        history.append({"epoch": epoch + 1, **figures, "held_out_accuracy": held})
+        state.save(network, optimizer, history)
+        on_epoch(history)
+    return history
+
+
+def _optimizer(network: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
+    if recipe.optimizer == "adamw":
+        return torch.optim.AdamW(network.parameters(), lr=recipe.lr, weight_decay=recipe.weight_decay)
+    return torch.optim.SGD(
+        network.parameters(), lr=recipe.lr, momentum=recipe.momentum, weight_decay=recipe.weight_decay
+    )
+
+
+def learning_rate(recipe: Recipe, epochs_done: float) -> float:
+    """The learning rate after that many epochs, a step being a part of one."""
+    if recipe.optimizer == "adamw":
+        return one_cycle(epochs_done / recipe.epochs, recipe.lr)
+    # Loshchilov and Hutter (2017), restarts of equal length, down to 0
+    since = epochs_done % recipe.restart_epochs / recipe.restart_epochs
+    return recipe.lr * (1 + math.cos(math.pi * since)) / 2
+
+
+def _epoch(
+    network: ColorCNN,
+    classifier: nn.Module,
+    judge: Judge,
+    optimizer: torch.optim.Optimizer,
+    pixels: torch.Tensor,
+    labels: torch.Tensor,
+    recipe: Recipe,
+    epoch: int,
+    on_step: Progress,
+) -> dict[str, float]:
+    device = pixels.device
+    generator = torch.Generator().manual_seed(recipe.seed * 1_000_003 + epoch)
+    order = torch.randperm(len(labels), generator=generator)
+    crop = recipe.crop if recipe.crop >= 0 else pixels.shape[1] // 8
+    steps, noise = math.ceil(len(labels) / recipe.batch), Jitter(recipe.jitter, recipe.jitter_shared)
+    sums = torch.zeros(3, device=device)  # loss, its regularizer, correct
+    lr = 0.0
+    network.train()
+    for step in range(steps):
+        lr = learning_rate(recipe, epoch + step / steps)
+        for group in optimizer.param_groups:
+            group["lr"] = lr
+        chosen = order[step * recipe.batch : (step + 1) * recipe.batch].to(device)
+        # (N, H, W, 3) -> (N, 3, H, W): channels_last as it lies
+        x = augmented(pixels[chosen], crop, recipe.flip, generator).permute(0, 3, 1, 2)
+        images, y = judge.normalized(x), labels[chosen]
+        jitter = noise.draw(len(y), network.colors, generator).to(device)
+        with torch.autocast(device.type, torch.bfloat16, enabled=recipe.precision == "bf16"):
+            m = network(images)
+            logits = classifier(redrawn(images, m, jitter, recipe.color_norm))
+        spread = regularizer(m)
+        loss = functional.cross_entropy(logits.float(), y) + recipe.gamma * spread
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        optimizer.step()
+        with torch.no_grad():
+            sums += torch.stack([loss * len(y), spread * len(y), (logits.argmax(1) == y).sum()])
+        if step % 20 == 0 or step == steps - 1:  # looked at now and then: each look waits for the GPU
+            running = sums[0].item() / min((step + 1) * recipe.batch, len(labels))
+            if not math.isfinite(running):
+                raise Diverged(
+                    f"the loss is {running} in epoch {epoch + 1}, step {step + 1}, at learning rate {lr:.4g}; "
+                    "the last good checkpoint is kept, try a smaller --lr with --restart"
+                )
+            on_step(epoch, step + 1, steps, running)
+    loss_, spread_, correct = (sums / len(labels)).tolist()
+    return {"lr": lr, "loss": loss_, "regularizer": spread_, "training_accuracy": correct}
+
+
+def accuracy(
+    network: ColorCNN,
+    classifier: nn.Module,
+    judge: Judge,
+    images: Images,
+    device: torch.device,
+    precision: str = "fp32",
+) -> float:
+    """Top-1 of the classifier on images as they will be stored: argmax, palettes of 8-bit means."""
+    network.eval()
+    correct = 0
+    with torch.inference_mode(), torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16"):
+        for start in range(0, len(images), 128):
+            x = torch.from_numpy(images.pixels[start : start + 128]).to(device).permute(0, 3, 1, 2)
+            drawn = hard_image(network, judge, x)
+            y = torch.from_numpy(images.labels[start : start + 128]).to(device)
+            correct += int((classifier(judge.normalized(drawn)).argmax(1) == y).sum())
+    return correct / max(1, len(images))
+
+
+def hard_image(network: ColorCNN, judge: Judge, pixels: torch.Tensor) -> torch.Tensor:
+    """uint8 (N, 3, H, W) -> the same images in few colors, uint8."""
+    indices = network.logits(judge.normalized(pixels)).argmax(1)  # (N, H, W)
+    palettes, _ = hard_palette(pixels, indices, network.colors)  # (N, C, 3)
+    drawn = palettes.gather(1, indices.flatten(1)[..., None].expand(-1, -1, 3))  # (N, H * W, 3)
+    return drawn.transpose(1, 2).unflatten(2, pixels.shape[2:])
+
+
+def _run(recipe: Recipe, network: nn.Module, training: Images, held_out: Images) -> dict[str, str]:
+    shapes = {name: list(t.shape) for name, t in network.state_dict().items()}
+    sample = int(training.pixels[:: max(1, len(training) // 64)].sum(dtype="int64"))
+    fingerprint = [len(training), len(held_out), int(training.labels.sum()), sample, shapes]
+    return {"recipe": json.dumps(asdict(recipe), sort_keys=True), "fingerprint": json.dumps(fingerprint)}

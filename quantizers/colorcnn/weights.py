@@ -1,0 +1,94 @@
+"""A ColorCNN's weights: a safetensors file, one for each number of colors, whose metadata tell what it is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ...core.errors import Refused, Unavailable, nearest
+from ...core.files import sha256_of
+from ...core.networks import about_weights, write_weights
+
+if TYPE_CHECKING:
+    import torch
+
+SHIPPED = Path(__file__).parent / "weights"
+FORMAT = "colorcnn 1"
+MADE_BY = "rabench train colorcnn"
+
+
+@dataclass(frozen=True)
+class About:
+    """What a weights file says of itself."""
+
+    colors: int
+    width: int
+    backbone: str
+    dataset: str
+    """The data set it was trained on, as a label."""
+    classifier: str
+    """The classifier it was trained for, as a label, and that one's version: its weights by sha256."""
+    classifier_version: str
+    mean: tuple[float, float, float]
+    std: tuple[float, float, float]
+    training: dict[str, Any] = field(default_factory=dict)
+    """Recipe, seed, images, held-out accuracy, command."""
+
+
+def file_name(colors: int) -> str:
+    """Of the weights for that many colors, in a folder of them."""
+    return f"colorcnn-{colors}.safetensors"
+
+
+def shipped() -> dict[str, Path]:
+    """Folders of weights that come with rabench, by name."""
+    return {f.name: f for f in sorted(SHIPPED.glob("*")) if f.is_dir()}
+
+
+def find(weights: str, colors: int) -> Path:
+    """The file that a ``weights`` setting means: a file, or a folder with one for each number of colors.
+
+    Raises Unavailable where there is none, Refused for a file of another number of colors.
+    """
+    here = shipped()
+    place = here.get(weights) or Path(weights).expanduser()
+    if place.is_dir():
+        if (path := place / file_name(colors)).is_file():
+            return path
+        known = sorted(about(f).colors for f in place.glob(file_name(0).replace("0", "*")))
+        raise Unavailable(
+            f"{place.name} holds no weights for {colors} colors, it has {', '.join(map(str, known)) or 'none'}; "
+            f"{MADE_BY} --colors {colors} makes them"
+        )
+    if not place.is_file():
+        raise Unavailable(
+            f"no weights at {weights!r}{nearest(weights, here)}; give a file or folder that '{MADE_BY}' wrote, "
+            f"or one of {', '.join(here) or 'none that ship'}"
+        )
+    found = about(place)
+    if found.colors != colors:
+        raise Refused(
+            f"{place.name} was trained for {found.colors} colors, asked are {colors}; say colors={found.colors}"
+        )
+    return place
+
+
+def write(path: Path, state: Mapping[str, torch.Tensor], said: About, half: bool = True) -> None:
+    """Whole or not at all; floating-point tensors as fp16, or fp32 where not ``half``."""
+    write_weights(path, state, {"format": FORMAT, **asdict(said)}, half)
+
+
+def about(path: Path) -> About:
+    """Raises Unavailable for a file that holds no ColorCNN's weights."""
+    return _about(path, sha256_of(path))
+
+
+@lru_cache(maxsize=64)
+def _about(path: Path, sha256: str) -> About:
+    known = about_weights(path, FORMAT, MADE_BY)
+    for name in ("mean", "std"):
+        known[name] = tuple(known[name])
+    return About(**known)
