@@ -146,6 +146,7 @@ def test_gradients_reach_every_parameter(photos, judge):
         assert parameter.grad.abs().max() > 0 or name.endswith((".0.bias", ".3.bias")), name
 
 
+@pytest.mark.slow
 def test_a_killed_training_goes_on_and_ends_with_the_same_weights(photos, judge, tmp_path):
     kept, held = parts(photos)
     kept, held = Images(kept.pixels[:128], kept.labels[:128]), Images(held.pixels[:40], held.labels[:40])

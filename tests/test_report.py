@@ -225,6 +225,7 @@ def test_unlabelled_images_are_judged_by_agreement(tmp_path):
     assert native > 1
 
 
+@pytest.mark.slow
 def test_two_data_sets_get_a_figure_each(tmp_path):
     (tmp_path / "matrix.toml").write_text(MATRIX.replace('"photos"', '["photos", "photos:split=train"]'))
     study = find_study(str(tmp_path))

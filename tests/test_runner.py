@@ -84,6 +84,7 @@ def test_a_lost_record_is_measured_again_and_is_the_same(study):
     assert report(made).summary.equals(summary)
 
 
+@pytest.mark.slow
 def test_workers_give_what_one_process_gives(study, tmp_path):
     made = study(point(), point(CODECS.make("png")), point(CODECS.make("jpeg:quality=3")))
     measure(made)

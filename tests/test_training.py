@@ -33,6 +33,7 @@ def one_thread():
     torch.set_num_threads(before)
 
 
+@pytest.mark.slow
 def test_a_seed_gives_the_same_weights_and_another_seed_others(plan, tmp_path):
     training.train_classifier(plan)
     first = plan.out.read_bytes()
