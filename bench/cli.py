@@ -200,6 +200,8 @@ def _report(study: Study, axis: str | None, psnr: bool) -> Report:
         _print_table(title, table.drop(columns=["bundle", "floor", "images", "failed"]), notes)
     for file in written.files:
         out.print(str(file), soft_wrap=True, markup=False)
+    for line in written.left_out:
+        err.print(line, soft_wrap=True, markup=False)
     return written
 
 
@@ -208,7 +210,7 @@ def _print_table(title: str, table: Any, notes: list[str]) -> None:
 
     shown = Table(title=title, title_justify="left", box=None, header_style="bold", pad_edge=False)
     for column in table.columns:
-        left = column in ("quantizer", "codec", "name", "settings", "here", "what")
+        left = column in ("quantizer", "codec", "classifier", "name", "settings", "here", "what")
         shown.add_column(column, justify="left" if left else "right", no_wrap=not left, overflow="fold")
     for row in table.to_numpy():
         shown.add_row(*(str(cell).replace("[", "\\[") for cell in row))
@@ -268,6 +270,71 @@ def show(
 
     for path in draw(find_study(study), image, every, target):
         out.print(str(path), soft_wrap=True, markup=False)
+
+
+@app.command()
+def cam(
+    study: StudyName,
+    image: Annotated[int, typer.Option(min=0, help="Position of the image in the data set.")] = 0,
+    every: Annotated[bool, typer.Option("--every", help="Every point of a curve, not at most six.")] = False,
+    target: Annotated[
+        Path | None, typer.Option("--out", help="The PNG to write; default: in the study's folder.")
+    ] = None,
+) -> None:
+    """Draw where the classifier looks: class activation maps of one image under every quantizer and codec."""
+    from .matrix import find_study
+    from .show import show as draw
+
+    for path in draw(find_study(study), image, every, target, cam=True):
+        out.print(str(path), soft_wrap=True, markup=False)
+
+
+@app.command()
+def finetune(
+    study: Annotated[Path, typer.Option(metavar="STUDY", help="The study whose images and folder are used.")],
+    classifier: Annotated[
+        str | None, typer.Option(help="The one to tune, e.g. alexnet:weights=FILE; default: those the matrix tunes.")
+    ] = None,
+    point: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="quantizer+codec, e.g. median-cut:colors=2+png; may be repeated. Default: all the matrix tunes."
+        ),
+    ] = None,
+    dataset: Annotated[str | None, typer.Option(help="Whose training split, where the study has several.")] = None,
+    out_folder: Annotated[
+        Path | None,
+        typer.Option("--out", help="The folder that receives the weights; default: tuned, beside the matrix."),
+    ] = None,
+    epochs: Annotated[int | None, typer.Option(min=1, help="Default: 5.")] = None,
+    lr: Annotated[float | None, typer.Option(min=0, help="Peak learning rate; default: 0.01.")] = None,
+    momentum: Annotated[float | None, typer.Option(min=0, max=1)] = None,
+    weight_decay: Annotated[float | None, typer.Option(min=0)] = None,
+    batch: Annotated[int | None, typer.Option(min=1)] = None,
+    crop: Annotated[int | None, typer.Option(min=-1, help="Padding of the random crop, after coding.")] = None,
+    flip: Annotated[bool | None, typer.Option(help="Mirror every other image, after coding.")] = None,
+    seed: Annotated[int | None, typer.Option(min=0)] = None,
+    precision: Annotated[str | None, typer.Option(help="fp32 or bf16; default: bf16 on a GPU, else fp32.")] = None,
+    held_out: Annotated[float, typer.Option(min=0, max=0.9, help="Share of the training split to judge by.")] = 0.05,
+    limit: Annotated[int | None, typer.Option(min=1, help="Only the first N training images.")] = None,
+    dtype: Annotated[str, typer.Option(help="fp16 or fp32, of the files.")] = "fp16",
+    workers: Annotated[int | None, typer.Option(min=0, help="Processes that code images; default: one a core.")] = None,
+    threads: Annotated[int, typer.Option(min=0, help="CPU threads of the tuning; 0: one a core.")] = 0,
+    restart: Annotated[bool, typer.Option("--restart", help="Forget the checkpoints and begin again.")] = False,
+) -> None:
+    """Tune a classifier on training images as a quantizer and a codec leave them. Test images are never seen."""
+    from .training_command import run_finetune
+
+    recipe = {"epochs": epochs, "lr": lr, "momentum": momentum, "weight_decay": weight_decay, "batch": batch}
+    recipe |= {"crop": crop, "flip": flip, "seed": seed, "precision": precision}
+    options = {"held_out": held_out, "limit": limit, "dtype": dtype, "restart": restart}
+    try:
+        for line in run_finetune(
+            study, classifier, point or [], dataset, out_folder, recipe, options, workers, threads, err
+        ):
+            out.print(line, soft_wrap=True, markup=False)
+    except KeyboardInterrupt:
+        _end("stopped; the same command goes on from the last whole epoch", STOPPED)
 
 
 @train_app.command("classifier")

@@ -13,11 +13,10 @@ from matplotlib.figure import Figure
 
 from ..classifiers.base import Classifier
 from ..classifiers.network import Network
-from ..classifiers.weights import find as find_classifier
 from ..core.errors import BadSetting, Refused
 from ..core.files import check_writable
 from ..core.learning import Images, Progress, held_out_split
-from ..core.networks import device, device_kind, on_device, read_weights
+from ..core.networks import device, device_kind, on_device, round_weights
 from ..datasets.base import Dataset
 from ..quantizers.colorcnn import training
 from ..quantizers.colorcnn import weights as files
@@ -95,10 +94,7 @@ def judge_of(classifier: Classifier, dataset: Dataset) -> Judge:
             f"{classifier.short} cannot train a ColorCNN: no gradient goes through it; name alexnet, vgg16, ..."
         )
     check_classes(classifier, dataset)
-    about = classifier.about
-    network = classifier.build(len(about.classes), about.width)
-    network.load_state_dict(read_weights(find_classifier(classifier.weights)))
-    return Judge(network, about.mean, about.std)
+    return Judge(classifier.module(), classifier.about.mean, classifier.about.std)
 
 
 def train_colorcnn(
@@ -117,7 +113,7 @@ def train_colorcnn(
     if plan.restart:
         plan.checkpoint.unlink(missing_ok=True)
     images = load(plan.dataset, plan.classifier.size, plan.limit, on_load)
-    kept, held = held_out_split(len(images), plan.held_out, plan.recipe.seed)
+    kept, held = held_out_split(len(plan.dataset), plan.held_out, plan.recipe.seed, plan.limit)
     fitting, held_out = (Images(images.pixels[p], images.labels[p]) for p in (kept, held))
     torch.manual_seed(plan.recipe.seed)
     network = ColorCNN(plan.colors, plan.width, plan.backbone)
@@ -133,10 +129,7 @@ def train_colorcnn(
 def _write(
     plan: ColorPlan, network: ColorCNN, judge: Judge, fitting: Images, held_out: Images, history: list[dict[str, Any]]
 ) -> files.About:
-    # What is evaluated is what ships: the weights rounded to the file's type.
-    dtype = torch.float16 if plan.dtype == "fp16" else torch.float32
-    rounded = {k: (v.to(dtype).float() if v.is_floating_point() else v) for k, v in network.state_dict().items()}
-    network.load_state_dict(rounded)
+    round_weights(network, plan.dtype == "fp16")  # what is evaluated is what ships
     on_device(network, device())
     classifier = judge.frozen(device())
     about = files.About(

@@ -99,12 +99,12 @@ def _columns(records: list[tuple[int, Record]]) -> tuple[dict[str, NDArray[Any]]
 def summary(measured: list[Measured]) -> pd.DataFrame:
     """One row a point: sums first, then what is derived from them. No timings: equal runs give equal tables."""
     references = {(m.point.dataset, m.point.classifier): m for m in measured if is_reference(m.point)}
-    return pd.DataFrame([_row(m, references.get((m.point.dataset, m.point.classifier))) for m in measured])
+    return pd.DataFrame([_row(m, references.get((m.point.dataset, m.point.frozen))) for m in measured])
 
 
 def is_reference(point: Point) -> bool:
-    """Whether this is the uncompressed image itself."""
-    return isinstance(point.quantizer, NoQuantizer) and isinstance(point.codec, Raw)
+    """Whether this is the uncompressed image itself, for a classifier as it was trained."""
+    return point.tuned_from is None and isinstance(point.quantizer, NoQuantizer) and isinstance(point.codec, Raw)
 
 
 def _row(m: Measured, reference: Measured | None) -> dict[str, Any]:
@@ -182,10 +182,12 @@ class Curve:
     codec: str
     rows: tuple[int, ...]
     """Positions in the summary, from the lowest rate to the highest."""
+    tuned: bool = False
+    """Whether each point has a classifier of its own, fine-tuned on it."""
 
     @property
     def name(self) -> str:
-        return f"{self.quantizer}+{self.codec}"
+        return f"{self.quantizer}+{self.codec}{', fine-tuned' if self.tuned else ''}"
 
 
 def merged(curve: Curve, measured: list[Measured]) -> list[list[int]]:
@@ -210,17 +212,19 @@ def curves(points: list[Point], bpp: NDArray[np.float64]) -> list[Curve]:
 
     Where both dials turn, each setting of the quantizer's has a curve of its own.
     """
-    groups: dict[tuple[str, str], list[int]] = {}
+    groups: dict[tuple[str, str, bool], list[int]] = {}
     for number, point in enumerate(points):
-        groups.setdefault((point.quantizer.variant, point.codec.variant), []).append(number)
+        of = (point.quantizer.variant, point.codec.variant, point.tuned_from is not None)
+        groups.setdefault(of, []).append(number)
     found: list[Curve] = []
-    for (quantizer, codec), members in groups.items():
+    for (quantizer, codec, tuned), members in groups.items():
         apart: dict[str, list[int]] = {quantizer: members}
         if len({points[i].codec for i in members}) > 1 and len({points[i].quantizer for i in members}) > 1:
             apart = {}
             for i in members:
                 apart.setdefault(points[i].quantizer.short, []).append(i)
         found += [
-            Curve(q, codec, tuple(sorted(few, key=lambda i: (np.isnan(bpp[i]), bpp[i])))) for q, few in apart.items()
+            Curve(q, codec, tuple(sorted(few, key=lambda i: (np.isnan(bpp[i]), bpp[i]))), tuned)
+            for q, few in apart.items()
         ]
     return found

@@ -1,22 +1,25 @@
-"""The rate over the setting that turns it: bits per pixel over QP, quality or the number of colors."""
+"""Rate and accuracy over the setting that turns them: QP, quality or the number of colors."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from math import ceil
 
 import numpy as np
 import pandas as pd
 import seaborn as sns
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
+from numpy.typing import NDArray
 
 from ..core.plugins import Plugin
 from ..quantizers.base import Quantizer
 from .curves import Curve, Measured, merged
 from .figures import plain
-from .rate_figure import MARKED, styles_of
+from .rate_figure import BANDED, MARKED, Style, View, interval_note, shares, styles_of, uncompressed_line
 
 FEWEST = 3
 """Settings on a curve that are worth a plot."""
@@ -42,8 +45,45 @@ def _turning(curve: Curve, measured: list[Measured]) -> list[Plugin]:
     return []
 
 
+Draw = Callable[[Axes, list[Curve], dict[Curve, Style]], list[Artist]]
+"""Draws some curves into a plot, and gives what the legend must say beside their names."""
+
+
 def rate_over_dial(rows: pd.DataFrame, curves: list[Curve], measured: list[Measured], title: str) -> Figure | None:
-    """A plot for each dial that turns; settings that give identical files on every curve in grey. None where no dial turns."""
+    """Bits per pixel; settings that give identical files on every curve in grey. None where no dial turns."""
+    bpp = rows.bpp.to_numpy()
+
+    def draw(axes: Axes, members: list[Curve], styles: dict[Curve, Style]) -> list[Artist]:
+        for curve in reversed(members):  # the first, most often the originals, on top
+            values, places = _in_order(curve, measured)
+            _line(axes, values, bpp[places], styles[curve])
+        axes.set_ylabel("bits per pixel (log scale)")
+        _log_rate(axes)
+        _mark_identical(axes, members, measured)
+        return []
+
+    # Tuning a classifier changes no file.
+    return _over_dial([c for c in curves if not c.tuned], measured, title, draw)
+
+
+def accuracy_over_dial(rows: pd.DataFrame, curves: list[Curve], measured: list[Measured], view: View) -> Figure | None:
+    """Accuracy with Wilson intervals, and a line for the uncompressed images. None where no dial turns."""
+    share, low, high = (100 * column for column in shares(rows, view.labelled))
+    banded = len(curves) <= BANDED
+
+    def draw(axes: Axes, members: list[Curve], styles: dict[Curve, Style]) -> list[Artist]:
+        for curve in reversed(members):
+            values, places = _in_order(curve, measured)
+            _line(axes, values, share[places], styles[curve])
+            if banded:
+                axes.fill_between(values, low[places], high[places], color=styles[curve][0], alpha=0.13, linewidth=0)
+        axes.set_ylabel("top-1 accuracy (%)" if view.labelled else "agreement (%)")
+        return [*uncompressed_line(axes, view), interval_note(rows, members, view, banded)]
+
+    return _over_dial(curves, measured, view.title, draw)
+
+
+def _over_dial(curves: list[Curve], measured: list[Measured], title: str, draw: Draw) -> Figure | None:
     groups = dials(curves, measured)
     if not groups:
         return None
@@ -52,50 +92,48 @@ def rate_over_dial(rows: pd.DataFrame, curves: list[Curve], measured: list[Measu
     with sns.axes_style("ticks"), sns.plotting_context("paper"):
         figure = Figure(figsize=(3.9 * columns + 2.4, 2.9 * lines + 0.3), layout="constrained")
         plots = figure.subplots(lines, columns, squeeze=False).ravel()
-    styles = styles_of(curves)
+    styles, beside = styles_of(curves), []
     for axes, ((name, dial), members) in zip(plots, groups.items(), strict=False):
-        _plot(axes, rows, members, measured, styles)
+        plain(axes)
+        beside = draw(axes, members, styles)
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         dial = dial if len(dial) > 2 else dial.upper()
-        axes.set(xlabel=f"{name}: {dial}" if name else dial, ylabel="bits per pixel (log scale)")
+        axes.set_xlabel(f"{name}: {dial}" if name else dial)
         if not name:
             axes.set_xscale("log", base=2)
             axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     for axes in plots[len(groups) :]:
         axes.set_axis_off()
-    shown = [c for members in groups.values() for c in members]
-    handles = [
-        Line2D([], [], color=styles[c][0], linestyle=styles[c][1], marker=styles[c][2], markersize=4, label=c.name)
-        for c in shown
+    handles: list[Artist] = [
+        Line2D([], [], color=color, linestyle=dash, marker=marker, markersize=4, label=curve.name)
+        for members in groups.values()
+        for curve, (color, dash, marker) in ((c, styles[c]) for c in members)
     ]
     figure.suptitle(title, x=0.01, ha="left", fontsize=10)
-    figure.legend(handles=handles, loc="outside right upper", frameon=False, fontsize=8, handlelength=3)
+    figure.legend(handles=[*handles, *beside], loc="outside right upper", frameon=False, fontsize=8, handlelength=3)
     return figure
 
 
-def _plot(axes: Axes, rows: pd.DataFrame, curves: list[Curve], measured: list[Measured], styles: dict) -> None:  # type: ignore[type-arg]
-    plain(axes)
+def _in_order(curve: Curve, measured: list[Measured]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """The dial's values, rising, and the rows of the summary that they belong to."""
+    values = np.array([getattr(p, p.dial() or "") for p in _turning(curve, measured)])
+    order = np.argsort(values)
+    return values[order], np.array(curve.rows)[order]
+
+
+def _line(axes: Axes, values: NDArray[np.int64], heights: NDArray[np.float64], style: Style) -> None:
+    color, dash, marker = style
+    every = max(1, len(values) // MARKED)
+    axes.plot(values, heights, color=color, linestyle=dash, marker=marker, markersize=4, markevery=every, linewidth=1.3)
+
+
+def _mark_identical(axes: Axes, curves: list[Curve], measured: list[Measured]) -> None:
     groups: list[set[tuple[int, ...]]] = []
-    for curve in reversed(curves):  # the first, most often the originals, on top
-        plugins = _turning(curve, measured)
-        values = np.array([getattr(p, p.dial() or "") for p in plugins])
-        bpp = rows.bpp.to_numpy()[list(curve.rows)]
-        order = np.argsort(values)
-        color, dash, marker = styles[curve]
-        axes.plot(
-            values[order],
-            bpp[order],
-            color=color,
-            linestyle=dash,
-            marker=marker,
-            markersize=4,
-            markevery=max(1, len(values) // MARKED),
-            linewidth=1.3,
-        )
-        place = dict(zip(curve.rows, values.tolist(), strict=True))
-        together = (tuple(sorted(place[i] for i in alike)) for alike in merged(curve, measured))
-        groups.append({values for values in together if len(values) > 1})
-    _axes(axes)
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    for curve in curves:
+        values, places = _in_order(curve, measured)
+        value = dict(zip(places.tolist(), values.tolist(), strict=True))
+        together = (tuple(sorted(value[i] for i in alike)) for alike in merged(curve, measured))
+        groups.append({same for same in together if len(same) > 1})
     for same in sorted(set.intersection(*groups)):  # on every curve of the plot
         axes.axvspan(same[0], same[-1], color="0.9", zorder=0)
         axes.annotate(
@@ -109,7 +147,7 @@ def _plot(axes: Axes, rows: pd.DataFrame, curves: list[Curve], measured: list[Me
         )
 
 
-def _axes(axes: Axes) -> None:
+def _log_rate(axes: Axes) -> None:
     axes.set_yscale("log", base=2)
     low, high = axes.get_ylim()
     axes.yaxis.set_major_locator(LogLocator(2, subs=(1,) if high / low > 16 else (1, 1.5)))

@@ -16,16 +16,16 @@ from ..core.errors import BadSetting, RabenchError, Unavailable, nearest
 from ..core.plugins import Family, Location, Plugin
 from ..datasets import DATASETS
 from ..quantizers import QUANTIZERS
-from .points import Point
+from .points import Point, tuned_from
 
 FILE = "matrix.toml"
 EMBEDDED = Path(__file__).parent / "studies"
 RUNS = Path("runs")
 AXES = ("log2", "linear")
 
-TOP_KEYS = ("title", "base", "dataset", "quantizers", "codecs", "classifiers", "points", "report")
-POINT_KEYS = ("dataset", "quantizers", "codecs", "classifiers")
-REPORT_KEYS = ("axis",)
+TOP_KEYS = ("title", "base", "dataset", "quantizers", "codecs", "classifiers", "tuned", "points", "report")
+POINT_KEYS = ("dataset", "quantizers", "codecs", "classifiers", "tuned")
+REPORT_KEYS = ("axis", "cam")
 
 
 @dataclass(frozen=True)
@@ -35,6 +35,8 @@ class Matrix:
     title: str
     points: tuple[Point, ...]
     axis: str = "log2"
+    cam: tuple[int, ...] = ()
+    """Images whose class activation maps the report shows."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +53,10 @@ class Study:
 
     def load(self) -> Matrix:
         return load(self.matrix)
+
+    def base(self) -> Path:
+        """The folder that paths in the matrix begin at."""
+        return base_of(self.matrix, tomllib.loads(self.matrix.read_text(encoding="utf-8-sig")))
 
 
 def find_study(text: str, out: Path | None = None) -> Study:
@@ -86,12 +92,15 @@ def load(path: Path) -> Matrix:
         raise BadSetting(f"{path}: no valid TOML: {error}") from None
     where = _Where(path, text)
     where.check_keys(content, TOP_KEYS, "")
-    where.base = path.parent / str(content.get("base", ""))
+    where.base = base_of(path, content)
     report = where.table(content, "report")
     where.check_keys(report, REPORT_KEYS, " in [report]")
     axis = report.get("axis", "log2")
     if axis not in AXES:
         raise where.error(axis, f"report.axis must be one of {', '.join(AXES)}, got {axis!r}")
+    cam = report.get("cam", [])
+    if not isinstance(cam, list) or not all(isinstance(i, int) and i >= 0 for i in cam):
+        raise where.error("cam", f"report.cam is a list of images by position, such as cam = [0, 17], got {cam!r}")
     blocks = content.get("points", [{}])
     if not isinstance(blocks, list) or not all(isinstance(b, dict) for b in blocks):
         raise where.error("points", "points is written as [[points]], once for each block")
@@ -102,7 +111,11 @@ def load(path: Path) -> Matrix:
     if not points:
         raise where.error("points", "there is no point to measure; write a [[points]] block with codecs")
     _check_labels(points, where)
-    return Matrix(str(content.get("title", path.parent.name)), tuple(points), axis)
+    return Matrix(str(content.get("title", path.parent.name)), tuple(points), axis, tuple(cam))
+
+
+def base_of(path: Path, content: dict[str, Any]) -> Path:
+    return path.parent / str(content.get("base", ""))
 
 
 def _block_points(where: _Where, block: dict[str, Any]) -> Iterable[Point]:
@@ -110,7 +123,23 @@ def _block_points(where: _Where, block: dict[str, Any]) -> Iterable[Point]:
     quantizers = where.sweep(QUANTIZERS, "quantizers", {"quantizers": ["none"], **block})
     codecs = where.sweep(CODECS, "codecs", block)
     classifiers = where.sweep(CLASSIFIERS, "classifiers", block)
-    return (Point(d, q, c, k) for d, k, q, c in product(datasets, classifiers, quantizers, codecs))
+    points = [Point(d, q, c, k) for d, k, q, c in product(datasets, classifiers, quantizers, codecs)]
+    return points if block.get("tuned") is None else [*points, *_tuned(where, block["tuned"], points)]
+
+
+def _tuned(where: _Where, folder: Any, points: Iterable[Point]) -> Iterable[Point]:
+    """Each point once more, its classifier fine-tuned on that point's images, weights in ``folder``."""
+    if not isinstance(folder, str) or not folder:
+        raise where.error(
+            "tuned", f'tuned is the folder of fine-tuned weights, such as tuned = "tuned", got {folder!r}'
+        )
+    place = os.path.normpath((where.base / folder).absolute())
+    for point in points:
+        try:
+            tuned = tuned_from(point.classifier, place, point.quantizer, point.codec)
+        except RabenchError as error:
+            raise where.error("tuned", str(error)) from None
+        yield replace(point, classifier=tuned, tuned_from=point.classifier)
 
 
 def _check_labels(points: Iterable[Point], where: _Where) -> None:
@@ -162,7 +191,7 @@ class _Where:
         found: dict[T, None] = {}
         for text in texts:
             try:
-                found |= dict.fromkeys(_resolved(p, self.base) for p in family.sweep(text))
+                found |= dict.fromkeys(beside(p, self.base) for p in family.sweep(text))
             except RabenchError as error:
                 raise self.error(text, f"{key}: {error}") from None
         return list(found)
@@ -174,8 +203,8 @@ def _example(family: Family[Any]) -> str:
     )
 
 
-def _resolved(plugin: T, folder: Path) -> T:
-    """Paths as written beside the matrix, where something lies there."""
+def beside(plugin: T, folder: Path) -> T:
+    """The plug-in with paths as written beside the matrix, where something lies there."""
     moved = {
         f.name: os.path.normpath((folder / value).absolute())  # workers may stand elsewhere
         for f in fields(plugin)

@@ -55,7 +55,7 @@ class Plan:
 
 def with_references(matrix: Matrix) -> tuple[Point, ...]:
     """The matrix's points, and for each data set and classifier the uncompressed image, to compare with."""
-    references = {Point(p.dataset, NoQuantizer(), Raw(), p.classifier): None for p in matrix.points}
+    references = {Point(p.dataset, NoQuantizer(), Raw(), p.frozen): None for p in matrix.points}
     return tuple(references | dict.fromkeys(matrix.points))
 
 

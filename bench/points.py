@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 from ..classifiers.base import Classifier
+from ..classifiers.network import Network
 from ..codecs.base import Codec
-from ..core.errors import Refused
+from ..core.errors import Refused, Unavailable
 from ..datasets.base import Dataset
 from ..quantizers.base import Quantizer
 
@@ -19,6 +22,8 @@ class Point:
     quantizer: Quantizer
     codec: Codec
     classifier: Classifier
+    tuned_from: Classifier | None = None
+    """The classifier that ``classifier`` was before it was fine-tuned on this very point's images."""
 
     def __str__(self) -> str:
         return "+".join(plugin.short for plugin in (self.quantizer, self.codec, self.classifier))
@@ -37,10 +42,44 @@ class Point:
         """Which code and weights do the work. Raises Unavailable, with the remedy."""
         return (self.quantizer.version(), self.codec.version(), self.classifier.version())
 
+    @property
+    def frozen(self) -> Classifier:
+        """The classifier as it was trained on originals: a table and a figure are about one of these."""
+        return self.tuned_from or self.classifier
+
     def check(self) -> None:
         """Raises Unavailable or Refused, with the reason, where this point cannot be measured here."""
+        if self.tuned_from is not None:
+            _check_tuned(self)
         self.versions()
         check_classes(self.classifier, self.dataset)
+
+
+def tuned_file(quantizer: Quantizer, codec: Codec) -> str:
+    """The name of the weights that are tuned on a quantizer's and a codec's images, in a folder of such."""
+    return re.sub(r"[^A-Za-z0-9.+]+", "-", f"{quantizer.short}+{codec.short}") + ".safetensors"
+
+
+def tuned_from(classifier: Classifier, folder: str | Path, quantizer: Quantizer, codec: Codec) -> Classifier:
+    """What ``classifier`` becomes when it is fine-tuned, its weights in ``folder``.
+
+    Raises Refused for a classifier that cannot be tuned.
+    """
+    if not isinstance(classifier, Network):
+        raise Refused(f"{classifier.short} cannot be fine-tuned: it is no network of rabench; name alexnet, vgg16, ...")
+    return replace(classifier, weights=str(Path(folder) / tuned_file(quantizer, codec)))
+
+
+def _check_tuned(point: Point) -> None:
+    wanted, tuned = f"{point.quantizer.label}+{point.codec.label}", point.classifier
+    assert isinstance(tuned, Network)
+    if not Path(tuned.weights).is_file():
+        raise Unavailable(
+            f"{tuned.weights} is not there yet; make it: rabench finetune --study STUDY "
+            f"--point {point.quantizer.short}+{point.codec.short}"
+        )
+    if (found := tuned.about.tuned_on) != wanted:
+        raise Refused(f"{tuned.weights} was tuned on {found or 'originals'}, not on {wanted}; name each its own file")
 
 
 def check_classes(classifier: Classifier, dataset: Dataset) -> None:

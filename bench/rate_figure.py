@@ -51,7 +51,7 @@ def rate_accuracy(rows: pd.DataFrame, curves: list[Curve], view: View) -> Figure
     for curve in reversed(curves):  # the first, most often the originals, on top
         part = rows.iloc[list(curve.rows)]
         color, dash, marker = styles[curve]
-        share, low, high = _shares(part, view.labelled)
+        share, low, high = shares(part, view.labelled)
         sns.lineplot(
             x=part.bpp.to_numpy(),
             y=100 * share,
@@ -70,7 +70,7 @@ def rate_accuracy(rows: pd.DataFrame, curves: list[Curve], view: View) -> Figure
             axes.fill_between(part.bpp, 100 * low, 100 * high, color=color, alpha=0.13, linewidth=0)
         elif len(part) == 1:
             axes.errorbar(part.bpp, 100 * share, 100 * np.vstack([share - low, high - share]), color=color, capsize=2)
-    handles = [*_legend(curves, styles), *_lines(axes, view), _interval(rows, curves, view, banded)]
+    handles = [*_legend(curves, styles), *_lines(axes, view), interval_note(rows, curves, view, banded)]
     _rate_axis(axes, rows.iloc[[i for c in curves for i in c.rows]].bpp.to_numpy(), view)
     axes.set_ylabel("top-1 accuracy (%)" if view.labelled else "agreement with the uncompressed image (%)")
     axes.set_title(view.title, loc="left", fontsize=10)
@@ -96,11 +96,11 @@ def styles_of(curves: list[Curve]) -> dict[Curve, Style]:
     for c in curves:
         name = c.quantizer.split(":")[0]
         number, many = variants[name].index(c.quantizer), len(variants[name])
-        color, dash = palette[quantizers.index(name)], DASHES[number % len(DASHES)]
+        color, dash = palette[quantizers.index(name)], DASHES[(number + c.tuned) % len(DASHES)]
         if many > len(DASHES) and c.quantizer == name:  # the whole curve of what others are points of
-            dash = DASHES[0]
+            dash = DASHES[c.tuned]
         elif many > len(DASHES):  # such as numbers of colors: from light to dark
-            color, dash = _shade(color, (number + 1) / many), DASHES[0]
+            color, dash = _shade(color, (number + 1) / many), DASHES[c.tuned]
         found[c] = (color, dash, MARKERS[codecs.index(c.codec) % len(MARKERS)])
     return found
 
@@ -115,18 +115,18 @@ def _mixed(color: Any, other: float, share: float) -> Any:
     return tuple((1 - share) * channel + share * other for channel in color)
 
 
-def _interval(rows: pd.DataFrame, curves: list[Curve], view: View, banded: bool) -> Patch:
+def interval_note(rows: pd.DataFrame, curves: list[Curve], view: View, banded: bool) -> Patch:
     if banded:
         return Patch(color="0.5", alpha=0.25, linewidth=0, label="95 % interval (Wilson)")
     used = rows.iloc[[i for c in curves for i in c.rows]]
-    _, low, high = _shares(used, view.labelled)
+    _, low, high = shares(used, view.labelled)
     return Patch(
         alpha=0,
         label=f"95 % intervals (Wilson) of curves:\nat most \u00b1{100 * (high - low).max() / 2:.1f} points, not drawn",
     )
 
 
-def _shares(part: pd.DataFrame, labelled: bool) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def shares(part: pd.DataFrame, labelled: bool) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     if labelled:
         return part.accuracy.to_numpy(), part.accuracy_low.to_numpy(), part.accuracy_high.to_numpy()
     bounds = [wilson(a, n) for a, n in zip(part.agreeing, part.compared, strict=True)]
@@ -140,11 +140,15 @@ def _legend(curves: list[Curve], styles: dict[Curve, Style]) -> list[Line2D]:
     ]
 
 
+def uncompressed_line(axes: Axes, view: View) -> list[Line2D]:
+    if view.uncompressed is None:
+        return []
+    label = f"uncompressed: {100 * view.uncompressed:.1f} %"
+    return [axes.axhline(100 * view.uncompressed, color="0.25", linewidth=1, linestyle="--", label=label)]
+
+
 def _lines(axes: Axes, view: View) -> list[Line2D]:
-    found = []
-    if view.uncompressed is not None:
-        label = f"uncompressed: {100 * view.uncompressed:.1f} %"
-        found.append(axes.axhline(100 * view.uncompressed, color="0.25", linewidth=1, linestyle="--", label=label))
+    found = uncompressed_line(axes, view)
     if view.native_bpp is not None:
         label = f"native files: {view.native_bpp:.2f} bpp"
         found.append(axes.axvline(view.native_bpp, color="0.55", linewidth=1, linestyle=":", label=label))

@@ -8,16 +8,17 @@ from pathlib import Path
 
 import pandas as pd
 
-from ..core.errors import Unavailable
+from ..core.errors import RabenchError, Unavailable
 from ..core.files import write_text
 from . import tables
 from .curves import Curve, Measured, curves, gather, is_reference, summary, timings
-from .dial_figure import rate_over_dial
+from .dial_figure import accuracy_over_dial, rate_over_dial
 from .figures import save
 from .matrix import Matrix, Study
 from .plan import with_references
 from .rate_figure import View, rate_accuracy
 from .records import UNREADABLE, Index, Records
+from .show import show
 
 
 @dataclass(frozen=True)
@@ -33,13 +34,16 @@ class Report:
     failures: tuple[str, ...] = ()
     """A line for each kind of failure: images that cannot be read, rows that failed."""
 
+    left_out: tuple[str, ...] = ()
+    """Figures that need more than records, and why they are not drawn."""
+
     @property
     def failed(self) -> int:
         return int(self.summary.failed.sum())
 
 
 def report(study: Study, axis: str | None = None, with_psnr: bool = False) -> Report:
-    """Writes all of a study's results from its records; needs neither images nor weights.
+    """Writes all of a study's results from its records; only activation maps need images and weights.
 
     Raises Unavailable when nothing has been measured yet.
     """
@@ -52,8 +56,8 @@ def report(study: Study, axis: str | None = None, with_psnr: bool = False) -> Re
     rows = summary(measured)
     files = [_csv(rows, study.folder / "summary.csv"), _csv(timings(measured), study.folder / "timing.csv")]
     written: list[tuple[str, pd.DataFrame, list[str]]] = []
-    groups = rows.groupby(["dataset", "classifier"], sort=False).indices
-    for places in groups.values():
+    groups = _groups(measured)
+    for places in groups:
         members = [measured[i] for i in places]
         part = rows.iloc[places].reset_index(drop=True)
         view, table, notes = _group(members, part, index, matrix, axis or matrix.axis, with_psnr)
@@ -63,15 +67,40 @@ def report(study: Study, axis: str | None = None, with_psnr: bool = False) -> Re
         found = _without_reference(curves([m.point for m in members], part.bpp.to_numpy()), members)
         if found:
             figures = {"rate-accuracy": rate_accuracy(part, found, view)}
-            if (over := rate_over_dial(part, found, members, view.title)) is not None:
-                figures["rate-over-dial"] = over
+            for name, over in (
+                ("rate-over-dial", rate_over_dial(part, found, members, view.title)),
+                ("accuracy-over-dial", accuracy_over_dial(part, found, members, view)),
+            ):
+                if over is not None:
+                    figures[name] = over
             for name, ending in product(figures, ("png", "svg")):
                 save(figures[name], path := study.folder / f"{name}{suffix}.{ending}")
                 files.append(path)
     for name, form, head in (("table.md", tables.markdown, f"# {matrix.title}\n\n"), ("table.tex", tables.latex, "")):
         write_text(study.folder / name, head + "\n".join(form(*w) for w in written))
         files.append(study.folder / name)
-    return Report(files, rows, written, bad + damaged, _failures(measured))
+    drawn, left_out = _activation_maps(study, matrix)
+    return Report(files + drawn, rows, written, bad + damaged, _failures(measured), left_out)
+
+
+def _activation_maps(study: Study, matrix: Matrix) -> tuple[list[Path], tuple[str, ...]]:
+    """Figures of the images that the matrix asks for, where images and weights are here; else why not."""
+    files: list[Path] = []
+    left_out: dict[str, None] = {}
+    for image in matrix.cam:
+        try:
+            files += show(study, image, False, None, cam=True)
+        except RabenchError as error:
+            left_out[f"class activation maps are left out: {error}"] = None
+    return files, tuple(left_out)
+
+
+def _groups(measured: list[Measured]) -> list[list[int]]:
+    """Positions by data set and classifier; fine-tuned ones go with what they were tuned from."""
+    found: dict[tuple[str, str], list[int]] = {}
+    for number, m in enumerate(measured):
+        found.setdefault((m.point.dataset.label, m.point.frozen.label), []).append(number)
+    return list(found.values())
 
 
 def _group(
@@ -83,7 +112,7 @@ def _group(
     labelled = bool(part.labelled.sum())
     native = tables.native_bpp(index, label)
     uncompressed = float(part.accuracy[reference]) if labelled and reference is not None else None
-    title = f"{point.dataset.title} ({int(part.images.max()):,} images), {point.classifier.title}"
+    title = f"{point.dataset.title} ({int(part.images.max()):,} images), {point.frozen.title}"
     notes = tables.source_audit(index, label)
     if uncompressed is not None and reference is not None:
         row = part.iloc[reference]
@@ -105,7 +134,7 @@ def _group(
 def _absent(matrix: Matrix, members: list[Measured]) -> str:
     """Points of the matrix, for the data set and classifier of ``members``, that have no records."""
     first, known = members[0].point, {m.point for m in members}
-    same = [p for p in matrix.points if (p.dataset, p.classifier) == (first.dataset, first.classifier)]
+    same = [p for p in matrix.points if (p.dataset, p.frozen) == (first.dataset, first.frozen)]
     absent = [f"{p.quantizer.short}+{p.codec.short}" for p in same if p not in known]
     return ", ".join(absent[:3]) + (f" and {len(absent) - 3} more" if len(absent) > 3 else "")
 
@@ -142,7 +171,7 @@ def _listed(reasons: list[str], shown: int = 3) -> str:
 
 
 def _slug(m: Measured) -> str:
-    text = f"{m.point.dataset.short}-{m.point.classifier.short}"
+    text = f"{m.point.dataset.short}-{m.point.frozen.short}"
     return "".join(c if c.isalnum() else "-" for c in text)
 
 

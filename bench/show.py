@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from numpy.typing import NDArray
 
 from ..core.errors import BadSetting, RabenchError, Refused
 from ..core.images import RGB, as_rgb
@@ -32,29 +33,34 @@ class Shown:
     probability: float
     right: bool | None
     """None where the image has no label."""
+    heat: tuple[RGB, NDArray[np.float32]] | None = None
+    """The image as the classifier takes it and its class activation map, where asked for."""
+    kind: str = ""
+    """CAM or Grad-CAM."""
 
 
-def show(study: Study, image: int, every: bool, target: Path | None) -> list[Path]:
-    """Writes a figure for each data set and classifier; gives their paths. Runs the chain anew."""
+def show(study: Study, image: int, every: bool, target: Path | None, cam: bool = False) -> list[Path]:
+    """Writes a figure for each data set and classifier; gives their paths. Runs the chain anew.
+
+    cam: under each image its class activation map.
+    """
     if target is not None and target.suffix != ".png":
         raise BadSetting(f"--out must end in .png, got {target}")
     points = with_references(study.load())
     groups: dict[tuple[str, str], list[Point]] = {}
     for point in points:
-        groups.setdefault((point.dataset.label, point.classifier.label), []).append(point)
+        groups.setdefault((point.dataset.label, point.frozen.label), []).append(point)
     written = []
+    target = target or study.folder / f"{'cam' if cam else 'show'}-{image}.png"
     for number, members in enumerate(groups.values()):
-        name = f"show-{image}{f'-{number + 1}' if len(groups) > 1 else ''}.png"
-        path = (
-            study.folder / name if target is None else target.with_stem(target.stem + name[len(f"show-{image}") : -4])
-        )
+        path = target.with_stem(target.stem + (f"-{number + 1}" if len(groups) > 1 else ""))
         path.parent.mkdir(parents=True, exist_ok=True)
-        save(_figure(members, image, every), path)
+        save(_figure(members, image, every, cam), path)
         written.append(path)
     return written
 
 
-def _figure(points: list[Point], number: int, every: bool) -> Figure:
+def _figure(points: list[Point], number: int, every: bool, cam: bool) -> Figure:
     dataset = points[0].dataset
     if number >= len(dataset):
         raise BadSetting(f"{dataset.short} has images 0..{len(dataset) - 1}, got --image {number}")
@@ -66,15 +72,20 @@ def _figure(points: list[Point], number: int, every: bool) -> Figure:
     for point in points:
         try:
             point.check()
-            shown[point] = chain(point, image, label)
+            shown[point] = chain(point, image, label, cam)
         except RabenchError as error:
             shown[point] = str(error)
         except Exception as error:  # a plug-in's failure is one picture's
             shown[point] = f"{type(error).__name__}: {error}"
-    return _draw(points, shown, f"image {number} of {dataset.short}: {_name(dataset.classes, label)}", every)
+    if not any(isinstance(s, Shown) for s in shown.values()):
+        raise Refused(f"{dataset.short}: no point can be shown here: {shown[points[0]]}")
+    title = f"image {number} of {dataset.short}: {_name(dataset.classes, label)}"
+    if kinds := {s.kind for s in shown.values() if isinstance(s, Shown) and s.kind}:
+        title += f"\nbelow each: what speaks for the class predicted ({', '.join(sorted(kinds))}, from dark to light)"
+    return _draw(points, shown, title, every, cam)
 
 
-def chain(point: Point, image: RGB, label: int) -> Shown:
+def chain(point: Point, image: RGB, label: int, cam: bool = False) -> Shown:
     """Source pixels -> quantizer -> file -> the file decoded -> those pixels classified."""
     (quantized,) = point.quantizer.quantize([image])
     file = point.codec.encode(quantized)
@@ -84,14 +95,21 @@ def chain(point: Point, image: RGB, label: int) -> Shown:
     best = int(logits.argmax())
     bpp = len(file) * 8 / (image.shape[0] * image.shape[1])
     right = best == label if label >= 0 else None
-    return Shown(decoded, bpp, _name(point.classifier.classes, best), float(share[best] / share.sum()), right)
+    found = Shown(decoded, bpp, _name(point.classifier.classes, best), float(share[best] / share.sum()), right)
+    if cam:
+        from ..classifiers.activation import activation_maps
+
+        pixels = as_rgb(decoded)
+        (seen,) = activation_maps(point.classifier, [pixels])
+        found = replace(found, heat=(point.classifier.prepare(pixels), seen.heat), kind=seen.kind)
+    return found
 
 
 def _name(classes: tuple[str, ...], number: int) -> str:
     return classes[number] if 0 <= number < len(classes) else "no label"
 
 
-def _draw(points: list[Point], shown: dict[Point, Shown | str], title: str, every: bool) -> Figure:
+def _draw(points: list[Point], shown: dict[Point, Shown | str], title: str, every: bool, cam: bool) -> Figure:
     rates = np.array([s.bpp if isinstance(s := shown[p], Shown) else np.inf for p in points])
     rows = []
     for curve in curves(points, rates):
@@ -103,17 +121,21 @@ def _draw(points: list[Point], shown: dict[Point, Shown | str], title: str, ever
     alone = [members[0] for _, members in rows if len(members) == 1]
     rows = [("single points", alone)] * bool(alone) + [row for row in rows if len(row[1]) > 1]
     columns = max(len(members) for _, members in rows)
-    figure = Figure(figsize=(1.75 * columns, 2.45 * len(rows) + 0.5), layout="constrained")
+    high = 3.9 if cam else 2.45
+    figure = Figure(figsize=(max(6.0, 1.75 * columns), high * len(rows) + 0.5), layout="constrained")
     figure.suptitle(title, fontsize=11)
     parts = figure.subfigures(len(rows), 1, squeeze=False)[:, 0]
     for part, (name, members) in zip(parts, rows, strict=True):
         part.suptitle(name, x=0.01, ha="left", fontsize=9, fontweight="bold")
-        for axes, point in zip(
-            part.subplots(1, columns, squeeze=False)[0], [*members, *[None] * columns], strict=False
-        ):
+        plots = part.subplots(1 + cam, columns, squeeze=False)
+        for axes in plots.ravel():
             axes.axis("off")
-            if point is not None:
-                _picture(axes, point, shown[point], members is alone)
+        for axes, point in zip(plots.T, members, strict=False):
+            _picture(axes[0], point, found := shown[point], members is alone)
+            if isinstance(found, Shown) and found.heat is not None:
+                pixels, heat = found.heat
+                axes[1].imshow(pixels.mean(2), cmap="gray", vmin=0, vmax=255, interpolation="nearest")
+                axes[1].imshow(heat, cmap="inferno", vmin=0, vmax=1, alpha=0.6, interpolation="bilinear")
     return figure
 
 
@@ -134,5 +156,5 @@ def _heading(point: Point, alone: bool) -> str:
     if is_reference(point):
         return "uncompressed"
     if alone:
-        return f"{point.quantizer.short}+{point.codec.short}"
+        return f"{point.quantizer.short}+{point.codec.short}" + "\nfine-tuned" * bool(point.tuned_from)
     return ", ".join(f"{d} {getattr(p, d)}" for p in (point.quantizer, point.codec) if (d := p.dial()))

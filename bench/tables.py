@@ -99,6 +99,7 @@ def point_table(
             line = {
                 "quantizer": m.point.quantizer.short_of(measured[i].point.quantizer for i in alike),
                 "codec": m.point.codec.short_of(measured[i].point.codec for i in alike),
+                "classifier": "frozen" if m.point.tuned_from is None else "fine-tuned",
                 "bpp": f"{row.bpp:.3f}",
                 "payload": f"{row.payload_bpp:.3f}",
                 "bundle": f"{row.bundle_bpp:.3f}",
@@ -112,7 +113,8 @@ def point_table(
             if with_psnr:
                 line["PSNR dB"] = _number(row.psnr_db, 2)
             lines.append(line)
-    return pd.DataFrame(lines)
+    table = pd.DataFrame(lines)
+    return table if any(c.tuned for c in found) else table.drop(columns="classifier")
 
 
 def _interval(row: Any) -> str:
@@ -134,8 +136,10 @@ LEGEND = (
 )
 
 
+NUMERIC = {"bpp", "payload", "bundle", "floor", "accuracy %", "agreement %", "images", "failed", "PSNR dB"}
+
+
 def markdown(title: str, table: pd.DataFrame, notes: list[str]) -> str:
-    numeric = {"bpp", "payload", "bundle", "floor", "accuracy %", "agreement %", "images", "failed", "PSNR dB"}
     columns = list(table.columns)
     lines = [
         f"## {title}",
@@ -143,7 +147,7 @@ def markdown(title: str, table: pd.DataFrame, notes: list[str]) -> str:
         *[f"- {note}" for note in notes],
         *([""] if notes else []),
         "| " + " | ".join(columns) + " |",
-        "| " + " | ".join("---:" if c in numeric else ":---" for c in columns) + " |",
+        "| " + " | ".join("---:" if c in NUMERIC else ":---" for c in columns) + " |",
         *("| " + " | ".join(str(cell).replace("|", "\\|") for cell in row) + " |" for row in table.to_numpy()),
         "",
         LEGEND,
@@ -177,7 +181,7 @@ def latex(title: str, table: pd.DataFrame, notes: list[str]) -> str:
     lines = [
         r"\begin{table}",
         r"\centering\small",
-        r"\begin{tabular}{ll" + "r" * (len(columns) - 2) + "}",
+        r"\begin{tabular}{" + "".join("r" if c in NUMERIC else "l" for c in columns) + "}",
         r"\toprule",
         " & ".join(_latex(c) for c in columns) + r" \\",
         r"\midrule",

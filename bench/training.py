@@ -19,7 +19,7 @@ from ..core.errors import BadSetting, Refused, unknown
 from ..core.files import check_writable
 from ..core.images import RGB
 from ..core.learning import Images, Progress, held_out_split
-from ..core.networks import device, device_kind, on_device
+from ..core.networks import device, device_kind, on_device, round_weights
 from ..datasets.base import UNLABELLED, BadImage, Dataset
 
 HELD_OUT = 0.05
@@ -78,7 +78,7 @@ def train_classifier(
     if plan.restart:
         plan.checkpoint.unlink(missing_ok=True)
     images = load(plan.dataset, plan.size, plan.limit, on_load)
-    kept, held = held_out_split(len(images), plan.held_out, plan.recipe.seed)
+    kept, held = held_out_split(len(plan.dataset), plan.held_out, plan.recipe.seed, plan.limit)
     training, held_out = (Images(images.pixels[p], images.labels[p]) for p in (kept, held))
     normalization = CIFAR if plan.dataset.name.startswith("cifar") else IMAGENET
     width = plan.width or cls.standard_width
@@ -86,7 +86,7 @@ def train_classifier(
     network = cls.build(len(plan.dataset.classes), width)
 
     def draw(history: list[dict[str, Any]]) -> None:
-        learning_curve(history, plan)
+        learning_curve(history, f"{plan.network} on {plan.dataset.title}", plan.figure)
         on_epoch(history)
 
     history = train(network, normalization, training, held_out, plan.recipe, plan.checkpoint, device(), on_step, draw)
@@ -96,10 +96,7 @@ def train_classifier(
 def _write(
     plan: Plan, network: Any, normalization: Any, width: int, training: Images, held_out: Images, history: list[Any]
 ) -> weights.About:
-    # What is evaluated is what ships: the weights rounded to the file's type.
-    dtype = torch.float16 if plan.dtype == "fp16" else torch.float32
-    rounded = {k: (v.to(dtype).float() if v.is_floating_point() else v) for k, v in network.state_dict().items()}
-    network.load_state_dict(rounded)
+    round_weights(network, plan.dtype == "fp16")  # what is evaluated is what ships
     judged = accuracy(on_device(Normalized(network, *normalization), device()), held_out, device())
     about = weights.About(
         network=plan.network,
@@ -160,8 +157,11 @@ def _side(image: RGB, dataset: Dataset) -> int:
     return image.shape[0]
 
 
-def learning_curve(history: list[dict[str, Any]], plan: Plan) -> None:
-    """Loss, and accuracy in training and held out, over epochs; redrawn after each."""
+def learning_curve(history: list[dict[str, Any]], title: str, path: Path, before: float | None = None) -> None:
+    """Loss, and accuracy in training and held out, over epochs; redrawn after each.
+
+    before: held-out accuracy that training began with, as a share.
+    """
     import pandas as pd
     from matplotlib.ticker import MaxNLocator
 
@@ -178,8 +178,10 @@ def learning_curve(history: list[dict[str, Any]], plan: Plan) -> None:
         frame.epoch, 100 * frame.held_out_accuracy, marker="s", markersize=3, color="C1", label="held out of training"
     )
     right.set(xlabel="epoch", ylabel="top-1 accuracy (%)", ylim=(0, None))
+    if before is not None:
+        right.axhline(100 * before, color="0.4", linestyle="--", linewidth=1, label="held out, as it was")
     for axes in (left, right):
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     right.legend(loc="lower center", bbox_to_anchor=(0.5, 1), ncols=2, frameon=False, fontsize=8)
-    left.set_title(f"{plan.network} on {plan.dataset.title}", fontsize=9, loc="left")
-    save(figure, plan.figure)
+    left.set_title(title, fontsize=9, loc="left")
+    save(figure, path)

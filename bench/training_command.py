@@ -11,6 +11,7 @@ import torch
 from rich.console import Console
 from rich.progress import Progress
 
+from ..classifiers import CLASSIFIERS
 from ..classifiers.training import Recipe
 from ..core.errors import BadSetting
 from ..datasets import DATASETS
@@ -31,9 +32,7 @@ def run_training(
 ) -> Iterator[str]:
     """Trains with a progress bar; yields what to print at the end."""
     recipe["precision"] = recipe["precision"] or ("bf16" if torch.cuda.is_available() else "fp32")
-    for name, value, known in (("precision", recipe["precision"], PRECISIONS), ("dtype", options["dtype"], DTYPES)):
-        if value not in known:
-            raise BadSetting(f"--{name} must be one of {', '.join(known)}, got {value!r}")
+    _check_among(("precision", recipe["precision"], PRECISIONS), ("dtype", options["dtype"], DTYPES))
     if out.suffix != ".safetensors":
         raise BadSetting(f"--out must end in .safetensors, got {out}")
     if threads:
@@ -59,7 +58,6 @@ def run_colorcnn(
     console: Console,
 ) -> Iterator[str]:
     """Trains one ColorCNN after another with a progress bar; yields what to print as each ends."""
-    from ..classifiers import CLASSIFIERS
     from ..quantizers.colorcnn.training import OPTIMIZERS, RECIPES
     from .colorcnn import ColorPlan, train_colorcnn
 
@@ -68,10 +66,8 @@ def run_colorcnn(
     changed = {name: value for name, value in changed.items() if value is not None}
     changed.setdefault("precision", "bf16" if torch.cuda.is_available() else "fp32")
     full = replace(RECIPES[recipe], **changed)
-    allowed = (("precision", full.precision, PRECISIONS), ("dtype", options["dtype"], DTYPES))
-    for name, value, known in (*allowed, ("optimizer", full.optimizer, OPTIMIZERS)):
-        if value not in known:
-            raise BadSetting(f"--{name} must be one of {', '.join(known)}, got {value!r}")
+    _check_among(("precision", full.precision, PRECISIONS), ("dtype", options["dtype"], DTYPES))
+    _check_among(("optimizer", full.optimizer, OPTIMIZERS))
     try:
         numbers = [int(word) for word in colors.split(",")]
     except ValueError:
@@ -92,16 +88,63 @@ def run_colorcnn(
         yield str(plan.figure)
 
 
+def run_finetune(
+    study: Path,
+    classifier: str | None,
+    points: list[str],
+    dataset: str | None,
+    out: Path | None,
+    recipe: dict[str, Any],
+    options: dict[str, Any],
+    workers: int | None,
+    threads: int,
+    console: Console,
+) -> Iterator[str]:
+    """Tunes a classifier for one point after another; yields what to print as each ends."""
+    from . import executors
+    from .finetune import FOLDER, RECIPE, Tuning, finetune, points_to_tune
+    from .matrix import beside, find_study
+
+    found = find_study(str(study))
+    full = replace(RECIPE, **{name: value for name, value in recipe.items() if value is not None})
+    full = replace(full, precision=recipe["precision"] or ("bf16" if torch.cuda.is_available() else "fp32"))
+    _check_among(("precision", full.precision, PRECISIONS), ("dtype", options["dtype"], DTYPES))
+    judge = beside(beside(CLASSIFIERS.make(classifier), Path()), found.base()) if classifier else None
+    images = beside(DATASETS.make(dataset), Path()) if dataset else None
+    if threads:
+        torch.set_num_threads(threads)
+    count = executors.default_workers() if workers is None else workers
+    for point in points_to_tune(found, judge, points, images):
+        tuning = Tuning(found, point, out or found.base() / FOLDER, full, **options)
+        with Bars(console, full.epochs, "coding training images") as bars:
+            about = finetune(tuning, lambda: executors.make(count, None), bars.on_load, bars.on_step, bars.on_epoch)
+        said = about.training
+        lost = f"; {said['not_coded']:,} images could not be coded: {said['not_coded_example']}" * bool(
+            said["not_coded"]
+        )
+        yield (
+            f"{tuning.file}: {tuning.name}, held-out accuracy {100 * said['held_out_accuracy_before']:.1f} -> "
+            f"{100 * said['held_out_accuracy']:.1f} % of {said['held_out_images']:,} images (epoch {said['epoch']}){lost}"
+        )
+        yield str(tuning.figure)
+
+
+def _check_among(*given: tuple[str, str, tuple[str, ...]]) -> None:
+    for name, value, known in given:
+        if value not in known:
+            raise BadSetting(f"--{name} must be one of {', '.join(known)}, got {value!r}")
+
+
 class Bars:
     """How training shows where it stands: ``with Bars(console, epochs) as bars: train(..., bars.on_step)``"""
 
-    def __init__(self, console: Console, epochs: int) -> None:
-        self.console, self.epochs = console, epochs
+    def __init__(self, console: Console, epochs: int, before: str = "reading images") -> None:
+        self.console, self.epochs, self.before = console, epochs, before
 
     def __enter__(self) -> Bars:
         self._bar = Progress(console=self.console)
         self._bar.start()
-        self._loading = self._bar.add_task("reading images", total=None)
+        self._loading = self._bar.add_task(self.before, total=None)
         self._steps = self._bar.add_task("training", total=None, visible=False)
         return self
 

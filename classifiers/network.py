@@ -53,6 +53,14 @@ class Network(Classifier):
             )
         return found
 
+    def module(self) -> nn.Module:
+        """The network on its own, weights in place: (N, 3, H, W), normalized -> (N, classes)."""
+        from ..core.networks import read_weights
+
+        network = self.build(len(self.about.classes), self.about.width)
+        network.load_state_dict(read_weights(files.find(self.weights)))
+        return network
+
     def version(self) -> str:
         assert self.about.network == self.name  # refuses another network's weights
         sha256 = sha256_of(files.find(self.weights))

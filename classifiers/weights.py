@@ -34,6 +34,8 @@ class About:
     """Side of the square input, in pixels."""
     training: dict[str, Any] = field(default_factory=dict)
     """Recipe, seed, images, held-out accuracy, command."""
+    tuned_on: str = ""
+    """The labels of the quantizer and codec on whose images it was fine-tuned, joined by a plus sign."""
 
 
 def shipped() -> list[Path]:

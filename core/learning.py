@@ -74,11 +74,17 @@ def augmented(pixels: torch.Tensor, crop: int, flip: bool, generator: torch.Gene
     return padded[image, rows.to(pixels.device)[:, :, None], columns.to(pixels.device)[:, None, :]]
 
 
-def held_out_split(n: int, share: float, seed: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Positions to train on and positions held out of training to judge by; both sorted."""
+def held_out_split(
+    n: int, share: float, seed: int, limit: int | None = None
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Positions to train on and positions held out of training to judge by; both sorted.
+
+    Of the first ``limit`` of n images: what is held out of n is so for every limit, so that a network trained on
+    few images is judged by none that a network trained before it, on all, has learned from.
+    """
     order = np.random.default_rng(seed).permutation(n)
     cut = round(n * share)
-    return np.sort(order[cut:]), np.sort(order[:cut])
+    return tuple(np.sort(part[part < (limit or n)]) for part in (order[cut:], order[:cut]))  # type: ignore[return-value]
 
 
 class Checkpoint:

@@ -52,6 +52,15 @@ def on_device(network: nn.Module, where: torch.device) -> nn.Module:
     return network
 
 
+def round_weights(network: nn.Module, half: bool = True) -> None:
+    """To what a file of such weights holds: fp16, or fp32 where not ``half``."""
+    import torch
+
+    for tensor in network.state_dict().values():
+        if half and tensor.is_floating_point():
+            tensor.copy_(tensor.to(torch.float16))
+
+
 def write_weights(path: Path, state: Mapping[str, torch.Tensor], about: Mapping[str, Any], half: bool = True) -> None:
     """Whole or not at all; floating-point tensors as fp16, or fp32 where not ``half``. Equal arguments give equal bytes."""
     import torch

@@ -123,7 +123,11 @@ def test_every_file_said_to_be_written_is_there_and_readable(measured):
     from PIL import Image
 
     names = {f.name for f in written.files}
-    figures = {f"{figure}.{ending}" for figure in ("rate-accuracy", "rate-over-dial") for ending in ("png", "svg")}
+    figures = {
+        f"{figure}.{ending}"
+        for figure in ("rate-accuracy", "rate-over-dial", "accuracy-over-dial")
+        for ending in ("png", "svg")
+    }
     assert names == {"summary.csv", "timing.csv", "table.md", "table.tex"} | figures
     with Image.open(study.folder / "rate-accuracy.png") as image:
         assert image.size[0] > 1000

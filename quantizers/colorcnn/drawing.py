@@ -51,6 +51,15 @@ def redrawn(
     return soft_image(soft_palette(images, probabilities) / color_norm + jitter, probabilities)
 
 
+def hardened(probabilities: torch.Tensor) -> torch.Tensor:
+    """One at each pixel's likeliest color, zero at the others; gradients pass as if nothing had been done.
+
+    The straight-through estimator (Bengio et al. 2013): in training too, the classifier sees at most C colors.
+    """
+    hard = torch.zeros_like(probabilities).scatter_(1, probabilities.argmax(1, keepdim=True), 1.0)
+    return hard + probabilities - probabilities.detach()
+
+
 def regularizer(probabilities: torch.Tensor) -> torch.Tensor:
     """log2(C) (1 - mean over colors of the largest probability anywhere): asks that each color be used somewhere.
 

@@ -9,8 +9,8 @@ from torch.nn import functional
 STRIDE = 16
 """The U-Net halves an image four times; sides are padded to a multiple of this."""
 BACKBONES = ("unet", "dncnn")
-HEAD = 256
-"""Channels of the head's hidden layer, as published."""
+HEAD = 4
+"""Channels of the head's hidden layer, in widths: 256 at width 64, as published."""
 
 
 def _twice(before: int, after: int) -> nn.Sequential:
@@ -76,8 +76,9 @@ class ColorCNN(nn.Module):
         self.colors = colors
         self.backbone = UNet(width) if backbone == "unet" else DnCNN(width)
         self.stride = STRIDE if backbone == "unet" else 1
+        hidden = HEAD * width
         self.head = nn.Sequential(
-            nn.Conv2d(width, HEAD, 1), nn.ReLU(inplace=True), nn.Conv2d(HEAD, colors, 1, bias=False)
+            nn.Conv2d(width, hidden, 1), nn.ReLU(inplace=True), nn.Conv2d(hidden, colors, 1, bias=False)
         )
 
     def logits(self, x: torch.Tensor) -> torch.Tensor:

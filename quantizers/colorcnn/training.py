@@ -18,7 +18,7 @@ from torch.nn import functional
 
 from ...core.learning import Checkpoint, Diverged, Images, Progress, augmented, one_cycle
 from ...core.networks import on_device
-from .drawing import Jitter, hard_palette, redrawn, regularizer
+from .drawing import Jitter, hard_palette, hardened, redrawn, regularizer
 from .network import ColorCNN
 
 OPTIMIZERS = ("sgd", "adamw")
@@ -47,6 +47,9 @@ class Recipe:
     """One number for a whole batch, as published; else one for each image, color and channel."""
     color_norm: float = 4.0
     """Divides the palette in training."""
+    hard: bool = False
+    """Whether the classifier sees each pixel's likeliest color in training too, gradients going straight through;
+    else a mixture of all, as published."""
     crop: int = -1
     """Padding of the random crop in pixels; -1: an eighth of the image's side."""
     flip: bool = True
@@ -161,7 +164,8 @@ def _epoch(
         jitter = noise.draw(len(y), network.colors, generator).to(device)
         with torch.autocast(device.type, torch.bfloat16, enabled=recipe.precision == "bf16"):
             m = network(images)
-            logits = classifier(redrawn(images, m, jitter, recipe.color_norm))
+            drawn = redrawn(images, hardened(m) if recipe.hard else m, jitter, recipe.color_norm)
+            logits = classifier(drawn)
         spread = regularizer(m)
         loss = functional.cross_entropy(logits.float(), y) + recipe.gamma * spread
         optimizer.zero_grad(set_to_none=True)
