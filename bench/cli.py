@@ -399,6 +399,8 @@ def train_colorcnn(
     jitter: Annotated[float | None, typer.Option(min=0, help="Noise on the palette.")] = None,
     jitter_shared: Annotated[bool | None, typer.Option(help="One number a batch, or one a color.")] = None,
     color_norm: Annotated[float | None, typer.Option(min=0.01, help="Divides the palette in training.")] = None,
+    sharpness: Annotated[float | None, typer.Option(min=0.01, help="Multiplies the map's logits in training.")] = None,
+    map_noise: Annotated[float | None, typer.Option(min=0, help="Gumbel noise on the map's logits.")] = None,
     crop: Annotated[int | None, typer.Option(min=-1, help="Padding of the random crop.")] = None,
     flip: Annotated[bool | None, typer.Option(help="Mirror every other image.")] = None,
     seed: Annotated[int | None, typer.Option(min=0)] = None,
@@ -417,7 +419,7 @@ def train_colorcnn(
     changed = {"epochs": epochs, "optimizer": optimizer, "lr": lr, "momentum": momentum, "weight_decay": weight_decay}
     changed |= {"restart_epochs": restart_epochs, "batch": batch, "gamma": gamma, "jitter": jitter, "crop": crop}
     changed |= {"jitter_shared": jitter_shared, "color_norm": color_norm, "flip": flip, "seed": seed}
-    changed["precision"] = precision
+    changed |= {"precision": precision, "sharpness": sharpness, "map_noise": map_noise}
     options = {"width": width, "backbone": backbone, "held_out": held_out, "limit": limit, "dtype": dtype}
     options["restart"] = restart
     try:

@@ -12,6 +12,7 @@ from ..codecs.base import Codec
 from ..core.errors import Refused, Unavailable
 from ..datasets.base import Dataset
 from ..quantizers.base import Quantizer
+from ..quantizers.colorcnn.quantizer import ColorCNNQuantizer
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,7 @@ class Point:
         if self.tuned_from is not None:
             _check_tuned(self)
         self.versions()
+        _check_normalization(self)
         check_classes(self.classifier, self.dataset)
 
 
@@ -80,6 +82,19 @@ def _check_tuned(point: Point) -> None:
         )
     if (found := tuned.about.tuned_on) != wanted:
         raise Refused(f"{tuned.weights} was tuned on {found or 'originals'}, not on {wanted}; name each its own file")
+
+
+def _check_normalization(point: Point) -> None:
+    """A ColorCNN chooses colors for what a classifier makes of pixels."""
+    if not isinstance(point.quantizer, ColorCNNQuantizer) or not isinstance(point.classifier, Network):
+        return
+    chooses, judges = point.quantizer.about, point.classifier.about
+    if (chooses.mean, chooses.std) != (judges.mean, judges.std):
+        raise Refused(
+            f"{point.quantizer.short} was trained for pixels normalized by mean {chooses.mean} and std {chooses.std}, "
+            f"{point.classifier.short} takes mean {judges.mean} and std {judges.std}; train one for it: "
+            f"rabench train colorcnn --classifier {point.classifier.short} ..."
+        )
 
 
 def check_classes(classifier: Classifier, dataset: Dataset) -> None:

@@ -18,7 +18,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from ..core.learning import Checkpoint, Diverged, Images, Progress, augmented, one_cycle
+from ..core.learning import Checkpoint, Diverged, Images, Parts, Progress, augmented, one_cycle
 from ..core.networks import on_device
 from .inference import Normalized
 
@@ -51,10 +51,12 @@ def train(
     device: torch.device,
     on_step: Progress = lambda *_: None,
     on_epoch: Callable[[list[dict[str, Any]]], None] = lambda _: None,
+    say: Callable[[str], None] = lambda _: None,
 ) -> list[dict[str, Any]]:
     """Trains ``network`` in place; gives the history, one entry an epoch.
 
     Goes on from ``checkpoint`` where there is one, and writes it after each epoch.
+    say: told when a GPU has too little memory for a batch, which goes in parts then.
     Raises Diverged when the loss is no number, Refused when the checkpoint is of another run.
     """
     model = on_device(Normalized(network, *normalization), device)
@@ -66,11 +68,11 @@ def train(
         "fingerprint": _fingerprint(training, held_out, network),
     }
     state = Checkpoint(checkpoint, run)
-    history = state.load(model, optimizer)
+    parts, history = Parts(say), state.load(model, optimizer)
     pixels = torch.from_numpy(training.pixels).to(device)
     labels = torch.from_numpy(training.labels).to(device)
     for epoch in range(len(history), recipe.epochs):
-        figures = _epoch(model, optimizer, pixels, labels, recipe, epoch, on_step)
+        figures = _epoch(model, optimizer, pixels, labels, recipe, epoch, on_step, parts)
         held = accuracy(model, held_out, device, recipe.precision)
         history.append({"epoch": epoch + 1, **figures, "held_out_accuracy": held})
         state.save(model, optimizer, history)
@@ -86,6 +88,7 @@ def _epoch(
     recipe: Recipe,
     epoch: int,
     on_step: Progress,
+    parts: Parts,
 ) -> dict[str, float]:
     device = pixels.device
     generator = torch.Generator().manual_seed(recipe.seed * 1_000_003 + epoch)
@@ -93,34 +96,42 @@ def _epoch(
     order = torch.randperm(len(labels), generator=generator)
     crop = recipe.crop if recipe.crop >= 0 else pixels.shape[1] // 8
     steps = math.ceil(len(labels) / recipe.batch)
-    loss_sum, correct = torch.zeros((), device=device), torch.zeros((), device=device)
+    sums = torch.zeros(2, device=device)  # loss, correct
     lr = 0.0
+
+    def learn(part: torch.Tensor) -> None:
+        # (N, H, W, 3) -> (N, 3, H, W): channels_last as it lies
+        x, y = augmented(pixels[part], crop, recipe.flip, generator).permute(0, 3, 1, 2), labels[part]
+        with torch.autocast(device.type, torch.bfloat16, enabled=recipe.precision == "bf16"):
+            logits = model(x)
+        loss = functional.cross_entropy(logits.float(), y)
+        (loss * (len(y) / len(chosen))).backward()
+        found.append(torch.stack([loss.detach() * len(y), (logits.argmax(1) == y).sum()]))
+
+    def begin() -> None:
+        optimizer.zero_grad(set_to_none=True)
+        found.clear()
+
+    found: list[torch.Tensor] = []
     model.train()
     for step in range(steps):
         lr = one_cycle((epoch * steps + step) / (recipe.epochs * steps), recipe.lr)
         for group in optimizer.param_groups:
             group["lr"] = lr
         chosen = order[step * recipe.batch : (step + 1) * recipe.batch].to(device)
-        # (N, H, W, 3) -> (N, 3, H, W): channels_last as it lies
-        x, y = augmented(pixels[chosen], crop, recipe.flip, generator).permute(0, 3, 1, 2), labels[chosen]
-        with torch.autocast(device.type, torch.bfloat16, enabled=recipe.precision == "bf16"):
-            logits = model(x)
-        loss = functional.cross_entropy(logits.float(), y)
-        optimizer.zero_grad(set_to_none=True)
-        loss.backward()
+        parts(chosen, learn, begin)
         optimizer.step()
-        loss_sum += loss.detach() * len(y)
-        correct += (logits.argmax(1) == y).sum()
+        sums += torch.stack(found).sum(0)
         if step % 20 == 0 or step == steps - 1:  # looked at now and then: each look waits for the GPU
-            running = loss_sum.item() / min((step + 1) * recipe.batch, len(labels))
+            running = sums[0].item() / min((step + 1) * recipe.batch, len(labels))
             if not math.isfinite(running):
                 raise Diverged(
                     f"the loss is {running} in epoch {epoch + 1}, step {step + 1}, at learning rate {lr:.4g}; "
                     "the last good checkpoint is kept, try a smaller --lr with --restart"
                 )
             on_step(epoch, step + 1, steps, running)
-    n = len(labels)
-    return {"lr": lr, "loss": loss_sum.item() / n, "training_accuracy": correct.item() / n}
+    loss_, correct = (sums / len(labels)).tolist()
+    return {"lr": lr, "loss": loss_, "training_accuracy": correct}
 
 
 def accuracy(model: nn.Module, images: Images, device: torch.device, precision: str = "fp32") -> float:

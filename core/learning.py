@@ -87,6 +87,39 @@ def held_out_split(
     return tuple(np.sort(part[part < (limit or n)]) for part in (order[cut:], order[:cut]))  # type: ignore[return-value]
 
 
+class Parts:
+    """Batches, cut in equal parts when a GPU has too little memory for them; gradients add up over the parts.
+
+    ``parts(batch, step)`` calls ``step(part)`` for each part of a batch.
+    """
+
+    def __init__(self, say: Callable[[str], None] = lambda _: None) -> None:
+        self.parts, self.say = 1, say
+
+    def __call__(
+        self, batch: torch.Tensor, step: Callable[[torch.Tensor], None], begin: Callable[[], None] = lambda: None
+    ) -> None:
+        """begin: called before the first part, and again when all has to be done once more."""
+        while True:
+            try:
+                begin()
+                for part in batch.chunk(self.parts):
+                    step(part)
+                return
+            except torch.OutOfMemoryError:
+                if self.parts >= len(batch):
+                    raise Refused(
+                        "not even one image at a time fits into the GPU's memory; try a smaller --width"
+                    ) from None
+                self.parts *= 2
+                if torch.cuda.is_available():
+                    torch.cuda.empty_cache()
+                self.say(
+                    f"out of GPU memory: batches of {len(batch)} go in {self.parts} parts of "
+                    f"{-(-len(batch) // self.parts)} images from here on"
+                )
+
+
 class Checkpoint:
     """Model, optimizer and history in one safetensors file, bound to the run that wrote it."""
 

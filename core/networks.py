@@ -5,6 +5,7 @@ Torch is imported when a network runs, not when it is named.
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping
 from functools import lru_cache
@@ -50,6 +51,14 @@ def on_device(network: nn.Module, where: torch.device) -> nn.Module:
         if parameter.dim() == 4:
             parameter.data = parameter.data.to(memory_format=torch.channels_last)
     return network
+
+
+def fingerprint(network: nn.Module) -> str:
+    """Equal for equal weights: sha256, as hex."""
+    content = hashlib.sha256()
+    for name, tensor in sorted(network.state_dict().items()):
+        content.update(name.encode() + tensor.cpu().contiguous().numpy().tobytes())
+    return content.hexdigest()[:16]
 
 
 def round_weights(network: nn.Module, half: bool = True) -> None:

@@ -8,7 +8,7 @@ import torch
 from rabench.classifiers import CLASSIFIERS
 from rabench.core.errors import Refused, Unavailable
 from rabench.core.learning import Diverged, Images, held_out_split
-from rabench.quantizers.colorcnn import drawing, training
+from rabench.quantizers.colorcnn import drawing, inference, training
 from rabench.quantizers.colorcnn import weights as files
 from rabench.quantizers.colorcnn.inference import quantize
 from rabench.quantizers.colorcnn.network import ColorCNN, DnCNN, UNet
@@ -298,3 +298,73 @@ def test_a_wrong_option_of_training_is_one_line(words, told, tmp_path):
                 *({"optimizer": given["--optimizer"]}, options, 0, None),  # type: ignore[arg-type]
             )
         )
+
+
+def test_too_little_memory_halves_the_batch_and_says_so(folder, photographs, monkeypatch):
+    path, images = folder / files.file_name(2), photographs[:40]
+    expected = quantize(path, "0", images, "fp32")
+    bare = inference.Deployed.forward
+
+    def forward(self, pixels):
+        if len(pixels) > 16:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return bare(self, pixels)
+
+    monkeypatch.setattr(inference.Deployed, "forward", forward)
+    monkeypatch.setitem(inference.BATCH_PIXELS, "cpu", 1 << 15)
+    with pytest.warns(RuntimeWarning, match="out of GPU memory at .* images a batch, 16 from here on"):
+        found = quantize(path, "0", images, "fp32")
+    for one, other in zip(found, expected, strict=True):
+        np.testing.assert_array_equal(one.rgb, other.rgb)
+    with pytest.raises(MemoryError, match="an image of 40,000 pixels"):
+        monkeypatch.setattr(inference.Deployed, "forward", lambda *_: forward(None, range(10)))
+        quantize(path, "0", [np.zeros((200, 200, 3), np.uint8)], "fp32")
+
+
+def test_a_training_map_is_softmax_of_sharpened_logits_with_gumbel_noise():
+    z, generator = torch.randn(2, 3, 40, 40), torch.Generator().manual_seed(0)
+    torch.testing.assert_close(drawing.chosen(z, 1.0, 0.0, generator), z.softmax(1))
+    torch.testing.assert_close(drawing.chosen(z, 5.0, 0.0, generator), (5 * z).softmax(1))
+    # The largest of logits with Gumbel noise is distributed as softmax says (Gumbel 1954).
+    z = torch.tensor([0.0, 1.0, 2.0]).view(1, 3, 1, 1).expand(1, 3, 300, 300)
+    drawn = drawing.chosen(z, 50.0, 1.0, generator).argmax(1)
+    shares = torch.bincount(drawn.flatten(), minlength=3) / drawn.numel()
+    torch.testing.assert_close(shares, torch.tensor([0.0, 1.0, 2.0]).softmax(0), atol=0.01, rtol=0)
+
+
+def test_a_file_whose_tensors_are_not_what_it_says_is_refused(tmp_path, photographs):
+    said = files.About(2, 8, "unet", "photos", "small", "sha256 0", MEAN, STD)
+    files.write(tmp_path / "a.safetensors", ColorCNN(2, 4).state_dict(), said)
+    with pytest.raises(Refused, match=r"says 2 colors, unet, width 8, which makes .* \(16,\), but holds \(8,\)"):
+        quantize(tmp_path / "a.safetensors", "1", photographs[:1], "fp32")
+
+
+def test_colors_chosen_for_another_normalization_are_refused(folder):
+    from rabench.bench.points import Point
+    from rabench.codecs import CODECS
+    from rabench.datasets import DATASETS
+
+    half = (0.5, 0.5, 0.5)
+    said = files.About(2, 4, "unet", "photos", "small", "sha256 0", half, half)
+    files.write(folder / "half.safetensors", ColorCNN(2, 4).state_dict(), said)
+    quantizer = ColorCNNQuantizer(weights=str(folder / "half.safetensors"))
+    photos, small = DATASETS.make("photos"), CLASSIFIERS.make("small:weights=small-photos")
+    with pytest.raises(Refused, match=r"normalized by mean \(0.5, 0.5, 0.5\).*takes mean \(0.485, .*train one for it"):
+        Point(photos, quantizer, CODECS.make("png"), small).check()
+    Point(photos, ColorCNNQuantizer(weights=str(folder)), CODECS.make("png"), small).check()
+
+
+def test_a_checkpoint_of_another_width_names_both(photos, judge, tmp_path):
+    kept, held = parts(photos)
+    few, recipe = Images(kept.pixels[:32], kept.labels[:32]), replace(RECIPE, epochs=1)
+    cpu, path = torch.device("cpu"), tmp_path / "c.safetensors"
+    training.train(a_network(), judge, few, held, recipe, path, cpu)
+    for network, told in (
+        (a_network(width=8), "its width is 4, now 8"),
+        (a_network(3), "number of colors is 2, now 3"),
+    ):
+        with pytest.raises(Refused, match=told):
+            training.train(network, judge, few, held, recipe, path, cpu)
+    other = replace(judge, mean=(0.5, 0.5, 0.5))
+    with pytest.raises(Refused, match=r"its normalization is mean \(0.485, .* now mean \(0.5, "):
+        training.train(a_network(), other, few, held, recipe, path, cpu)

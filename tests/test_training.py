@@ -68,7 +68,7 @@ def test_a_network_learns_and_what_is_judged_is_what_ships(plan):
     held = about.training["held_out_accuracy"]
     assert held > 0.4  # chance is 0.125
     assert plan.figure.stat().st_size > 10_000
-    _, positions = held_out_split(1500, plan.held_out, 0)
+    _, positions = held_out_split(len(PHOTOS), plan.held_out, 0, 1500)
     block = PHOTOS.load(0, 1500)
     classifier = CLASSIFIERS.make(f'small:weights="{plan.out}"')
     logits = classifier.logits([block.images[i] for i in positions])

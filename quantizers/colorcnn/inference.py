@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -10,6 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from ...core.errors import Refused
 from ...core.images import RGB, AnyImage, IndexedImage
 from ...core.networks import device, on_device, read_weights
 from . import weights as files
@@ -46,14 +48,35 @@ def quantize(path: Path, sha256: str, images: Sequence[RGB], precision: str) -> 
     for number, image in enumerate(images):
         by_shape.setdefault(image.shape, []).append(number)
     for (height, width, _), numbers in by_shape.items():
-        batch = max(1, min(256, BATCH_PIXELS[device().type] // (height * width)))
-        for start in range(0, len(numbers), batch):
+        start = 0
+        while start < len(numbers):
+            batch = max(1, min(256, BATCH_PIXELS[device().type] // (height * width)))
             few = numbers[start : start + batch]
             stack = np.zeros((batch, height, width, 3), np.uint8)
             for place, number in enumerate(few):
                 stack[place] = images[number]
-            found |= zip(few, _batch(network, colors, stack, precision), strict=False)
+            try:
+                drawn = _batch(network, colors, stack, precision)
+            except torch.OutOfMemoryError:
+                _halve(batch * height * width, batch)
+                continue
+            found |= zip(few, drawn, strict=False)
+            start += batch
     return [found[number] for number in range(len(images))]
+
+
+def _halve(pixels: int, batch: int) -> None:
+    """Too much for the GPU's memory: fewer pixels a batch from here on, in this process."""
+    if batch == 1:
+        raise MemoryError(f"ColorCNN: an image of {pixels:,} pixels does not fit into the GPU's memory")
+    BATCH_PIXELS[device().type] = pixels // 2
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+    warnings.warn(
+        f"ColorCNN: out of GPU memory at {batch} images a batch, {batch // 2} from here on",
+        RuntimeWarning,
+        stacklevel=3,
+    )
 
 
 def _batch(network: Deployed, colors: int, stack: NDArray[np.uint8], precision: str) -> list[AnyImage]:
@@ -69,8 +92,14 @@ def _batch(network: Deployed, colors: int, stack: NDArray[np.uint8], precision: 
 @lru_cache(maxsize=8)
 def _loaded(path: Path, sha256: str) -> tuple[Deployed, int]:
     said = files.about(path)
-    network = ColorCNN(said.colors, said.width, said.backbone)
-    network.load_state_dict(read_weights(path))
+    network, state = ColorCNN(said.colors, said.width, said.backbone), read_weights(path)
+    wanted, found = ({name: tuple(t.shape) for name, t in s.items()} for s in (network.state_dict(), state))
+    if wrong := sorted(name for name in wanted | found if wanted.get(name) != found.get(name)):
+        raise Refused(
+            f"{path.name} says {said.colors} colors, {said.backbone}, width {said.width}, which makes {wrong[0]} "
+            f"{wanted.get(wrong[0])}, but holds {found.get(wrong[0])}; train it anew: {files.MADE_BY}"
+        )
+    network.load_state_dict(state)
     deployed = Deployed(network, said.mean, said.std).eval().requires_grad_(False)
     on_device(deployed, device())
     return deployed, said.colors

@@ -73,7 +73,7 @@ class ColorCNN(nn.Module):
 
     def __init__(self, colors: int, width: int = 64, backbone: str = "unet") -> None:
         super().__init__()
-        self.colors = colors
+        self.colors, self.width = colors, width
         self.backbone = UNet(width) if backbone == "unet" else DnCNN(width)
         self.stride = STRIDE if backbone == "unet" else 1
         hidden = HEAD * width

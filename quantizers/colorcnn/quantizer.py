@@ -27,6 +27,11 @@ class ColorCNNQuantizer(Quantizer):
         "fp32", ("fp32", "bf16"), help="of convolutions; bf16 is faster where the processor has it"
     )
 
+    @property
+    def about(self) -> files.About:
+        """What the weights say of themselves."""
+        return files.about(files.find(self.weights, self.colors))
+
     def version(self) -> str:
         sha256 = sha256_of(files.find(self.weights, self.colors))
         return f"sha256 {sha256[:16]}, torch {torch_version()}, {device_kind()}, {self.precision}"

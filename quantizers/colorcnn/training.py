@@ -16,9 +16,9 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from ...core.learning import Checkpoint, Diverged, Images, Progress, augmented, one_cycle
-from ...core.networks import on_device
-from .drawing import Jitter, hard_palette, hardened, redrawn, regularizer
+from ...core.learning import Checkpoint, Diverged, Images, Parts, Progress, augmented, one_cycle
+from ...core.networks import fingerprint, on_device
+from .drawing import Jitter, chosen, hard_palette, redrawn, regularizer
 from .network import ColorCNN
 
 OPTIMIZERS = ("sgd", "adamw")
@@ -47,9 +47,10 @@ class Recipe:
     """One number for a whole batch, as published; else one for each image, color and channel."""
     color_norm: float = 4.0
     """Divides the palette in training."""
-    hard: bool = False
-    """Whether the classifier sees each pixel's likeliest color in training too, gradients going straight through;
-    else a mixture of all, as published."""
+    sharpness: float = 1.0
+    """Multiplies the map's logits in training; above 1, pixels are mixtures of colors less."""
+    map_noise: float = 0.0
+    """Strength of Gumbel noise on the map's logits in training, to the same end."""
     crop: int = -1
     """Padding of the random crop in pixels; -1: an eighth of the image's side."""
     flip: bool = True
@@ -95,21 +96,23 @@ def train(
     device: torch.device,
     on_step: Progress = lambda *_: None,
     on_epoch: Callable[[list[dict[str, Any]]], None] = lambda _: None,
+    say: Callable[[str], None] = lambda _: None,
 ) -> list[dict[str, Any]]:
     """Trains ``network`` in place; gives the history, one entry an epoch.
 
     Goes on from ``checkpoint`` where there is one, and writes it after each epoch.
+    say: told when a GPU has too little memory for a batch, which goes in parts then.
     Raises Diverged when the loss is no number, Refused when the checkpoint is of another run.
     """
     on_device(network, device)
     classifier = judge.frozen(device)
     optimizer = _optimizer(network, recipe)
-    state = Checkpoint(checkpoint, _run(recipe, network, training, held_out))
-    history = state.load(network, optimizer)
+    state = Checkpoint(checkpoint, _run(recipe, network, judge, training, held_out))
+    parts, history = Parts(say), state.load(network, optimizer)
     pixels = torch.from_numpy(training.pixels).to(device)
     labels = torch.from_numpy(training.labels).to(device)
     for epoch in range(len(history), recipe.epochs):
-        figures = _epoch(network, classifier, judge, optimizer, pixels, labels, recipe, epoch, on_step)
+        figures = _epoch(network, classifier, judge, optimizer, pixels, labels, recipe, epoch, on_step, parts)
         held = accuracy(network, classifier, judge, held_out, device, recipe.precision)
         history.append({"epoch": epoch + 1, **figures, "held_out_accuracy": held})
         state.save(network, optimizer, history)
@@ -144,35 +147,46 @@ def _epoch(
     recipe: Recipe,
     epoch: int,
     on_step: Progress,
+    parts: Parts,
 ) -> dict[str, float]:
     device = pixels.device
     generator = torch.Generator().manual_seed(recipe.seed * 1_000_003 + epoch)
+    on_map = torch.Generator(device).manual_seed(recipe.seed * 1_000_003 + epoch)  # too much to draw on the CPU
     order = torch.randperm(len(labels), generator=generator)
     crop = recipe.crop if recipe.crop >= 0 else pixels.shape[1] // 8
     steps, noise = math.ceil(len(labels) / recipe.batch), Jitter(recipe.jitter, recipe.jitter_shared)
     sums = torch.zeros(3, device=device)  # loss, its regularizer, correct
     lr = 0.0
+
+    def learn(part: torch.Tensor) -> None:
+        # (N, H, W, 3) -> (N, 3, H, W): channels_last as it lies
+        x = augmented(pixels[part], crop, recipe.flip, generator).permute(0, 3, 1, 2)
+        images, y = judge.normalized(x), labels[part]
+        jitter = noise.draw(len(y), network.colors, generator).to(device)
+        with torch.autocast(device.type, torch.bfloat16, enabled=recipe.precision == "bf16"):
+            z = network.logits(images).float()
+            m = chosen(z, recipe.sharpness, recipe.map_noise, on_map)
+            logits = classifier(redrawn(images, m, jitter, recipe.color_norm))
+        spread = regularizer(z.softmax(1))
+        loss = functional.cross_entropy(logits.float(), y) + recipe.gamma * spread
+        (loss * (len(y) / len(batch))).backward()
+        with torch.no_grad():
+            found.append(torch.stack([loss * len(y), spread * len(y), (logits.argmax(1) == y).sum()]))
+
+    def begin() -> None:
+        optimizer.zero_grad(set_to_none=True)
+        found.clear()
+
+    found: list[torch.Tensor] = []
     network.train()
     for step in range(steps):
         lr = learning_rate(recipe, epoch + step / steps)
         for group in optimizer.param_groups:
             group["lr"] = lr
-        chosen = order[step * recipe.batch : (step + 1) * recipe.batch].to(device)
-        # (N, H, W, 3) -> (N, 3, H, W): channels_last as it lies
-        x = augmented(pixels[chosen], crop, recipe.flip, generator).permute(0, 3, 1, 2)
-        images, y = judge.normalized(x), labels[chosen]
-        jitter = noise.draw(len(y), network.colors, generator).to(device)
-        with torch.autocast(device.type, torch.bfloat16, enabled=recipe.precision == "bf16"):
-            m = network(images)
-            drawn = redrawn(images, hardened(m) if recipe.hard else m, jitter, recipe.color_norm)
-            logits = classifier(drawn)
-        spread = regularizer(m)
-        loss = functional.cross_entropy(logits.float(), y) + recipe.gamma * spread
-        optimizer.zero_grad(set_to_none=True)
-        loss.backward()
+        batch = order[step * recipe.batch : (step + 1) * recipe.batch].to(device)
+        parts(batch, learn, begin)
         optimizer.step()
-        with torch.no_grad():
-            sums += torch.stack([loss * len(y), spread * len(y), (logits.argmax(1) == y).sum()])
+        sums += torch.stack(found).sum(0)
         if step % 20 == 0 or step == steps - 1:  # looked at now and then: each look waits for the GPU
             running = sums[0].item() / min((step + 1) * recipe.batch, len(labels))
             if not math.isfinite(running):
@@ -213,8 +227,14 @@ def hard_image(network: ColorCNN, judge: Judge, pixels: torch.Tensor) -> torch.T
     return drawn.transpose(1, 2).unflatten(2, pixels.shape[2:])
 
 
-def _run(recipe: Recipe, network: nn.Module, training: Images, held_out: Images) -> dict[str, str]:
-    shapes = {name: list(t.shape) for name, t in network.state_dict().items()}
+def _run(recipe: Recipe, network: ColorCNN, judge: Judge, training: Images, held_out: Images) -> dict[str, str]:
     sample = int(training.pixels[:: max(1, len(training) // 64)].sum(dtype="int64"))
-    fingerprint = [len(training), len(held_out), int(training.labels.sum()), sample, shapes]
-    return {"recipe": json.dumps(asdict(recipe), sort_keys=True), "fingerprint": json.dumps(fingerprint)}
+    return {
+        "number of colors": str(network.colors),
+        "width": str(network.width),
+        "backbone": type(network.backbone).__name__,
+        "normalization": f"mean {judge.mean}, std {judge.std}",
+        "classifier": fingerprint(judge.network),
+        "recipe": json.dumps(asdict(recipe), sort_keys=True),
+        "set of images": json.dumps([len(training), len(held_out), int(training.labels.sum()), sample]),
+    }
