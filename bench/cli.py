@@ -273,6 +273,29 @@ def show(
 
 
 @app.command()
+def compare(
+    study: StudyName,
+    anchor: Annotated[str, typer.Option(help="The curve to compare with, as the figures name it: median-cut+png.")],
+    test: Annotated[
+        list[str] | None, typer.Option(help="A curve to compare, may be repeated; default: every other.")
+    ] = None,
+    out_folder: Annotated[Path | None, typer.Option("--out", help="Where the run's --out put its records.")] = None,
+    form: Annotated[str, typer.Option("--format", help="text or markdown")] = "text",
+) -> None:
+    """Compare curves point by point on the same images: paired differences with 95 % intervals."""
+    from .compare import compare as compared
+    from .matrix import find_study
+    from .tables import markdown
+
+    _among("--format", form, ("text", "markdown"))
+    for title, table, notes in compared(find_study(study, out_folder), anchor, test or []):
+        if form == "text":
+            _print_table(title, table, notes)
+        else:
+            out.print(markdown(title, table, notes, ""), soft_wrap=True, markup=False)
+
+
+@app.command()
 def cam(
     study: StudyName,
     image: Annotated[int, typer.Option(min=0, help="Position of the image in the data set.")] = 0,
@@ -399,7 +422,7 @@ def train_colorcnn(
     jitter: Annotated[float | None, typer.Option(min=0, help="Noise on the palette.")] = None,
     jitter_shared: Annotated[bool | None, typer.Option(help="One number a batch, or one a color.")] = None,
     color_norm: Annotated[float | None, typer.Option(min=0.01, help="Divides the palette in training.")] = None,
-    sharpness: Annotated[float | None, typer.Option(min=0.01, help="Multiplies the map's logits in training.")] = None,
+    sharpness: Annotated[float | None, typer.Option(min=0.01, help="Multiplies the map's logits in the end.")] = None,
     map_noise: Annotated[float | None, typer.Option(min=0, help="Gumbel noise on the map's logits.")] = None,
     crop: Annotated[int | None, typer.Option(min=-1, help="Padding of the random crop.")] = None,
     flip: Annotated[bool | None, typer.Option(help="Mirror every other image.")] = None,

@@ -137,9 +137,10 @@ LEGEND = (
 
 
 NUMERIC = {"bpp", "payload", "bundle", "floor", "accuracy %", "agreement %", "images", "failed", "PSNR dB"}
+NUMERIC |= {"anchor bpp", "anchor %", "difference", "gained", "lost", "p (Holm)"}
 
 
-def markdown(title: str, table: pd.DataFrame, notes: list[str]) -> str:
+def markdown(title: str, table: pd.DataFrame, notes: list[str], legend: str = LEGEND) -> str:
     columns = list(table.columns)
     lines = [
         f"## {title}",
@@ -150,8 +151,7 @@ def markdown(title: str, table: pd.DataFrame, notes: list[str]) -> str:
         "| " + " | ".join("---:" if c in NUMERIC else ":---" for c in columns) + " |",
         *("| " + " | ".join(str(cell).replace("|", "\\|") for cell in row) + " |" for row in table.to_numpy()),
         "",
-        LEGEND,
-        "",
+        *([legend, ""] if legend else []),
     ]
     return "\n".join(lines)
 

@@ -317,7 +317,7 @@ def test_too_little_memory_halves_the_batch_and_says_so(folder, photographs, mon
     for one, other in zip(found, expected, strict=True):
         np.testing.assert_array_equal(one.rgb, other.rgb)
     with pytest.raises(MemoryError, match="an image of 40,000 pixels"):
-        monkeypatch.setattr(inference.Deployed, "forward", lambda *_: forward(None, range(10)))
+        monkeypatch.setattr(inference.Deployed, "forward", lambda self, _: forward(self, range(17)))
         quantize(path, "0", [np.zeros((200, 200, 3), np.uint8)], "fp32")
 
 

@@ -48,7 +48,8 @@ class Recipe:
     color_norm: float = 4.0
     """Divides the palette in training."""
     sharpness: float = 1.0
-    """Multiplies the map's logits in training; above 1, pixels are mixtures of colors less."""
+    """What the map's logits are multiplied by at the end of training, from 1 at its beginning: pixels become mixtures
+    of colors less and less, as they will never be later."""
     map_noise: float = 0.0
     """Strength of Gumbel noise on the map's logits in training, to the same end."""
     crop: int = -1
@@ -62,7 +63,9 @@ class Recipe:
 PUBLISHED = Recipe()
 RECIPES = {
     "published": PUBLISHED,
-    "adamw": Recipe(epochs=20, optimizer="adamw", lr=2e-3, weight_decay=1e-2, color_norm=1.0),
+    "adamw": Recipe(
+        epochs=20, optimizer="adamw", lr=2e-3, weight_decay=1e-2, color_norm=1.0, jitter=0.1, sharpness=10.0
+    ),
 }
 """By name; docs/log.md says what each reaches."""
 
@@ -156,7 +159,7 @@ def _epoch(
     crop = recipe.crop if recipe.crop >= 0 else pixels.shape[1] // 8
     steps, noise = math.ceil(len(labels) / recipe.batch), Jitter(recipe.jitter, recipe.jitter_shared)
     sums = torch.zeros(3, device=device)  # loss, its regularizer, correct
-    lr = 0.0
+    lr, sharpness = 0.0, 1.0
 
     def learn(part: torch.Tensor) -> None:
         # (N, H, W, 3) -> (N, 3, H, W): channels_last as it lies
@@ -165,7 +168,7 @@ def _epoch(
         jitter = noise.draw(len(y), network.colors, generator).to(device)
         with torch.autocast(device.type, torch.bfloat16, enabled=recipe.precision == "bf16"):
             z = network.logits(images).float()
-            m = chosen(z, recipe.sharpness, recipe.map_noise, on_map)
+            m = chosen(z, sharpness, recipe.map_noise, on_map)
             logits = classifier(redrawn(images, m, jitter, recipe.color_norm))
         spread = regularizer(z.softmax(1))
         loss = functional.cross_entropy(logits.float(), y) + recipe.gamma * spread
@@ -181,6 +184,7 @@ def _epoch(
     network.train()
     for step in range(steps):
         lr = learning_rate(recipe, epoch + step / steps)
+        sharpness = recipe.sharpness ** ((epoch + step / steps) / recipe.epochs)
         for group in optimizer.param_groups:
             group["lr"] = lr
         batch = order[step * recipe.batch : (step + 1) * recipe.batch].to(device)

@@ -1,0 +1,90 @@
+"""Two points on the same images: how many each alone has right, and what that says of the difference."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from math import sqrt
+from typing import Any
+
+import numpy as np
+from scipy.optimize import brentq
+from scipy.stats import binomtest
+
+from .curves import Z95, Measured
+
+
+@dataclass(frozen=True)
+class Paired:
+    """One point (test) against another (anchor), on the images that both have, with labels."""
+
+    images: int
+    gained: int
+    """Right in the test alone."""
+    lost: int
+    """Right in the anchor alone."""
+
+    @property
+    def difference(self) -> float:
+        """Of the two accuracies, as a share."""
+        return (self.gained - self.lost) / self.images if self.images else np.nan
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """95 % (Tango 1998, the score interval), as shares."""
+        return tango(self.gained, self.lost, self.images)
+
+    @property
+    def p(self) -> float:
+        """McNemar's exact test, two-sided: that both are right equally often."""
+        both = self.gained + self.lost
+        return float(binomtest(self.gained, both).pvalue) if both else 1.0
+
+
+def paired(test: Measured, anchor: Measured) -> Paired:
+    """Counts over the images that went through both."""
+    _, here, there = np.intersect1d(
+        test.rows["image"][test.good], anchor.rows["image"][anchor.good], return_indices=True
+    )
+    labels = test.rows["label"][test.good][here]
+    right = test.rows["prediction"][test.good][here] == labels
+    other = anchor.rows["prediction"][anchor.good][there] == labels
+    labelled = labels >= 0
+    gained, lost = int((right & ~other)[labelled].sum()), int((other & ~right)[labelled].sum())
+    return Paired(int(labelled.sum()), gained, lost)
+
+
+def tango(gained: int, lost: int, images: int, z: float = Z95) -> tuple[float, float]:
+    """The score interval of (gained - lost) / images (Tango, Statistics in Medicine 1998); (nan, nan) of no images."""
+    if not images:
+        return (np.nan, np.nan)
+    n, found = images, (gained - lost) / images
+
+    def score(delta: float) -> float:
+        """How far the counts lie from a true difference of ``delta``, in standard deviations."""
+        # q: the share of losses that is likeliest under that difference, root of 2n q^2 + b q + c
+        b = (2 * n - gained + lost) * delta - gained - lost
+        c = -lost * delta * (1 - delta)
+        q = (sqrt(max(0.0, b * b - 8 * n * c)) - b) / (4 * n)
+        variance = n * (2 * q + delta * (1 - delta))
+        distance = gained - lost - n * delta
+        return distance / sqrt(variance) if variance > 0 else np.sign(distance) * np.inf
+
+    tiny = 1e-12
+    low = -1.0 if score(-1 + tiny) < z else _root(lambda d: score(d) - z, -1 + tiny, found - tiny)
+    high = 1.0 if score(1 - tiny) > -z else _root(lambda d: score(d) + z, found + tiny, 1 - tiny)
+    return (low, high)
+
+
+def _root(function: Callable[[float], float], low: float, high: float) -> float:
+    found: Any = brentq(function, low, high)
+    return float(found)
+
+
+def holm(p: list[float]) -> list[float]:
+    """p-values adjusted for their number (Holm 1979)."""
+    order = np.argsort(p, kind="stable")
+    raised = np.maximum.accumulate([(len(p) - rank) * p[i] for rank, i in enumerate(order)])
+    adjusted = np.empty(len(p))
+    adjusted[order] = np.minimum(1.0, raised)
+    return adjusted.tolist()
