@@ -30,7 +30,7 @@ app = typer.Typer(
 )
 train_app = typer.Typer(help="Train networks.", no_args_is_help=True)
 app.add_typer(train_app, name="train")
-WIDTH = None if sys.stdout.isatty() else 120
+WIDTH = None if sys.stdout.isatty() else 150
 out = Console(highlight=False, width=WIDTH)
 err = Console(stderr=True, highlight=False)
 
@@ -210,8 +210,10 @@ def _print_table(title: str, table: Any, notes: list[str]) -> None:
 
     shown = Table(title=title, title_justify="left", box=None, header_style="bold", pad_edge=False)
     for column in table.columns:
-        left = column in ("quantizer", "codec", "classifier", "name", "settings", "here", "what")
-        shown.add_column(column, justify="left" if left else "right", no_wrap=not left, overflow="fold")
+        left = column in ("quantizer", "codec", "classifier", "curve", "name", "settings", "here", "what")
+        shown.add_column(
+            column, justify="left" if left else "right", no_wrap=not left or column == "curve", overflow="fold"
+        )
     for row in table.to_numpy():
         shown.add_row(*(str(cell).replace("[", "\\[") for cell in row))
     out.print(shown)
@@ -425,6 +427,7 @@ def train_colorcnn(
     sharpness: Annotated[float | None, typer.Option(min=0.01, help="Multiplies the map's logits in the end.")] = None,
     map_noise: Annotated[float | None, typer.Option(min=0, help="Gumbel noise on the map's logits.")] = None,
     crop: Annotated[int | None, typer.Option(min=-1, help="Padding of the random crop.")] = None,
+    border: Annotated[str | None, typer.Option(help="What the crop brings in: black or mirrored.")] = None,
     flip: Annotated[bool | None, typer.Option(help="Mirror every other image.")] = None,
     seed: Annotated[int | None, typer.Option(min=0)] = None,
     precision: Annotated[str | None, typer.Option(help="fp32 or bf16; default: bf16 on a GPU, else fp32.")] = None,
@@ -442,7 +445,7 @@ def train_colorcnn(
     changed = {"epochs": epochs, "optimizer": optimizer, "lr": lr, "momentum": momentum, "weight_decay": weight_decay}
     changed |= {"restart_epochs": restart_epochs, "batch": batch, "gamma": gamma, "jitter": jitter, "crop": crop}
     changed |= {"jitter_shared": jitter_shared, "color_norm": color_norm, "flip": flip, "seed": seed}
-    changed |= {"precision": precision, "sharpness": sharpness, "map_noise": map_noise}
+    changed |= {"precision": precision, "sharpness": sharpness, "map_noise": map_noise, "border": border}
     options = {"width": width, "backbone": backbone, "held_out": held_out, "limit": limit, "dtype": dtype}
     options["restart"] = restart
     try:

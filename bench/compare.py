@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
 
 from ..core.errors import BadSetting, Refused, Unavailable, nearest
+from .bjontegaard import Array, bd_accuracy, bd_rate
+from .bootstrap import Estimate, draws, estimate, paired_table
 from .curves import Curve, Measured, curves, gather, summary
 from .matrix import Study
 from .paired import holm, paired
@@ -15,26 +18,87 @@ Group = tuple[str, list[Measured], pd.DataFrame, list[Curve]]
 """Title, points, their summary and curves, of one data set and classifier."""
 
 
-def compare(study: Study, anchor: str, tests: list[str]) -> list[tuple[str, pd.DataFrame, list[str]]]:
-    """Title, table and notes for each data set and classifier; the tests are all other curves where none is named.
+def compare(study: Study, anchor: str, tests: list[str], seed: int = 0) -> list[tuple[str, pd.DataFrame, list[str]]]:
+    """Titles, tables and notes, for each data set and classifier: curve against curve, then point against point.
 
-    A point is compared with the anchor's point of equal settings; an anchor of one point with every point.
-    Raises BadSetting for a name that fits no curve or several, Unavailable without records.
+    The tests are all other curves where none is named. A point is compared with the anchor's point of equal settings;
+    an anchor of one point with every point. Raises BadSetting for a name that fits no curve or several, Unavailable
+    without records, Refused where nothing can be compared.
     """
     found = []
     for title, measured, rows, known in _groups(study):
         first = find_curve(anchor, known, "--anchor")
         others = [find_curve(t, known, "--test") for t in tests] or [c for c in known if c != first]
+        distances = _distances(first, others, measured, seed)
+        if distances is not None:
+            found.append((f"{title}: curves against {first.name}", *distances))
         lines = [line for c in others for line in _lines(c, first, measured, rows)]
         if lines:
             table = pd.DataFrame(lines)
             if not any(c.tuned for c in others):
                 table = table.drop(columns="classifier")
             table["p (Holm)"] = [f"{p:.2g}" for p in holm(table.pop("raw").tolist())]
-            found.append((title, table, _notes(first)))
+            found.append((f"{title}: points against {first.name}", table, [POINTS]))
     if not found:
-        raise Refused(f"no point of {', '.join(tests) or 'any curve'} has the settings of one of {anchor}")
+        raise Refused(f"nothing of {', '.join(tests) or 'any curve'} can be compared with {anchor}")
     return found
+
+
+CURVES = (
+    "BD-accuracy: percentage points above the anchor, over the common range of log(bpp). BD-rate: bits more (+) or saved (-) at equal "
+    "accuracy. Both between Pareto fronts; raw: between all points. -: less than half of the ranges in common, or accuracy that dips. "
+    "Intervals: 95 %, of {draws:,} draws of the {images:,} images that "
+    "all these points share, the same draw for every point. overlap: common range by union; below 50 % nothing is said."
+)
+POINTS = (
+    "Points of equal settings on the same images. difference: percentage points with Tango's 95 % interval for pairs. gained, lost: "
+    "images right in this point alone, in the anchor alone. p: McNemar's exact test, adjusted by Holm over this table."
+)
+
+
+def _distances(
+    anchor: Curve, tests: list[Curve], measured: list[Measured], seed: int
+) -> tuple[pd.DataFrame, list[str]] | None:
+    tests = [c for c in tests if len(c.rows) > 1]
+    if len(anchor.rows) < 2 or not tests:
+        return None
+    places = list(dict.fromkeys(i for c in (anchor, *tests) for i in c.rows))
+    table = paired_table([measured[i] for i in places])
+    if not len(table.images):
+        return None
+    drawn = draws(table, seed=seed)
+
+    def of(curve: Curve, r: Array, a: Array) -> tuple[Array, Array]:
+        columns = [places.index(i) for i in curve.rows]
+        return r[:, columns], a[:, columns]
+
+    lines = []
+    for curve in tests:
+        line: dict[str, str] = {"curve": curve.name}
+        for name, distance, unit, axis in (
+            ("BD-accuracy", bd_accuracy, "", "bpp"),
+            ("BD-rate", bd_rate, " %", "accuracy"),
+        ):
+            said, raw = (
+                estimate(
+                    distance(of(anchor, *table.whole), of(curve, *table.whole), on_envelope),
+                    distance(of(anchor, *drawn), of(curve, *drawn), on_envelope),
+                )
+                for on_envelope in (True, False)
+            )
+            line[name], line[f"raw {name[3:]}"] = _told(said, unit), _told(raw, unit, False)
+            line[f"{axis} overlap"] = f"{100 * said.overlap:.0f} %"
+        lines.append(line)
+    return pd.DataFrame(lines), [CURVES.format(draws=len(drawn[0]), images=len(table.images))]
+
+
+def _told(said: Estimate, unit: str, with_interval: bool = True) -> str:
+    if not np.isfinite(said.value):
+        return "-"
+    told = f"{said.value:+.2f}{unit}"
+    if with_interval and np.isfinite(said.low):
+        told += f" [{said.low:+.2f}, {said.high:+.2f}]"
+    return told + (f" ({100 * said.refused:.0f} % of draws refused)" if with_interval and said.refused > 0.01 else "")
 
 
 def find_curve(text: str, known: list[Curve], option: str) -> Curve:
@@ -86,8 +150,10 @@ def _groups(study: Study) -> list[Group]:
 
 
 def _dials(m: Measured) -> tuple[object, ...]:
-    plugins = (m.point.quantizer, m.point.codec)
-    return tuple((p.dial(), getattr(p, dial)) for p in plugins if (dial := p.dial()))
+    """What must be equal for points to be compared; a number of colors means the same for every quantizer."""
+    quantizer, codec = m.point.quantizer, m.point.codec
+    said = [("", dial, getattr(quantizer, dial))] if (dial := quantizer.dial()) else []
+    return tuple([*said, (codec.name, dial, getattr(codec, dial))] if (dial := codec.dial()) else said)
 
 
 def _lines(curve: Curve, anchor: Curve, measured: list[Measured], rows: pd.DataFrame) -> list[dict[str, object]]:
@@ -115,11 +181,3 @@ def _lines(curve: Curve, anchor: Curve, measured: list[Measured], rows: pd.DataF
             }
         )
     return lines
-
-
-def _notes(anchor: Curve) -> list[str]:
-    return [
-        f"Anchor: {anchor.name}, the point of equal settings, on the same images. difference: percentage points with "
-        "Tango's 95 % interval for pairs. gained, lost: images right in this point alone, in the anchor alone. "
-        "p: McNemar's exact test, adjusted by Holm over this table."
-    ]

@@ -137,7 +137,20 @@ LEGEND = (
 
 
 NUMERIC = {"bpp", "payload", "bundle", "floor", "accuracy %", "agreement %", "images", "failed", "PSNR dB"}
-NUMERIC |= {"anchor bpp", "anchor %", "difference", "gained", "lost", "p (Holm)"}
+NUMERIC |= {
+    "anchor bpp",
+    "anchor %",
+    "difference",
+    "gained",
+    "lost",
+    "p (Holm)",
+    "BD-accuracy",
+    "BD-rate",
+    "raw accuracy",
+    "raw rate",
+    "bpp overlap",
+    "accuracy overlap",
+}
 
 
 def markdown(title: str, table: pd.DataFrame, notes: list[str], legend: str = LEGEND) -> str:

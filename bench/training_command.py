@@ -14,6 +14,7 @@ from rich.progress import Progress
 from ..classifiers import CLASSIFIERS
 from ..classifiers.training import Recipe
 from ..core.errors import BadSetting
+from ..core.learning import BORDERS
 from ..datasets import DATASETS
 from .training import Plan, train_classifier
 
@@ -67,7 +68,7 @@ def run_colorcnn(
     changed.setdefault("precision", "bf16" if torch.cuda.is_available() else "fp32")
     full = replace(RECIPES[recipe], **changed)
     _check_among(("precision", full.precision, PRECISIONS), ("dtype", options["dtype"], DTYPES))
-    _check_among(("optimizer", full.optimizer, OPTIMIZERS))
+    _check_among(("optimizer", full.optimizer, OPTIMIZERS), ("border", full.border, BORDERS))
     try:
         numbers = [int(word) for word in colors.split(",")]
     except ValueError:

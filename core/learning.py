@@ -57,8 +57,14 @@ def one_cycle(done: float, peak: float) -> float:
     return low + (peak - low) * (1 + math.cos(math.pi * (done - 0.3) / 0.7)) / 2
 
 
-def augmented(pixels: torch.Tensor, crop: int, flip: bool, generator: torch.Generator) -> torch.Tensor:
-    """Each image shifted by up to ``crop`` pixels (black comes in) and mirrored every other time.
+BORDERS = ("black", "mirrored")
+"""What comes in where an image is shifted."""
+
+
+def augmented(
+    pixels: torch.Tensor, crop: int, flip: bool, generator: torch.Generator, border: str = "black"
+) -> torch.Tensor:
+    """Each image shifted by up to ``crop`` pixels and mirrored every other time.
 
     (N, H, W, 3) -> (N, H, W, 3). Offsets are drawn on the CPU, so that a seed means the same everywhere.
     """
@@ -69,9 +75,20 @@ def augmented(pixels: torch.Tensor, crop: int, flip: bool, generator: torch.Gene
     if flip:
         mirrored = torch.rand(n, 1, generator=generator) < 0.5
         columns = torch.where(mirrored, columns.flip(1), columns)
-    padded = functional.pad(pixels, (0, 0, crop, crop, crop, crop))
+    if border == "mirrored":
+        rows, columns, padded = _mirrored(rows - crop, height), _mirrored(columns - crop, width), pixels
+    else:
+        padded = functional.pad(pixels, (0, 0, crop, crop, crop, crop))
     image = torch.arange(n, device=pixels.device)[:, None, None]
     return padded[image, rows.to(pixels.device)[:, :, None], columns.to(pixels.device)[:, None, :]]
+
+
+def _mirrored(places: torch.Tensor, length: int) -> torch.Tensor:
+    """Places beyond an end as far inside of it, the end itself once."""
+    if length == 1:
+        return torch.zeros_like(places)
+    folded = places.abs() % (2 * (length - 1))
+    return torch.minimum(folded, 2 * (length - 1) - folded)
 
 
 def held_out_split(

@@ -213,3 +213,14 @@ def test_metadata_is_readable_without_torch(plan):
         about = json.loads(file.metadata()["rabench"])
     assert about["dataset"] == "photos:split=train"
     assert about["size"] == 32 and about["width"] == 8
+
+
+def test_a_mirrored_border_brings_in_the_image_itself():
+    pixels = torch.arange(5 * 5 * 3, dtype=torch.uint8).view(1, 5, 5, 3)
+    padded = np.pad(pixels[0].numpy(), ((2, 2), (2, 2), (0, 0)), "reflect")
+    crops = {padded[r : r + 5, c : c + 5].tobytes() for r in range(5) for c in range(5)}
+    generator = torch.Generator().manual_seed(0)
+    found = {augmented(pixels, 2, False, generator, "mirrored")[0].numpy().tobytes() for _ in range(400)}
+    assert found == crops
+    one = torch.full((2, 1, 1, 3), 9, dtype=torch.uint8)
+    assert (augmented(one, 1, True, generator, "mirrored") == 9).all()

@@ -54,6 +54,8 @@ class Recipe:
     """Strength of Gumbel noise on the map's logits in training, to the same end."""
     crop: int = -1
     """Padding of the random crop in pixels; -1: an eighth of the image's side."""
+    border: str = "black"
+    """What the crop brings in: black, as published, or the image mirrored at its edges."""
     flip: bool = True
     seed: int = 0
     precision: str = "fp32"
@@ -64,7 +66,14 @@ PUBLISHED = Recipe()
 RECIPES = {
     "published": PUBLISHED,
     "adamw": Recipe(
-        epochs=20, optimizer="adamw", lr=2e-3, weight_decay=1e-2, color_norm=1.0, jitter=0.1, sharpness=10.0
+        epochs=20,
+        optimizer="adamw",
+        lr=2e-3,
+        weight_decay=1e-2,
+        color_norm=1.0,
+        jitter=0.1,
+        sharpness=10.0,
+        border="mirrored",
     ),
 }
 """By name; docs/log.md says what each reaches."""
@@ -163,7 +172,7 @@ def _epoch(
 
     def learn(part: torch.Tensor) -> None:
         # (N, H, W, 3) -> (N, 3, H, W): channels_last as it lies
-        x = augmented(pixels[part], crop, recipe.flip, generator).permute(0, 3, 1, 2)
+        x = augmented(pixels[part], crop, recipe.flip, generator, recipe.border).permute(0, 3, 1, 2)
         images, y = judge.normalized(x), labels[part]
         jitter = noise.draw(len(y), network.colors, generator).to(device)
         with torch.autocast(device.type, torch.bfloat16, enabled=recipe.precision == "bf16"):

@@ -1,0 +1,165 @@
+"""How far one rate-accuracy curve lies above another, and how many bits it saves (after Bjontegaard 2001).
+
+BD-accuracy: the mean vertical distance, in percentage points, over the common range of log10(rate). BD-rate: the
+mean horizontal distance, in percent, over the common range of accuracy. Curves are piecewise cubic (PCHIP: Fritsch and
+Butland 1984, as in scipy), many at a time: rates and accuracies are (B, P), a row each draw of a bootstrap.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+
+LEAST_OVERLAP = 0.5
+"""Of the common range in the union of both; below it a mean distance says little of the curves."""
+
+
+@dataclass(frozen=True)
+class Knots:
+    """What curves go through: the first ``count`` of each row, rising in x."""
+
+    x: Array
+    y: Array
+    count: NDArray[np.int64]
+
+    @property
+    def low(self) -> Array:
+        return self.x[:, 0]
+
+    @property
+    def high(self) -> Array:
+        return np.take_along_axis(self.x, self.count[:, None] - 1, 1)[:, 0]
+
+    def turned(self) -> Knots:
+        """x over y; for curves whose y rises strictly."""
+        return Knots(self.y, self.x, self.count)
+
+
+def raw(rate: Array, accuracy: Array) -> Knots:
+    """Every point; those of equal rate as one with their mean accuracy."""
+    order = np.argsort(rate, axis=1, kind="stable")
+    r, a = np.take_along_axis(rate, order, 1), np.take_along_axis(accuracy, order, 1)
+    new = np.concatenate([np.ones((len(r), 1), bool), r[:, 1:] > r[:, :-1]], axis=1)
+    of = np.cumsum(new, axis=1) - 1
+    sums, counts = np.zeros_like(a), np.zeros_like(a)
+    rows = np.arange(len(r))[:, None]
+    np.add.at(sums, (rows, of), a)
+    np.add.at(counts, (rows, of), 1.0)
+    return _kept(np.log10(r), np.take_along_axis(sums / np.maximum(counts, 1), of, 1), new)
+
+
+def envelope(rate: Array, accuracy: Array, to_the_end: bool = True) -> Knots:
+    """The Pareto front: the points with more accuracy than every cheaper one.
+
+    to_the_end: level from the last of them to the highest rate that was measured.
+    """
+    order = np.lexsort((-accuracy, rate), axis=1)  # of equal rates the best first
+    r, a = np.take_along_axis(rate, order, 1), np.take_along_axis(accuracy, order, 1)
+    best = np.maximum.accumulate(a, axis=1)
+    keep = np.concatenate([np.ones((len(r), 1), bool), a[:, 1:] > best[:, :-1]], axis=1)
+    if to_the_end:
+        last = np.where(keep, r, -np.inf).max(axis=1)
+        r, a = np.column_stack([r, r[:, -1]]), np.column_stack([a, best[:, -1]])
+        keep = np.column_stack([keep, r[:, -1] > last])
+    return _kept(np.log10(r), a, keep)
+
+
+def _kept(x: Array, y: Array, keep: NDArray[np.bool_]) -> Knots:
+    order = np.argsort(~keep, axis=1, kind="stable")
+    return Knots(np.take_along_axis(x, order, 1), np.take_along_axis(y, order, 1), keep.sum(axis=1))
+
+
+def integral(knots: Knots, low: Array, high: Array) -> Array:
+    """Of each curve from ``low`` to ``high``, both within its range; (B,)."""
+    x, y, count = knots.x, knots.y, knots.count
+    if x.shape[1] < 2:
+        return np.full(len(x), np.nan)
+    segments = np.arange(x.shape[1] - 1)[None, :] < count[:, None] - 1
+    h = np.where(segments, np.diff(x, axis=1), 1.0)
+    slope = np.where(segments, np.diff(y, axis=1) / h, 0.0)
+    d = _derivatives(h, slope, count)
+    c2 = (3 * slope - 2 * d[:, :-1] - d[:, 1:]) / h
+    c3 = (d[:, :-1] + d[:, 1:] - 2 * slope) / h**2
+    begin, end = (np.clip(limit[:, None] - x[:, :-1], 0.0, h) for limit in (low, high))
+
+    def antiderivative(s: Array) -> Array:
+        return s * (y[:, :-1] + s * (d[:, :-1] / 2 + s * (c2 / 3 + s * c3 / 4)))
+
+    return np.where(segments, antiderivative(end) - antiderivative(begin), 0.0).sum(axis=1)
+
+
+def _derivatives(h: Array, slope: Array, count: NDArray[np.int64]) -> Array:
+    """At each knot, those of scipy's PCHIP: no overshoot, zero where the slope turns."""
+    d = np.zeros((len(h), h.shape[1] + 1))
+    before, after = slope[:, :-1], slope[:, 1:]
+    w1, w2 = 2 * h[:, 1:] + h[:, :-1], h[:, 1:] + 2 * h[:, :-1]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        d[:, 1:-1] = np.where(before * after > 0, (w1 + w2) / (w1 / before + w2 / after), 0.0)
+    rows, last = np.arange(len(h)), count - 2
+    second = np.minimum(1, np.maximum(last, 0))
+    d[:, 0] = _at_an_end(h[:, 0], h[rows, second], slope[:, 0], slope[rows, second])
+    before_last = np.maximum(last - 1, 0)
+    ends = _at_an_end(h[rows, last], h[rows, before_last], slope[rows, last], slope[rows, before_last])
+    d[rows, count - 1] = ends
+    return d
+
+
+def _at_an_end(h0: Array, h1: Array, m0: Array, m1: Array) -> Array:
+    """One-sided, from the two segments at an end; of one segment its slope."""
+    d = ((2 * h0 + h1) * m0 - h0 * m1) / (h0 + h1)
+    d = np.where(np.sign(d) != np.sign(m0), 0.0, d)
+    steep = (np.sign(m0) != np.sign(m1)) & (np.abs(d) > 3 * np.abs(m0))
+    return np.where(steep, 3 * m0, d)
+
+
+@dataclass(frozen=True)
+class Distances:
+    """Test above anchor, row by row; NaN where refused."""
+
+    value: Array
+    overlap: Array
+    """The common range as a share of the union."""
+
+
+def distances(anchor: Knots, test: Knots) -> Distances:
+    """The mean of test minus anchor over the common range of x."""
+    low, high = np.maximum(anchor.low, test.low), np.minimum(anchor.high, test.high)
+    union = np.maximum(anchor.high, test.high) - np.minimum(anchor.low, test.low)
+    width = high - low
+    with np.errstate(divide="ignore", invalid="ignore"):
+        overlap = np.where(union > 0, np.maximum(width, 0) / union, 0.0)
+        value = (integral(test, low, high) - integral(anchor, low, high)) / width
+    good = (overlap >= LEAST_OVERLAP) & (anchor.count > 1) & (test.count > 1)
+    return Distances(np.where(good, value, np.nan), overlap)
+
+
+def bd_accuracy(anchor: tuple[Array, Array], test: tuple[Array, Array], on_envelope: bool = True) -> Distances:
+    """Rates and accuracies as shares, (B, P) each -> percentage points, (B,)."""
+    form = envelope if on_envelope else raw
+    found = distances(form(*anchor), form(*test))
+    return Distances(100 * found.value, found.overlap)
+
+
+def bd_rate(anchor: tuple[Array, Array], test: tuple[Array, Array], on_envelope: bool = True) -> Distances:
+    """Rates and accuracies, (B, P) each -> percent more bits at equal accuracy, (B,); below 0: saved.
+
+    Not on the envelope: NaN for curves whose accuracy does not rise from each rate to the next.
+    """
+    if on_envelope:
+        a, t = (envelope(*curve, to_the_end=False) for curve in (anchor, test))
+        rising = np.ones(len(a.x), bool)
+    else:
+        a, t = raw(*anchor), raw(*test)
+        rising = _rises(a) & _rises(t)
+    with np.errstate(all="ignore"):
+        found = distances(a.turned(), t.turned())
+    return Distances(np.where(rising, 100 * (10**found.value - 1), np.nan), found.overlap)
+
+
+def _rises(knots: Knots) -> NDArray[np.bool_]:
+    used = np.arange(knots.y.shape[1] - 1)[None, :] < knots.count[:, None] - 1
+    return (~used | (np.diff(knots.y, axis=1) > 0)).all(axis=1)

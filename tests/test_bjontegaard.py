@@ -1,0 +1,202 @@
+"""BD figures against the bjontegaard package, closed forms, and what must hold for any curves."""
+
+import bjontegaard
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import strategies as st
+from rabench.bench.bjontegaard import bd_accuracy, bd_rate, envelope, integral, raw
+from rabench.bench.bootstrap import Table, draws, estimate
+from scipy.interpolate import PchipInterpolator
+
+RNG = np.random.default_rng(2001)
+
+
+def rows(*curve):
+    return tuple(np.asarray(v, float)[None] for v in curve)
+
+
+def accuracy(anchor, test, on_envelope=True):
+    return float(bd_accuracy(rows(*anchor), rows(*test), on_envelope).value[0])
+
+
+def rate(anchor, test, on_envelope=True):
+    return float(bd_rate(rows(*anchor), rows(*test), on_envelope).value[0])
+
+
+def monotone(points):
+    return np.sort(RNG.uniform(0.3, 3, points)), np.sort(RNG.uniform(0.2, 0.8, points))
+
+
+def test_monotone_curves_give_what_the_bjontegaard_package_gives():
+    compared = 0
+    for _ in range(200):
+        a, t = monotone(RNG.integers(4, 10)), monotone(RNG.integers(4, 10))
+        options = {"method": "pchip", "require_matching_points": False, "min_overlap": 0}
+        for on_envelope in (True, False):
+            if np.isfinite(found := accuracy(a, t, on_envelope)):
+                assert found == pytest.approx(100 * bjontegaard.bd_psnr(*a, *t, **options), abs=1e-6)
+                compared += 1
+            if np.isfinite(found := rate(a, t, on_envelope)):
+                assert found == pytest.approx(bjontegaard.bd_rate(*a, *t, **options), abs=1e-6)
+                compared += 1
+    assert compared > 400
+
+
+def test_straight_lines_have_closed_forms():
+    r = np.geomspace(0.5, 4, 6)
+    a = (r, 0.3 + 0.1 * np.log10(r))
+    assert accuracy(a, (r, a[1] + 0.05)) == pytest.approx(5)
+    # The same line at 0.8 of the rate, over the common accuracies
+    assert rate(a, (0.8 * r, a[1])) == pytest.approx(-20)
+    steeper = (r, 0.3 + 0.2 * np.log10(r))
+    x = np.log10(r[[0, -1]])
+    assert accuracy(a, steeper) == pytest.approx(100 * 0.1 * (x[1] ** 2 - x[0] ** 2) / 2 / (x[1] - x[0]))
+
+
+def test_integrals_are_scipys():
+    for points in (2, 3, 5, 9):
+        r, a = np.sort(RNG.uniform(0.3, 3, points)), RNG.uniform(0, 1, points)
+        x = np.log10(r)
+        low, high = np.sort(RNG.uniform(x[0], x[-1], 2))
+        if points == 2:
+            expected = np.trapezoid(np.interp([low, high], x, a), [low, high])
+        else:
+            expected = PchipInterpolator(x, a).integrate(low, high)
+        found = integral(raw(*rows(r, a)), np.array([low]), np.array([high]))
+        assert found[0] == pytest.approx(float(expected), abs=1e-12)
+
+
+def test_a_dip_leaves_a_figure_and_is_refused_where_it_has_none():
+    r = np.array([0.5, 1, 2, 4])
+    a, t = (r, np.array([0.40, 0.50, 0.56, 0.60])), (0.9 * r, np.array([0.40, 0.51, 0.505, 0.61]))
+    with pytest.raises(ValueError, match=r"sorted|increasing|monoton"):
+        bjontegaard.bd_rate(*a, *t, method="pchip")
+    assert np.isnan(rate(a, t, on_envelope=False))
+    assert np.isfinite(rate(a, t)) and abs(rate(a, t)) < 30
+    assert abs(accuracy(a, t)) < 3 and abs(accuracy(a, t, on_envelope=False)) < 3
+
+
+def test_a_plateau_is_held_to_its_end():
+    r = np.array([0.5, 1, 2, 4])
+    flat, rising = (r, np.array([0.4, 0.5, 0.5, 0.5])), (r, np.array([0.4, 0.5, 0.55, 0.6]))
+    knots = envelope(*rows(*flat))
+    assert knots.count[0] == 3  # two of the front, and its end
+    np.testing.assert_allclose(10 ** knots.x[0, :3], [0.5, 1, 4])
+    assert accuracy(flat, rising) > 0
+    assert np.isfinite(rate(flat, rising))
+
+
+@pytest.mark.parametrize(
+    ("test", "why"),
+    [
+        (([9, 20], [0.4, 0.6]), "no common rates"),
+        (([0.9], [0.4]), "one point"),
+        (([1, 1], [0.4, 0.5]), "equal rates"),
+        (([3.6, 40], [0.4, 0.6]), "little in common"),
+    ],
+)
+def test_what_has_too_little_in_common_is_refused_without_an_error(test, why):
+    assert np.isnan(accuracy(([0.5, 1, 4], [0.3, 0.4, 0.5]), test)), why
+
+
+curves = st.lists(
+    st.tuples(st.floats(0.1, 8), st.integers(10, 90)),
+    min_size=2,
+    max_size=8,
+    unique_by=lambda p: round(np.log10(p[0]), 2),
+)
+
+
+hard_to_meet = settings(suppress_health_check=[HealthCheck.filter_too_much], max_examples=60, deadline=None)
+
+
+def halves(points):
+    return np.array([p[0] for p in points]), np.array([p[1] / 100 for p in points])
+
+
+@hard_to_meet
+@given(curves, curves, st.randoms())
+def test_distances_change_sign_and_not_with_the_order_of_points(one, other, random):
+    a, t = halves(one), halves(other)
+    found = accuracy(a, t)
+    assume(np.isfinite(found))
+    assert accuracy(t, a) == pytest.approx(-found, abs=1e-9)
+    shuffled = random.sample(other, len(other))
+    assert accuracy(a, halves(shuffled)) == pytest.approx(found, abs=1e-9)
+    if np.isfinite(saved := rate(a, t)):
+        assert (1 + saved / 100) * (1 + rate(t, a) / 100) == pytest.approx(1)
+
+
+@hard_to_meet
+@given(curves, curves, st.floats(0.2, 5))
+def test_all_rates_times_k_shift_nothing_and_one_curves_shift_bd_rate_by_k(one, other, k):
+    a, t = halves(one), halves(other)
+    found, saved = accuracy(a, t), rate(a, t)
+    assume(np.isfinite(found) and np.isfinite(saved))
+    assert accuracy((k * a[0], a[1]), (k * t[0], t[1])) == pytest.approx(found, abs=1e-6)
+    assert rate(a, (k * t[0], t[1])) == pytest.approx(100 * (k * (1 + saved / 100) - 1), rel=1e-6, abs=1e-6)
+
+
+@hard_to_meet
+@given(curves, curves, st.data())
+def test_a_dominated_point_changes_no_figure_of_the_envelope(one, other, data):
+    a, t = halves(one), halves(other)
+    found, saved = accuracy(a, t), rate(a, t)
+    assume(np.isfinite(found))
+    best = int(np.argmax(t[1]))
+    r = data.draw(st.floats(t[0][best], t[0].max()))  # dearer than the best, within the range
+    more = (np.append(t[0], r), np.append(t[1], data.draw(st.floats(0, t[1][best]))))
+    assert accuracy(a, more) == pytest.approx(found, abs=1e-9)
+    assert rate(a, more) == pytest.approx(saved, abs=1e-9, nan_ok=True)
+
+
+def test_many_curves_at_once_are_each_what_they_are_alone():
+    r, a = RNG.uniform(0.3, 3, (50, 7)), RNG.uniform(0.2, 0.8, (50, 7))
+    anchor = RNG.uniform(0.3, 3, (50, 5)), np.sort(RNG.uniform(0.2, 0.8, (50, 5)))
+    for figure in (bd_accuracy, bd_rate):
+        for on_envelope in (True, False):
+            together = figure(anchor, (r, a), on_envelope).value
+            alone = [
+                figure((anchor[0][i : i + 1], anchor[1][i : i + 1]), (r[i : i + 1], a[i : i + 1]), on_envelope).value[0]
+                for i in range(50)
+            ]
+            np.testing.assert_allclose(together, alone)
+
+
+def synthetic(rng, n, shares, bits):
+    """Images whose points are right together: a difficulty each, and a bit of chance at each point."""
+    difficulty = rng.normal(size=n)
+    noise = 0.7 * rng.normal(size=(n, len(shares)))
+    from scipy.stats import norm
+
+    limit = norm.ppf(shares) * np.sqrt(1 + 0.49)
+    right = (difficulty[:, None] + noise < limit).astype(float)
+    sizes = np.asarray(bits) * rng.lognormal(0, 0.3, (n, 1))
+    return Table(np.arange(n), sizes, right, np.full(n, 64.0 * 64))
+
+
+def test_bootstrap_draws_are_paired_and_seeded():
+    table = synthetic(np.random.default_rng(0), 500, [0.3, 0.3], [900, 900])
+    one = Table(table.images, table.bits[:, [0, 0]], table.right[:, [0, 0]], table.pixels)
+    r, a = draws(one, 300)
+    np.testing.assert_array_equal(a[:, 0], a[:, 1])
+    np.testing.assert_array_equal(draws(one, 300)[1], a)
+    assert a[:, 0].std() == pytest.approx(np.sqrt(a.mean() * (1 - a.mean()) / 500), rel=0.15)
+    assert r.shape == (300, 2)
+
+
+@pytest.mark.slow
+def test_intervals_of_bd_accuracy_hold_the_truth_as_often_as_they_say():
+    rng = np.random.default_rng(7)
+    anchor, test = np.array([0.30, 0.42, 0.52, 0.60]), np.array([0.34, 0.45, 0.54, 0.61])
+    bits = np.array([2000, 4000, 8000, 16000.0])
+    truth = accuracy((bits, anchor), (0.9 * bits, test))
+    held = []
+    for _ in range(300):
+        table = synthetic(rng, 1000, np.r_[anchor, test], np.r_[bits, 0.9 * bits])
+        drawn, whole = draws(table, 300, seed=int(rng.integers(1 << 30))), table.whole
+        parts = [((v[0][:, c], v[1][:, c])) for v in (whole, drawn) for c in (slice(0, 4), slice(4, 8))]
+        said = estimate(bd_accuracy(parts[0], parts[1]), bd_accuracy(parts[2], parts[3]))
+        held.append(said.low <= truth <= said.high)
+    assert 0.91 < np.mean(held) < 0.98
