@@ -16,13 +16,13 @@ import pyarrow.parquet as pq
 from ..classifiers.resizing import resized_and_cropped
 from ..codecs.base import Codec
 from ..core.errors import Refused
-from ..core.files import remove_partial, whole_file
+from ..core.files import locked, remove_partial, whole_file
 from ..core.images import RGB
 from ..core.learning import Images
 from ..datasets.base import UNLABELLED, BadImage, Block, Dataset, blocks
 from ..quantizers.base import Quantizer
 from .executors import Pool, one_thread
-from .records import BLOCK
+from .records import BLOCK, UNREADABLE
 from .task import chunks, describe_block, one_by_one_on_failure
 
 FORMAT = 1
@@ -47,26 +47,34 @@ class Coded:
         return self.folder / f"{hashlib.sha256(json.dumps(said).encode()).hexdigest()[:32]}.parquet"
 
     def make(self, limit: int | None, pool: Pool, on_block: Callable[[int, int], None] = lambda *_: None) -> list[Path]:
-        """Codes what is not there yet; gives the files of the first ``limit`` images, in order."""
+        """Codes what is not there yet; gives the files of the first ``limit`` images, in order.
+
+        A block of which an image failed lies under another name and is coded again next time.
+        """
         self.folder.mkdir(parents=True, exist_ok=True)
-        remove_partial(self.folder)
-        spans = list(blocks(self.dataset, BLOCK, limit))
+        with locked(self.folder / ".lock", f"{self.folder} is being filled by another 'rabench finetune'"):
+            remove_partial(self.folder)
+            try:
+                return self._make(list(blocks(self.dataset, BLOCK, limit)), pool, on_block)
+            except BrokenExecutor:
+                raise Refused(f"{self.point}: a worker died while coding; what was finished is kept") from None
+
+    def _make(self, spans: list[tuple[int, int]], pool: Pool, on_block: Callable[[int, int], None]) -> list[Path]:
         files: dict[int, Path] = {}
-        futures = {pool.submit(describe_block, self.dataset, *span): span for span in spans}
         waiting = {}
+        futures = {pool.submit(describe_block, self.dataset, *span): span for span in spans}
         for future in as_completed(futures):
-            span = futures[future]
-            files[span[0]] = path = self.file(future.result()["sha256"])
+            start, stop = futures[future]
+            files[start] = path = self.file(future.result()["sha256"])
             if not path.exists():
-                waiting[pool.submit(code_block, self.dataset, *span, self.quantizer, self.codec)] = path
+                waiting[pool.submit(code_block, self.dataset, start, stop, self.quantizer, self.codec)] = start
         done = len(spans) - len(waiting)
         on_block(done, len(spans))
         for future in as_completed(waiting):
-            try:
-                table = future.result()
-            except BrokenExecutor:
-                raise Refused(f"{self.point}: a worker died while coding; what was finished is kept") from None
-            with whole_file(waiting[future]) as partial:
+            table, start = future.result(), waiting[future]
+            if any(e and not e.startswith(UNREADABLE) for e in table["error"].to_pylist()):
+                files[start] = files[start].with_suffix(".failed")
+            with whole_file(files[start]) as partial:
                 pq.write_table(table, partial, compression="none")
             done += 1
             on_block(done, len(spans))
@@ -80,7 +88,7 @@ class Coded:
         reasons: list[str] = []
         start = 0
         for path in files:
-            table = pq.read_table(path)
+            table = self._read(path)
             whole = {i: file for i, file in enumerate(table["file"].to_pylist()) if file is not None}
             decoded, failed = one_by_one_on_failure(self.codec.decode_batch, whole)
             reasons += [reason for reason in table["error"].to_pylist() if reason]
@@ -101,6 +109,12 @@ class Coded:
             )
         return Images(np.stack(pixels), np.array(labels, np.int64)), np.array(places), reasons
 
+    def _read(self, path: Path) -> pa.Table:
+        try:
+            return pq.read_table(path)
+        except (pa.ArrowInvalid, OSError) as error:
+            raise Refused(f"{path} is damaged ({str(error).splitlines()[0][:100]}); delete it and run again") from None
+
 
 def code_block(dataset: Dataset, start: int, stop: int, quantizer: Quantizer, codec: Codec) -> pa.Table:
     """A row per image: label, the file's bytes or null, and why there is none."""
@@ -117,7 +131,7 @@ def code_block(dataset: Dataset, start: int, stop: int, quantizer: Quantizer, co
 
 
 def _rows(block: Block, quantizer: Quantizer, codec: Codec) -> Iterator[tuple[int, bytes | None, str | None]]:
-    errors = {i: f"data set: {image.reason}" for i, image in enumerate(block.images) if isinstance(image, BadImage)}
+    errors = {i: f"{UNREADABLE}{image.reason}" for i, image in enumerate(block.images) if isinstance(image, BadImage)}
     sources = {i: image for i, image in enumerate(block.images) if not isinstance(image, BadImage)}
     quantized, failed = one_by_one_on_failure(quantizer.quantize, sources)
     errors |= {i: f"quantizer: {reason}" for i, reason in failed.items()}

@@ -15,7 +15,7 @@ from ..classifiers.base import Classifier
 from ..classifiers.network import Network
 from ..core.errors import BadSetting, Refused
 from ..core.files import check_writable
-from ..core.learning import Images, Progress, held_out_split
+from ..core.learning import Images, Progress, split
 from ..core.networks import device, device_kind, on_device, round_weights
 from ..datasets.base import Dataset
 from ..quantizers.colorcnn import training
@@ -102,19 +102,19 @@ def train_colorcnn(
     on_load: Callable[[int, int], None] = lambda *_: None,
     on_step: Progress = lambda *_: None,
     on_epoch: Callable[[list[dict[str, Any]]], None] = lambda _: None,
+    say: Callable[[str], None] = lambda _: None,
 ) -> files.About:
     """Trains as planned and writes weights and a figure. Test images are never seen."""
     if plan.dataset.split != "train":
         raise Refused(f"{plan.dataset.label}: training uses split=train only")
     judge = judge_of(plan.classifier, plan.dataset)
-    if plan.out.parent.is_dir():
-        plan.out.mkdir(exist_ok=True)
+    if plan.out.parent.is_dir() and not plan.out.exists():
+        plan.out.mkdir()
     check_writable(plan.file)
     if plan.restart:
         plan.checkpoint.unlink(missing_ok=True)
     images = load(plan.dataset, plan.classifier.size, plan.limit, on_load)
-    kept, held = held_out_split(len(plan.dataset), plan.held_out, plan.recipe.seed, plan.limit)
-    fitting, held_out = (Images(images.pixels[p], images.labels[p]) for p in (kept, held))
+    fitting, held_out = split(images, len(plan.dataset), plan.held_out, plan.limit, plan.dataset.label)
     torch.manual_seed(plan.recipe.seed)
     network = ColorCNN(plan.colors, plan.width, plan.backbone)
 
@@ -122,7 +122,9 @@ def train_colorcnn(
         training_figure(plan, network, judge, held_out, history)
         on_epoch(history)
 
-    history = training.train(network, judge, fitting, held_out, plan.recipe, plan.checkpoint, device(), on_step, draw)
+    history = training.train(
+        network, judge, fitting, held_out, plan.recipe, plan.checkpoint, device(), on_step, draw, say
+    )
     return _write(plan, network, judge, fitting, held_out, history)
 
 

@@ -104,7 +104,7 @@ def _told(said: Estimate, unit: str, with_interval: bool = True) -> str:
 def find_curve(text: str, known: list[Curve], option: str) -> Curve:
     """The curve of that name; settings may be left out as long as one curve alone fits."""
     fitting = [c for c in known if c.name == text] or [c for c in known if _bare(c) == _words(text)]
-    fitting = fitting or [c for c in known if _words(text)[2] == c.tuned and all(a in b for a, b in _sides(text, c))]
+    fitting = fitting or [c for c in known if _words(text)[2] == c.tuned and all(a <= b for a, b in _sides(text, c))]
     if len(fitting) == 1:
         return fitting[0]
     names = [c.name for c in fitting or known]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
@@ -17,18 +18,20 @@ from ..classifiers.inference import Normalized
 from ..classifiers.network import Network
 from ..classifiers.training import Recipe, accuracy, train
 from ..codecs import CODECS
+from ..codecs.base import Codec
 from ..core.errors import BadSetting, Refused
-from ..core.files import check_writable
+from ..core.files import check_writable, locked
 from ..core.learning import Images, Progress, held_out_split
 from ..core.networks import device, device_kind, on_device, read_weights, round_weights
-from ..core.specs import split
+from ..core.plugins import Location, Plugin
+from ..core.specs import quote, split
 from ..datasets.base import Dataset
 from ..quantizers import QUANTIZERS
 from ..quantizers.base import Quantizer
 from .coded import Coded
 from .executors import Pool
 from .matrix import Study, beside
-from .points import Point, check_classes, tuned_file
+from .points import Point, check_classes, tuned_from
 from .training import HELD_OUT, learning_curve
 
 RECIPE = Recipe(epochs=5, lr=0.01)
@@ -38,14 +41,19 @@ FOLDER = "tuned"
 
 
 @dataclass(frozen=True)
+class Target:
+    """A point, its classifier the one to begin with, and the file that receives the tuned weights."""
+
+    point: Point
+    file: Path
+
+
+@dataclass(frozen=True)
 class Tuning:
     """What `rabench finetune` was asked for, for one point."""
 
     study: Study
-    point: Point
-    """Its classifier is the one to begin with."""
-    out: Path
-    """The folder that receives the weights."""
+    target: Target
     recipe: Recipe = RECIPE
     held_out: float = HELD_OUT
     limit: int | None = None
@@ -53,59 +61,95 @@ class Tuning:
     restart: bool = False
 
     @property
-    def name(self) -> str:
-        return f"{self.point.quantizer.short}+{self.point.codec.short}"
+    def point(self) -> Point:
+        return self.target.point
 
     @property
     def file(self) -> Path:
-        return self.out / tuned_file(self.point.quantizer, self.point.codec)
+        return self.target.file
+
+    @property
+    def name(self) -> str:
+        return f"{self.point.quantizer.short}+{self.point.codec.short}"
+
+    def beside(self, ending: str) -> Path:
+        return self.file.with_name(f"{self.file.stem}.{ending}")
 
     @property
     def checkpoint(self) -> Path:
-        return self.file.with_name(self.file.stem + ".checkpoint.safetensors")
+        return self.beside("checkpoint.safetensors")
 
     @property
-    def figure(self) -> Path:
-        return self.file.with_name(self.file.stem + ".training.png")
+    def best(self) -> Path:
+        """The weights that are best so far; the file itself appears when all is done."""
+        return self.beside("best.checkpoint.safetensors")
 
     @property
     def coded(self) -> Coded:
         dataset = replace(self.point.dataset, split="train")
         return Coded(dataset, self.point.quantizer, self.point.codec, self.study.folder / "coded")
 
+    def asked(self) -> dict[str, Any]:
+        """What decides over the weights; equal for a tuning that would come to the same."""
+        point, coded = self.point, self.coded
+        return {
+            "recipe": asdict(self.recipe),
+            "from": point.classifier.label,
+            "from_version": point.classifier.version(),
+            "dataset": coded.dataset.label,
+            "quantizer_version": point.quantizer.version(),
+            "codec_version": point.codec.version(),
+            "held_out": self.held_out,
+            "limit": self.limit,
+            "dtype": self.dtype,
+        }
+
     def command(self) -> str:
-        """The command that tunes the same weights again; options at their defaults left out."""
-        words = [f"rabench finetune --classifier {self.point.classifier.short} --study {self.study.name}"]
-        words.append(f"--point {self.name}")
-        for holder, usual in ((self, None), (self.recipe, RECIPE)):
+        """The command that tunes such weights again from beside the study; options at their defaults left out."""
+        point, base = self.point, self.study.base()
+        words = [f"rabench finetune --study {self.study.name} --classifier {written(point.classifier, base)}"]
+        words.append(f"--point {written(point.quantizer, base)}+{written(point.codec, base)}")
+        for holder, usual in ((self, Tuning), (self.recipe, RECIPE)):
             for f in fields(holder):
-                value, default = getattr(holder, f.name), f.default if usual is None else getattr(usual, f.name)
-                if f.name in ("study", "point", "out", "recipe", "restart") or value == default:
+                value, default = getattr(holder, f.name), getattr(usual, f.name, f.default)
+                if f.name in ("study", "target", "recipe", "restart") or value == default:
                     continue
-                words.append(f"--no-{f.name}" if value is False else f"--{f.name.replace('_', '-')} {value}")
+                option = f.name.replace("_", "-")
+                words.append(
+                    f"--{'' if value else 'no-'}{option}" if isinstance(value, bool) else f"--{option} {value}"
+                )
         return " ".join(words)
 
 
-def points_to_tune(
-    study: Study, classifier: Classifier | None, texts: list[str], dataset: Dataset | None
-) -> list[Point]:
+def written(plugin: Plugin, base: Path) -> str:
+    """The short spec with paths as they are written beside a matrix in ``base``."""
+    text = plugin.short
+    for f in fields(plugin):
+        value = getattr(plugin, f.name)
+        if isinstance(f.metadata["among"], Location) and Path(value).is_absolute():
+            there = Path(os.path.relpath(value, base.absolute())).as_posix()
+            text = text.replace(f"{f.name}={quote(Path(value).stem)}", f"{f.name}={quote(there)}")
+    return text
+
+
+def targets(
+    study: Study, classifier: Classifier | None, texts: list[str], dataset: Dataset | None, out: Path | None
+) -> list[Target]:
     """The points named, or those that the study's matrix pairs with a tuned classifier.
 
     Raises BadSetting, Refused or Unavailable for what cannot be tuned.
     """
     matrix = study.load()
+    tuned = [p for p in matrix.points if p.tuned_from]
     if not texts:
-        found = [
-            replace(p, classifier=p.tuned_from, tuned_from=None)
-            for p in matrix.points
-            if p.tuned_from and (classifier is None or p.tuned_from == classifier)
-        ]
+        found = [p for p in tuned if classifier is None or p.tuned_from == classifier]
         if not found:
             raise BadSetting(
                 f"{study.name} pairs no point with a tuned classifier; name points with --point, such as "
                 "--point median-cut:colors=2+png"
             )
-        return list(dict.fromkeys(found))
+        files = {_file(p, out): replace(p, classifier=p.frozen, tuned_from=None) for p in reversed(found)}
+        return [Target(point, file) for file, point in reversed(files.items())]
     if classifier is None:
         raise BadSetting("--point needs --classifier: which one is to be tuned?")
     datasets = [dataset] if dataset else list(dict.fromkeys(p.dataset for p in matrix.points))
@@ -113,11 +157,26 @@ def points_to_tune(
         raise BadSetting(
             f"{study.name} has {len(datasets)} data sets ({', '.join(d.short for d in datasets)}); say which with --dataset"
         )
-    chains = [chain for text in texts for chain in _chains(text, study.base())]
-    return [Point(datasets[0], quantizer, codec, classifier) for quantizer, codec in dict.fromkeys(chains)]
+    folders = dict.fromkeys(_file(p, out).parent for p in tuned)
+    folder = out or (next(iter(folders)) if len(folders) == 1 else study.folder / FOLDER)
+    chains = dict.fromkeys(chain for text in texts for chain in _chains(text, study.base()))
+    return [
+        Target(Point(datasets[0], q, c, classifier), Path(_weights(tuned_from(classifier, folder, q, c))))
+        for q, c in chains
+    ]
 
 
-def _chains(text: str, folder: Path) -> Iterator[tuple[Quantizer, Any]]:
+def _file(point: Point, out: Path | None) -> Path:
+    path = Path(_weights(point.classifier))
+    return out / path.name if out else path
+
+
+def _weights(classifier: Classifier) -> str:
+    assert isinstance(classifier, Network)
+    return classifier.weights
+
+
+def _chains(text: str, folder: Path) -> Iterator[tuple[Quantizer, Codec]]:
     parts = split(text, "+")
     if len(parts) != 2:
         raise BadSetting(
@@ -134,39 +193,90 @@ def finetune(
     on_block: Callable[[int, int], None] = lambda *_: None,
     on_step: Progress = lambda *_: None,
     on_epoch: Callable[[list[dict[str, Any]]], None] = lambda _: None,
+    say: Callable[[str], None] = lambda _: None,
 ) -> files.About:
     """Codes the training images where that is still to do, tunes, and writes weights and a figure.
 
     The weights kept are those of the epoch that the held-out part of the training split likes best; those that it
-    began with where none is better. Test images are never seen.
+    began with where none is better. Test images are never seen. Where the file is there and says that it is what was
+    asked for, nothing is done.
     """
     classifier = tuning.point.classifier
     if not isinstance(classifier, Network):
         raise Refused(f"{classifier.short} cannot be fine-tuned: it is no network of rabench; name alexnet, vgg16, ...")
     tuning.point.check()
     check_classes(classifier, tuning.coded.dataset)
-    tuning.out.mkdir(parents=True, exist_ok=True)
+    if (done := _done(tuning)) is not None:
+        say(f"{tuning.file} is there already")
+        return done
+    if not tuning.file.parent.exists() and tuning.file.parent.parent.is_dir():
+        tuning.file.parent.mkdir()
     check_writable(tuning.file)
-    if tuning.restart:
-        tuning.checkpoint.unlink(missing_ok=True)
+    with locked(tuning.beside("lock"), f"{tuning.file} is being made by another 'rabench finetune'"):
+        if tuning.restart:
+            tuning.checkpoint.unlink(missing_ok=True)
+        return _tune(tuning, classifier, make_pool, on_block, on_step, on_epoch, say)
+
+
+def _done(tuning: Tuning) -> files.About | None:
+    if tuning.restart or not tuning.file.is_file():
+        return None
+    about, asked = files.about(tuning.file), tuning.asked()
+    return about if {name: about.training.get(name) for name in asked} == asked else None
+
+
+def _tune(
+    tuning: Tuning,
+    classifier: Network,
+    make_pool: Callable[[], Pool],
+    on_block: Callable[[int, int], None],
+    on_step: Progress,
+    on_epoch: Callable[[list[dict[str, Any]]], None],
+    say: Callable[[str], None],
+) -> files.About:
     fitting, held_out, reasons = _images(tuning, classifier.size, make_pool, on_block)
     network, normalization = classifier.module(), (classifier.about.mean, classifier.about.std)
-    before = accuracy(on_device(Normalized(network, *normalization), device()), held_out, device())
+    precision = tuning.recipe.precision
+    before = accuracy(on_device(Normalized(network, *normalization), device()), held_out, device(), precision)
     if not tuning.checkpoint.exists():
-        _keep(tuning, network, classifier, {"epoch": 0})
-    elif not tuning.file.exists():
-        raise Refused(f"{tuning.checkpoint} is there, but not {tuning.file}; begin again with --restart")
+        _write(tuning.best, tuning, network, {"epoch": 0})
+    elif not tuning.best.exists():
+        raise Refused(f"{tuning.checkpoint} is there, but not {tuning.best}; begin again with --restart")
 
-    def look(history: list[dict[str, Any]]) -> None:
+    def keep(history: list[dict[str, Any]]) -> None:
         held = [before, *(h["held_out_accuracy"] for h in history)]
         if int(np.argmax(held)) == len(history):  # the first of equals
-            _keep(tuning, network, classifier, {"epoch": len(history)})
-        learning_curve(history, f"{classifier.name}, {tuning.name}", tuning.figure, before)
+            _write(tuning.best, tuning, network, {"epoch": len(history)})
+
+    def draw(history: list[dict[str, Any]]) -> None:
+        learning_curve(history, f"{classifier.name}, {tuning.name}", tuning.beside("training.png"), before)
         on_epoch(history)
 
-    torch.manual_seed(tuning.recipe.seed)
-    train(network, normalization, fitting, held_out, tuning.recipe, tuning.checkpoint, device(), on_step, look)
-    return _finish(tuning, network, classifier, fitting, held_out, before, reasons)
+    train(
+        *(network, normalization, fitting, held_out, tuning.recipe, tuning.checkpoint, device()),
+        on_step=on_step,
+        on_epoch=draw,
+        say=say,
+        before_save=keep,
+    )
+    network.load_state_dict(read_weights(tuning.best))
+    round_weights(network, tuning.dtype == "fp16")  # what is evaluated is what ships
+    judged = accuracy(on_device(Normalized(network, *normalization), device()), held_out, device())
+    training = {
+        "command": tuning.command(),
+        **tuning.asked(),
+        "epoch": files.about(tuning.best).training["epoch"],
+        "images": len(fitting),
+        "not_coded": len(reasons),
+        "not_coded_example": reasons[0] if reasons else "",
+        "held_out_images": len(held_out),
+        "held_out_accuracy_before": before,
+        "held_out_accuracy": judged,
+        "torch": torch.__version__,
+        "device": device_kind(),
+        "threads": torch.get_num_threads(),
+    }
+    return _write(tuning.file, tuning, network, training)
 
 
 def _images(
@@ -181,54 +291,21 @@ def _images(
         raise
     pool.close()
     images, places, reasons = coded.load(made, size)
-    parts = held_out_split(len(coded.dataset), tuning.held_out, tuning.recipe.seed, tuning.limit)
-    kept, held = (np.flatnonzero(np.isin(places, part)) for part in parts)
+    parts = held_out_split(len(coded.dataset), tuning.held_out, tuning.limit)
+    kept, held = (
+        Images(images.pixels[chosen], images.labels[chosen]) for chosen in (np.isin(places, p) for p in parts)
+    )
     if not len(kept) or not len(held):
         raise Refused(
             f"{len(kept)} images to tune on and {len(held)} held out are too few; raise --limit or --held-out"
         )
-    return Images(images.pixels[kept], images.labels[kept]), Images(images.pixels[held], images.labels[held]), reasons
+    return kept, held, reasons
 
 
-def _keep(tuning: Tuning, network: nn.Module, classifier: Network, training: dict[str, Any]) -> files.About:
+def _write(path: Path, tuning: Tuning, network: nn.Module, training: dict[str, Any]) -> files.About:
     point = tuning.point
-    about = replace(classifier.about, tuned_on=f"{point.quantizer.label}+{point.codec.label}", training=training)
-    files.write(tuning.file, network.state_dict(), about, tuning.dtype == "fp16")
+    assert isinstance(point.classifier, Network)
+    tuned_on = f"{point.quantizer.label}+{point.codec.label}"
+    about = replace(point.classifier.about, tuned_on=tuned_on, training=training)
+    files.write(path, network.state_dict(), about, tuning.dtype == "fp16")
     return about
-
-
-def _finish(
-    tuning: Tuning,
-    network: nn.Module,
-    classifier: Network,
-    fitting: Images,
-    held_out: Images,
-    before: float,
-    reasons: list[str],
-) -> files.About:
-    network.load_state_dict(read_weights(tuning.file))
-    round_weights(network, tuning.dtype == "fp16")
-    judged = accuracy(
-        on_device(Normalized(network, classifier.about.mean, classifier.about.std), device()), held_out, device()
-    )
-    point = tuning.point
-    training = {
-        "command": tuning.command(),
-        "recipe": asdict(tuning.recipe),
-        "from": classifier.label,
-        "from_version": classifier.version(),
-        "dataset": tuning.coded.dataset.label,
-        "quantizer_version": point.quantizer.version(),
-        "codec_version": point.codec.version(),
-        "epoch": files.about(tuning.file).training["epoch"],
-        "images": len(fitting),
-        "not_coded": len(reasons),
-        "not_coded_example": reasons[0] if reasons else "",
-        "held_out_images": len(held_out),
-        "held_out_accuracy_before": before,
-        "held_out_accuracy": judged,
-        "torch": torch.__version__,
-        "device": device_kind(),
-        "threads": torch.get_num_threads(),
-    }
-    return _keep(tuning, network, classifier, training)

@@ -209,7 +209,7 @@ def beside(plugin: T, folder: Path) -> T:
         f.name: os.path.normpath((folder / value).absolute())  # workers may stand elsewhere
         for f in fields(plugin)
         if isinstance(f.metadata["among"], Location)
-        and (value := getattr(plugin, f.name))
+        and (value := getattr(plugin, f.name)) not in ("", f.default)  # a default is the name of what ships
         and not Path(value).is_absolute()
         and (folder / value).exists()
     }

@@ -57,9 +57,10 @@ class Point:
         check_classes(self.classifier, self.dataset)
 
 
-def tuned_file(quantizer: Quantizer, codec: Codec) -> str:
-    """The name of the weights that are tuned on a quantizer's and a codec's images, in a folder of such."""
-    return re.sub(r"[^A-Za-z0-9.+]+", "-", f"{quantizer.short}+{codec.short}") + ".safetensors"
+def tuned_file(classifier: Classifier, quantizer: Quantizer, codec: Codec) -> str:
+    """The name of a classifier's weights tuned on a quantizer's and a codec's images, in a folder of such."""
+    name = f"{classifier.title}+{quantizer.short}+{codec.short}"
+    return re.sub(r"[^A-Za-z0-9.+]+", "-", name) + ".safetensors"
 
 
 def tuned_from(classifier: Classifier, folder: str | Path, quantizer: Quantizer, codec: Codec) -> Classifier:
@@ -69,19 +70,31 @@ def tuned_from(classifier: Classifier, folder: str | Path, quantizer: Quantizer,
     """
     if not isinstance(classifier, Network):
         raise Refused(f"{classifier.short} cannot be fine-tuned: it is no network of rabench; name alexnet, vgg16, ...")
-    return replace(classifier, weights=str(Path(folder) / tuned_file(quantizer, codec)))
+    return replace(classifier, weights=str(Path(folder) / tuned_file(classifier, quantizer, codec)))
 
 
 def _check_tuned(point: Point) -> None:
     wanted, tuned = f"{point.quantizer.label}+{point.codec.label}", point.classifier
-    assert isinstance(tuned, Network)
+    assert isinstance(tuned, Network) and point.tuned_from is not None
     if not Path(tuned.weights).is_file():
-        raise Unavailable(
-            f"{tuned.weights} is not there yet; make it: rabench finetune --study STUDY "
-            f"--point {point.quantizer.short}+{point.codec.short}"
-        )
+        raise Unavailable(f"{tuned.weights} is not there yet; 'rabench finetune --study STUDY' makes it")
     if (found := tuned.about.tuned_on) != wanted:
-        raise Refused(f"{tuned.weights} was tuned on {found or 'originals'}, not on {wanted}; name each its own file")
+        raise Refused(f"{tuned.weights} was tuned on {found or 'originals'}, not on {wanted}; tune one for it")
+    said = tuned.about.training
+    for what, then, now in (
+        (point.quantizer.short, said["quantizer_version"], point.quantizer.version()),
+        (point.tuned_from.short, said["from_version"], point.tuned_from.version()),
+    ):
+        if weights_of(then) != weights_of(now):
+            raise Refused(
+                f"{tuned.weights} was tuned with other weights of {what} ({weights_of(then)}, now {weights_of(now)}); "
+                "'rabench finetune --study STUDY --restart' makes it anew"
+            )
+
+
+def weights_of(version: str) -> str:
+    """Of a version what does not change with the machine: the weights' hash, or nothing."""
+    return version.split(",")[0] if version.startswith("sha256 ") else ""
 
 
 def _check_normalization(point: Point) -> None:

@@ -87,6 +87,9 @@ def _activation_maps(study: Study, matrix: Matrix) -> tuple[list[Path], tuple[st
     """Figures of the images that the matrix asks for, where images and weights are here; else why not."""
     files: list[Path] = []
     left_out: dict[str, None] = {}
+    for dataset in dict.fromkeys(p.dataset for p in matrix.points if matrix.cam):
+        if dataset.where() is None:
+            return [], (f"class activation maps are left out: {dataset.short} is not on this machine",)
     for image in matrix.cam:
         try:
             files += show(study, image, False, None, cam=True)
@@ -135,7 +138,9 @@ def _absent(matrix: Matrix, members: list[Measured]) -> str:
     """Points of the matrix, for the data set and classifier of ``members``, that have no records."""
     first, known = members[0].point, {m.point for m in members}
     same = [p for p in matrix.points if (p.dataset, p.frozen) == (first.dataset, first.frozen)]
-    absent = [f"{p.quantizer.short}+{p.codec.short}" for p in same if p not in known]
+    absent = [
+        f"{p.quantizer.short}+{p.codec.short}{', fine-tuned' * bool(p.tuned_from)}" for p in same if p not in known
+    ]
     return ", ".join(absent[:3]) + (f" and {len(absent) - 3} more" if len(absent) > 3 else "")
 
 

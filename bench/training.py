@@ -18,7 +18,7 @@ from ..classifiers.training import Recipe, accuracy, train
 from ..core.errors import BadSetting, Refused, unknown
 from ..core.files import check_writable
 from ..core.images import RGB
-from ..core.learning import Images, Progress, held_out_split
+from ..core.learning import Images, Progress, split
 from ..core.networks import device, device_kind, on_device, round_weights
 from ..datasets.base import UNLABELLED, BadImage, Dataset
 
@@ -66,6 +66,7 @@ def train_classifier(
     on_load: Callable[[int, int], None] = lambda *_: None,
     on_step: Progress = lambda *_: None,
     on_epoch: Callable[[list[dict[str, Any]]], None] = lambda _: None,
+    say: Callable[[str], None] = lambda _: None,
 ) -> weights.About:
     """Trains as planned and writes weights and the learning curve. Test images are never seen."""
     cls = CLASSIFIERS[plan.network]
@@ -78,8 +79,7 @@ def train_classifier(
     if plan.restart:
         plan.checkpoint.unlink(missing_ok=True)
     images = load(plan.dataset, plan.size, plan.limit, on_load)
-    kept, held = held_out_split(len(plan.dataset), plan.held_out, plan.recipe.seed, plan.limit)
-    training, held_out = (Images(images.pixels[p], images.labels[p]) for p in (kept, held))
+    training, held_out = split(images, len(plan.dataset), plan.held_out, plan.limit, plan.dataset.label)
     normalization = CIFAR if plan.dataset.name.startswith("cifar") else IMAGENET
     width = plan.width or cls.standard_width
     torch.manual_seed(plan.recipe.seed)
@@ -89,7 +89,9 @@ def train_classifier(
         learning_curve(history, f"{plan.network} on {plan.dataset.title}", plan.figure)
         on_epoch(history)
 
-    history = train(network, normalization, training, held_out, plan.recipe, plan.checkpoint, device(), on_step, draw)
+    history = train(
+        network, normalization, training, held_out, plan.recipe, plan.checkpoint, device(), on_step, draw, say
+    )
     return _write(plan, network, normalization, width, training, held_out, history)
 
 

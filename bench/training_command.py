@@ -41,7 +41,7 @@ def run_training(
     images = replace(DATASETS.make(dataset), split="train")
     plan = Plan(network, images, out, Recipe(**recipe), **options)
     with Bars(console, plan.recipe.epochs) as bars:
-        about = train_classifier(plan, bars.on_load, bars.on_step, bars.on_epoch)
+        about = train_classifier(plan, bars.on_load, bars.on_step, bars.on_epoch, console.print)
     held = about.training["held_out_accuracy"]
     yield f"{out}: {network} on {about.dataset}, held-out accuracy {100 * held:.1f} % of {about.training['held_out_images']:,} images"
     yield str(plan.figure)
@@ -80,7 +80,7 @@ def run_colorcnn(
     plans = [ColorPlan(images, judge, n, out, recipe, full, **options) for n in numbers]
     for plan in plans:
         with Bars(console, full.epochs) as bars:
-            about = train_colorcnn(plan, bars.on_load, bars.on_step, bars.on_epoch)
+            about = train_colorcnn(plan, bars.on_load, bars.on_step, bars.on_epoch, console.print)
         said = about.training
         yield (
             f"{plan.file}: {plan.colors} colors, held-out accuracy {100 * said['held_out_accuracy']:.1f} % of "
@@ -103,10 +103,11 @@ def run_finetune(
 ) -> Iterator[str]:
     """Tunes a classifier for one point after another; yields what to print as each ends."""
     from . import executors
-    from .finetune import FOLDER, RECIPE, Tuning, finetune, points_to_tune
+    from .finetune import RECIPE, Tuning, finetune, targets
     from .matrix import beside, find_study
 
     found = find_study(str(study))
+    found.load()  # a matrix that cannot be read is told of first
     full = replace(RECIPE, **{name: value for name, value in recipe.items() if value is not None})
     full = replace(full, precision=recipe["precision"] or ("bf16" if torch.cuda.is_available() else "fp32"))
     _check_among(("precision", full.precision, PRECISIONS), ("dtype", options["dtype"], DTYPES))
@@ -115,10 +116,12 @@ def run_finetune(
     if threads:
         torch.set_num_threads(threads)
     count = executors.default_workers() if workers is None else workers
-    for point in points_to_tune(found, judge, points, images):
-        tuning = Tuning(found, point, out or found.base() / FOLDER, full, **options)
+    for target in targets(found, judge, points, images, out):
+        tuning = Tuning(found, target, full, **options)
         with Bars(console, full.epochs, "coding training images") as bars:
-            about = finetune(tuning, lambda: executors.make(count, None), bars.on_load, bars.on_step, bars.on_epoch)
+            about = finetune(
+                tuning, lambda: executors.make(count, None), bars.on_load, bars.on_step, bars.on_epoch, console.print
+            )
         said = about.training
         lost = f"; {said['not_coded']:,} images could not be coded: {said['not_coded_example']}" * bool(
             said["not_coded"]
@@ -127,7 +130,7 @@ def run_finetune(
             f"{tuning.file}: {tuning.name}, held-out accuracy {100 * said['held_out_accuracy_before']:.1f} -> "
             f"{100 * said['held_out_accuracy']:.1f} % of {said['held_out_images']:,} images (epoch {said['epoch']}){lost}"
         )
-        yield str(tuning.figure)
+        yield str(tuning.beside("training.png"))
 
 
 def _check_among(*given: tuple[str, str, tuple[str, ...]]) -> None:

@@ -19,7 +19,7 @@ from torch import nn
 from torch.nn import functional
 
 from ..core.learning import Checkpoint, Diverged, Images, Parts, Progress, augmented, one_cycle
-from ..core.networks import on_device
+from ..core.networks import fingerprint, on_device
 from .inference import Normalized
 
 
@@ -52,10 +52,12 @@ def train(
     on_step: Progress = lambda *_: None,
     on_epoch: Callable[[list[dict[str, Any]]], None] = lambda _: None,
     say: Callable[[str], None] = lambda _: None,
+    before_save: Callable[[list[dict[str, Any]]], None] = lambda _: None,
 ) -> list[dict[str, Any]]:
     """Trains ``network`` in place; gives the history, one entry an epoch.
 
     Goes on from ``checkpoint`` where there is one, and writes it after each epoch.
+    before_save: told of an epoch before the checkpoint knows it; what it keeps is made again after a kill.
     say: told when a GPU has too little memory for a batch, which goes in parts then.
     Raises Diverged when the loss is no number, Refused when the checkpoint is of another run.
     """
@@ -63,11 +65,7 @@ def train(
     optimizer = torch.optim.SGD(
         model.parameters(), lr=recipe.lr, momentum=recipe.momentum, weight_decay=recipe.weight_decay
     )
-    run = {
-        "recipe": json.dumps(asdict(recipe), sort_keys=True),
-        "fingerprint": _fingerprint(training, held_out, network),
-    }
-    state = Checkpoint(checkpoint, run)
+    state = Checkpoint(checkpoint, _run(recipe, network, training, held_out))
     parts, history = Parts(say), state.load(model, optimizer)
     pixels = torch.from_numpy(training.pixels).to(device)
     labels = torch.from_numpy(training.labels).to(device)
@@ -75,6 +73,7 @@ def train(
         figures = _epoch(model, optimizer, pixels, labels, recipe, epoch, on_step, parts)
         held = accuracy(model, held_out, device, recipe.precision)
         history.append({"epoch": epoch + 1, **figures, "held_out_accuracy": held})
+        before_save(history)
         state.save(model, optimizer, history)
         on_epoch(history)
     return history
@@ -109,6 +108,7 @@ def _epoch(
         found.append(torch.stack([loss.detach() * len(y), (logits.argmax(1) == y).sum()]))
 
     def begin() -> None:
+        generator.set_state(state)  # a second try draws the same
         optimizer.zero_grad(set_to_none=True)
         found.clear()
 
@@ -119,6 +119,7 @@ def _epoch(
         for group in optimizer.param_groups:
             group["lr"] = lr
         chosen = order[step * recipe.batch : (step + 1) * recipe.batch].to(device)
+        state = generator.get_state()
         parts(chosen, learn, begin)
         optimizer.step()
         sums += torch.stack(found).sum(0)
@@ -146,7 +147,10 @@ def accuracy(model: nn.Module, images: Images, device: torch.device, precision: 
     return correct / max(1, len(images))
 
 
-def _fingerprint(training: Images, held_out: Images, network: nn.Module) -> str:
-    shapes = {name: list(t.shape) for name, t in network.state_dict().items()}
+def _run(recipe: Recipe, network: nn.Module, training: Images, held_out: Images) -> dict[str, str]:
     sample = int(training.pixels[:: max(1, len(training) // 64)].astype(np.int64).sum())
-    return json.dumps([len(training), len(held_out), int(training.labels.sum()), sample, shapes])
+    return {
+        "recipe": json.dumps(asdict(recipe), sort_keys=True),
+        "network as it began": fingerprint(network),
+        "set of images": json.dumps([len(training), len(held_out), int(training.labels.sum()), sample]),
+    }

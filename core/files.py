@@ -9,6 +9,8 @@ from contextlib import contextmanager, suppress
 from functools import lru_cache
 from pathlib import Path
 
+from filelock import FileLock, Timeout
+
 from .errors import Unavailable
 
 PARTIAL = ".partial-"
@@ -44,6 +46,8 @@ def write_text(path: Path, content: str) -> None:
 
 def check_writable(path: Path) -> None:
     """Raises Unavailable where ``path`` could not be written, before hours are spent on what goes into it."""
+    if path.parent.exists() and not path.parent.is_dir():
+        raise Unavailable(f"{path.parent} is a file, not a folder; name another")
     if not path.parent.is_dir():
         raise Unavailable(f"{path}: there is no folder {path.parent}; make it, or name another")
     try:
@@ -51,6 +55,20 @@ def check_writable(path: Path) -> None:
         path.with_name(f"{path.name}.test").unlink()
     except OSError as error:
         raise Unavailable(f"{path} cannot be written ({error.strerror}); name a folder that can") from None
+
+
+@contextmanager
+def locked(path: Path, taken: str) -> Iterator[None]:
+    """Holds a lock file. Raises Unavailable, saying ``taken``, where another process holds it."""
+    lock = FileLock(path)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise Unavailable(f"{taken}; wait for it") from None
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def remove_partial(folder: Path) -> None:

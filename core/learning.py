@@ -91,17 +91,30 @@ def _mirrored(places: torch.Tensor, length: int) -> torch.Tensor:
     return torch.minimum(folded, 2 * (length - 1) - folded)
 
 
-def held_out_split(
-    n: int, share: float, seed: int, limit: int | None = None
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+SPLIT_SEED = 0
+"""Of what is held out: one for all trainings, whatever seed their weights have."""
+
+
+def held_out_split(n: int, share: float, limit: int | None = None) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Positions to train on and positions held out of training to judge by; both sorted.
 
-    Of the first ``limit`` of n images: what is held out of n is so for every limit, so that a network trained on
-    few images is judged by none that a network trained before it, on all, has learned from.
+    Of the first ``limit`` of n images: what is held out of n is so for every limit and every seed, and a smaller share
+    is a part of a larger one. So what judges a network has not taught another that it builds on.
     """
-    order = np.random.default_rng(seed).permutation(n)
-    cut = round(n * share)
-    return tuple(np.sort(part[part < (limit or n)]) for part in (order[cut:], order[:cut]))  # type: ignore[return-value]
+    order = np.random.default_rng(SPLIT_SEED).permutation(n)
+    cut, end = round(n * share), limit or n
+    return np.sort(order[cut:][order[cut:] < end]), np.sort(order[:cut][order[:cut] < end])
+
+
+def split(images: Images, n: int, share: float, limit: int | None, name: str) -> tuple[Images, Images]:
+    """The first ``limit`` of n images cut in two. Raises Refused where a part is empty."""
+    kept, held = (Images(images.pixels[p], images.labels[p]) for p in held_out_split(n, share, limit))
+    if not len(kept) or not len(held):
+        raise Refused(
+            f"{name}: {len(kept):,} images to train on and {len(held):,} held out to judge by are too few; "
+            "raise --limit or --held-out"
+        )
+    return kept, held
 
 
 class Parts:

@@ -186,6 +186,8 @@ def _epoch(
             found.append(torch.stack([loss * len(y), spread * len(y), (logits.argmax(1) == y).sum()]))
 
     def begin() -> None:
+        generator.set_state(states[0])  # a second try draws the same
+        on_map.set_state(states[1])
         optimizer.zero_grad(set_to_none=True)
         found.clear()
 
@@ -197,6 +199,7 @@ def _epoch(
         for group in optimizer.param_groups:
             group["lr"] = lr
         batch = order[step * recipe.batch : (step + 1) * recipe.batch].to(device)
+        states = generator.get_state(), on_map.get_state()
         parts(batch, learn, begin)
         optimizer.step()
         sums += torch.stack(found).sum(0)

@@ -58,7 +58,8 @@ def find(weights: str, colors: int) -> Path:
     if place.is_dir():
         if (path := place / file_name(colors)).is_file():
             return path
-        known = sorted(about(f).colors for f in place.glob(file_name(0).replace("0", "*")))
+        files = (f for f in place.glob(file_name(0).replace("0", "*")) if ".checkpoint" not in f.name)
+        known = sorted(about(f).colors for f in files)
         raise Unavailable(
             f"{place.name} holds no weights for {colors} colors, it has {', '.join(map(str, known)) or 'none'}; "
             f"{MADE_BY} --colors {colors} makes them"
