@@ -116,7 +116,7 @@ def a_network(colors=2, width=4):
 
 
 def parts(photos):
-    kept, held = held_out_split(len(photos), 0.2, 0)
+    kept, held = held_out_split(len(photos), 0.2)
     return Images(photos.pixels[kept], photos.labels[kept]), Images(photos.pixels[held], photos.labels[held])
 
 

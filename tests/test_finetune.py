@@ -1,5 +1,6 @@
 """Tuning a classifier on coded training images, and the points that pair it with its own images."""
 
+import shutil
 from dataclasses import replace
 
 import numpy as np
@@ -7,14 +8,15 @@ import pytest
 from plugins_for_tests import Misbehaving
 from rabench.bench import executors, runner
 from rabench.bench.coded import Coded, code_block
-from rabench.bench.finetune import RECIPE, Tuning, finetune, points_to_tune
+from rabench.bench.finetune import RECIPE, Target, Tuning, finetune, targets, written
 from rabench.bench.matrix import find_study
-from rabench.bench.points import tuned_file
 from rabench.bench.report import report
 from rabench.classifiers import CLASSIFIERS, weights
 from rabench.codecs import CODECS
 from rabench.core.errors import BadSetting, Refused, Unavailable
+from rabench.core.files import locked
 from rabench.core.learning import held_out_split
+from rabench.core.networks import read_weights
 from rabench.datasets import DATASETS
 from rabench.quantizers import QUANTIZERS
 
@@ -38,9 +40,8 @@ def study(tmp_path):
 
 
 def a_tuning(study, **changed):
-    (point,) = points_to_tune(study, None, [], None)
-    out = study.folder / "tuned"
-    return replace(Tuning(study, point, out, replace(RECIPE, epochs=2), 0.2, 600), **changed)
+    (target,) = targets(study, None, [], None, changed.pop("out", None))
+    return replace(Tuning(study, target, replace(RECIPE, epochs=2), 0.2, 600), **changed)
 
 
 def a_coded(tmp_path, quantizer="median-cut:colors=2", codec="png"):
@@ -66,7 +67,7 @@ def test_coded_images_are_those_of_the_chain_and_are_made_once(tmp_path):
 def test_other_settings_make_other_files(tmp_path):
     one, other = a_coded(tmp_path), a_coded(tmp_path, "median-cut:colors=4")
     assert one.make(20, executors.in_process()) != other.make(20, executors.in_process())
-    assert len(list((tmp_path / "coded").iterdir())) == 2
+    assert len(list((tmp_path / "coded").glob("*.parquet"))) == 2
 
 
 def test_images_that_cannot_be_coded_are_left_out_and_told(tmp_path):
@@ -91,7 +92,7 @@ def test_tuning_raises_accuracy_on_its_own_images_and_says_what_it_did(study):
     assert training["from"] == "small:precision=fp32:weights=small-photos"
     assert training["images"] + training["held_out_images"] == 600
     assert "--epochs 2" in training["command"] and "--point none+jpeg:quality=5" in training["command"]
-    assert tuning.figure.is_file()
+    assert tuning.beside("training.png").is_file()
     assert weights.about(tuning.file) == said
 
 
@@ -132,22 +133,21 @@ def test_a_matrix_shows_frozen_and_tuned_side_by_side(study):
 
 def test_a_point_refuses_a_classifier_tuned_on_another_and_one_that_is_not_there(study):
     (point,) = [p for p in study.load().points if p.tuned_from]
-    with pytest.raises(Unavailable, match=r"rabench finetune .* --point none.jpeg:quality=5"):
+    with pytest.raises(Unavailable, match=r"is not there yet; .rabench finetune --study STUDY. makes it"):
         point.check()
     tuning = a_tuning(study)
     other = replace(tuning.point, codec=CODECS.make("jpeg:quality=6"))
-    said = finetune(replace(tuning, point=other), executors.in_process)
-    (study.folder / "tuned" / tuned_file(other.quantizer, other.codec)).rename(tuning.file)
+    finetune(replace(tuning, target=Target(other, tuning.file)), executors.in_process)
     with pytest.raises(Refused, match=r"was tuned on none.jpeg.*quality=6.*, not on none.jpeg.*quality=5"):
         point.check()
-    assert said.tuned_on
 
 
 def test_what_is_held_out_is_so_for_every_limit():
-    kept, held = held_out_split(1000, 0.1, 0)
-    few, few_held = held_out_split(1000, 0.1, 0, 300)
+    kept, held = held_out_split(1000, 0.1)
+    few, few_held = held_out_split(1000, 0.1, 300)
     assert few.tolist() == [i for i in kept if i < 300]
     assert few_held.tolist() == [i for i in held if i < 300]
+    assert set(held_out_split(1000, 0.05)[1]) < set(held)
 
 
 @pytest.mark.parametrize(
@@ -161,17 +161,123 @@ def test_what_is_held_out_is_so_for_every_limit():
 def test_points_that_cannot_be_tuned_are_told(study, texts, classifier, message):
     judge = CLASSIFIERS.make(classifier) if classifier else None
     with pytest.raises(Exception, match=message) as caught:
-        points_to_tune(study, judge, texts, None)
+        targets(study, judge, texts, None, None)
     assert isinstance(caught.value, BadSetting | LookupError)
 
 
 def test_a_sweep_names_several_points(study):
     judge = CLASSIFIERS.make("small:weights=small-photos")
-    found = points_to_tune(study, judge, ["median-cut:colors=2,4+png", "none+jpeg:quality=5"], None)
-    assert [str(p.quantizer.short) for p in found] == ["median-cut:colors=2", "median-cut:colors=4", "none"]
+    found = targets(study, judge, ["median-cut:colors=2,4+png", "none+jpeg:quality=5"], None, None)
+    assert [t.point.quantizer.short for t in found] == ["median-cut:colors=2", "median-cut:colors=4", "none"]
 
 
 def test_a_study_without_tuned_points_says_what_to_name(tmp_path):
     (tmp_path / "matrix.toml").write_text(MATRIX.replace('tuned = "tuned"', ""))
     with pytest.raises(BadSetting, match=r"pairs no point .* --point median-cut:colors=2.png"):
-        points_to_tune(find_study(str(tmp_path)), None, [], None)
+        targets(find_study(str(tmp_path)), None, [], None, None)
+
+
+def test_a_tuning_that_is_done_is_left_alone(study):
+    said, told = finetune(a_tuning(study), executors.in_process), []
+    file = a_tuning(study).file
+    before = file.stat().st_mtime_ns
+    assert finetune(a_tuning(study), executors.in_process, say=told.append) == said
+    assert file.stat().st_mtime_ns == before and told == [f"{file} is there already"]
+    finetune(a_tuning(study, recipe=replace(RECIPE, epochs=1), restart=True), executors.in_process)
+    assert file.stat().st_mtime_ns != before
+
+
+def test_nothing_is_there_until_a_tuning_is_done(study):
+    def stop(_):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        finetune(a_tuning(study), executors.in_process, on_epoch=stop)
+    assert not a_tuning(study).file.exists()
+
+
+def test_a_kill_between_the_weights_and_the_checkpoint_loses_nothing(study, monkeypatch):
+    from rabench.core.learning import Checkpoint
+
+    whole = finetune(a_tuning(study, out=study.folder), executors.in_process)
+    bare, saves = Checkpoint.save, []
+
+    def dying(self, *arguments):
+        saves.append(1)
+        if len(saves) == 2:
+            raise KeyboardInterrupt
+        bare(self, *arguments)
+
+    monkeypatch.setattr(Checkpoint, "save", dying)
+    with pytest.raises(KeyboardInterrupt):
+        finetune(a_tuning(study), executors.in_process)
+    monkeypatch.undo()
+    again = finetune(a_tuning(study), executors.in_process)
+    assert again == replace(whole, training=again.training)
+    assert again.training["held_out_accuracy"] == whole.training["held_out_accuracy"]
+
+
+TWO = MATRIX.replace(
+    '["small:weights=small-photos"]', '["small:weights=small-photos", "small:weights=other.safetensors"]'
+)
+
+
+def test_two_classifiers_have_a_file_each(study):
+    shutil.copy(weights.find("small-photos"), study.folder / "other.safetensors")
+    (study.folder / "matrix.toml").write_text(TWO.replace('tuned = "tuned"', 'tuned = "mine"'))
+    found = targets(study, None, [], None, None)
+    assert [t.file.name for t in found] == [
+        "small-photos+none+jpeg-quality-5.safetensors",
+        "other+none+jpeg-quality-5.safetensors",
+    ]
+    assert {t.file.parent.name for t in found} == {"mine"}
+    (named,) = targets(study, found[0].point.classifier, ["none+jpeg:quality=9"], None, None)
+    assert named.file.parent.name == "mine"
+
+
+def test_weights_tuned_from_others_of_the_same_name_are_refused(study):
+    tuning = a_tuning(study)
+    finetune(tuning, executors.in_process)
+    (point,) = [p for p in study.load().points if p.tuned_from]
+    point.check()
+    base = study.folder / "small-photos.safetensors"
+    state = {**read_weights(weights.find("small-photos"))}
+    state["0.weight"] = state["0.weight"] + 1
+    weights.write(base, state, weights.about(weights.find("small-photos")))
+    moved = replace(point, tuned_from=replace(point.tuned_from, weights=str(base)))
+    with pytest.raises(
+        Refused, match=r"tuned with other weights of small:weights=small-photos .sha256 .*, now sha256 "
+    ):
+        moved.check()
+
+
+def test_the_recorded_command_names_paths_as_they_lie_beside_the_study(study):
+    classifier = CLASSIFIERS.make(f'small:weights="{study.folder}/nets/a.safetensors"')
+    assert written(classifier, study.base()) == "small:weights=nets/a.safetensors"
+    assert written(QUANTIZERS.make("colorcnn:colors=4"), study.base()) == "colorcnn:colors=4"
+
+
+def test_two_tunings_of_one_file_do_not_meet(study):
+    tuning = a_tuning(study)
+    tuning.file.parent.mkdir()
+    with (
+        locked(tuning.beside("lock"), "taken"),
+        pytest.raises(Unavailable, match="is being made by another 'rabench finetune'; wait for it"),
+    ):
+        finetune(tuning, executors.in_process)
+
+
+def test_a_block_with_passing_failures_is_coded_again(tmp_path):
+    images = DATASETS.make("photos:split=train")
+    image = images.load(3, 4).images[0]
+    assert isinstance(image, np.ndarray)
+    red, green, blue = (int(v) for v in image[0, 0])
+    coded = Coded(images, QUANTIZERS.make("none"), Misbehaving("encode", red << 16 | green << 8 | blue), tmp_path)
+    (first,) = coded.make(40, executors.in_process())
+    assert first.suffix == ".failed"
+    before = first.stat().st_mtime_ns
+    (again,) = coded.make(40, executors.in_process())
+    assert again == first and first.stat().st_mtime_ns != before
+    first.write_bytes(b"PAR1")
+    with pytest.raises(Refused, match=r"is damaged .*; delete it and run again"):
+        coded.load([first], 32)

@@ -68,7 +68,7 @@ def test_a_network_learns_and_what_is_judged_is_what_ships(plan):
     held = about.training["held_out_accuracy"]
     assert held > 0.4  # chance is 0.125
     assert plan.figure.stat().st_size > 10_000
-    _, positions = held_out_split(len(PHOTOS), plan.held_out, 0, 1500)
+    _, positions = held_out_split(len(PHOTOS), plan.held_out, 1500)
     block = PHOTOS.load(0, 1500)
     classifier = CLASSIFIERS.make(f'small:weights="{plan.out}"')
     logits = classifier.logits([block.images[i] for i in positions])
@@ -161,7 +161,7 @@ def test_augmentation_shifts_and_mirrors_and_nothing_else():
 
 
 def test_held_out_images_are_no_training_images():
-    kept, held = held_out_split(1000, 0.05, 7)
+    kept, held = held_out_split(1000, 0.05)
     assert len(held) == 50
     assert sorted([*kept, *held]) == list(range(1000))
 
