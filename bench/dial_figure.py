@@ -11,7 +11,6 @@ import seaborn as sns
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 from numpy.typing import NDArray
 
@@ -19,7 +18,7 @@ from ..core.plugins import Plugin
 from ..quantizers.base import Quantizer
 from .curves import Curve, Measured, merged
 from .figures import plain
-from .rate_figure import BANDED, MARKED, Style, View, interval_note, shares, styles_of, uncompressed_line
+from .rate_figure import BANDED, MARKED, Style, View, interval_note, legend_of, shares, styles_of, uncompressed_line
 
 FEWEST = 3
 """Settings on a curve that are worth a plot."""
@@ -78,7 +77,7 @@ def accuracy_over_dial(rows: pd.DataFrame, curves: list[Curve], measured: list[M
             if banded:
                 axes.fill_between(values, low[places], high[places], color=styles[curve][0], alpha=0.13, linewidth=0)
         axes.set_ylabel("top-1 accuracy (%)" if view.labelled else "agreement (%)")
-        return [*uncompressed_line(axes, view), interval_note(rows, members, view, banded)]
+        return [*uncompressed_line(axes, view), interval_note(rows, curves, view, banded)]
 
     return _over_dial(curves, measured, view.title, draw)
 
@@ -104,11 +103,7 @@ def _over_dial(curves: list[Curve], measured: list[Measured], title: str, draw: 
             axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     for axes in plots[len(groups) :]:
         axes.set_axis_off()
-    handles: list[Artist] = [
-        Line2D([], [], color=color, linestyle=dash, marker=marker, markersize=4, label=curve.name)
-        for members in groups.values()
-        for curve, (color, dash, marker) in ((c, styles[c]) for c in members)
-    ]
+    handles: list[Artist] = [legend_of(c, styles[c], 4) for members in groups.values() for c in members]
     figure.suptitle(title, x=0.01, ha="left", fontsize=10)
     figure.legend(handles=[*handles, *beside], loc="outside right upper", frameon=False, fontsize=8, handlelength=3)
     return figure
@@ -122,9 +117,10 @@ def _in_order(curve: Curve, measured: list[Measured]) -> tuple[NDArray[np.int64]
 
 
 def _line(axes: Axes, values: NDArray[np.int64], heights: NDArray[np.float64], style: Style) -> None:
-    color, dash, marker = style
+    color, dash, marker, inside = style
     every = max(1, len(values) // MARKED)
-    axes.plot(values, heights, color=color, linestyle=dash, marker=marker, markersize=4, markevery=every, linewidth=1.3)
+    looks = {"color": color, "linestyle": dash, "marker": marker, "markerfacecolor": inside}
+    axes.plot(values, heights, **looks, markersize=4, markevery=every, linewidth=1.3)
 
 
 def _mark_identical(axes: Axes, curves: list[Curve], measured: list[Measured]) -> None:

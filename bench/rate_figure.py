@@ -50,7 +50,7 @@ def rate_accuracy(rows: pd.DataFrame, curves: list[Curve], view: View) -> Figure
     plain(axes)
     for curve in reversed(curves):  # the first, most often the originals, on top
         part = rows.iloc[list(curve.rows)]
-        color, dash, marker = styles[curve]
+        color, dash, marker, inside = styles[curve]
         share, low, high = shares(part, view.labelled)
         sns.lineplot(
             x=part.bpp.to_numpy(),
@@ -60,8 +60,10 @@ def rate_accuracy(rows: pd.DataFrame, curves: list[Curve], view: View) -> Figure
             linestyle=dash,
             marker=marker,
             markersize=5.5,
+            markerfacecolor=inside,
+            markeredgecolor=color if curve.tuned else "white",
             markevery=max(1, len(part) // MARKED),
-            markeredgewidth=0.5,
+            markeredgewidth=1.0 if curve.tuned else 0.5,
             linewidth=1.4,
             estimator=None,
             legend=False,
@@ -70,7 +72,11 @@ def rate_accuracy(rows: pd.DataFrame, curves: list[Curve], view: View) -> Figure
             axes.fill_between(part.bpp, 100 * low, 100 * high, color=color, alpha=0.13, linewidth=0)
         elif len(part) == 1:
             axes.errorbar(part.bpp, 100 * share, 100 * np.vstack([share - low, high - share]), color=color, capsize=2)
-    handles = [*_legend(curves, styles), *_lines(axes, view), interval_note(rows, curves, view, banded)]
+    handles = [
+        *(legend_of(c, style) for c, style in styles.items()),
+        *_lines(axes, view),
+        interval_note(rows, curves, view, banded),
+    ]
     _rate_axis(axes, rows.iloc[[i for c in curves for i in c.rows]].bpp.to_numpy(), view)
     axes.set_ylabel("top-1 accuracy (%)" if view.labelled else "agreement with the uncompressed image (%)")
     axes.set_title(view.title, loc="left", fontsize=10)
@@ -78,8 +84,8 @@ def rate_accuracy(rows: pd.DataFrame, curves: list[Curve], view: View) -> Figure
     return figure
 
 
-Style = tuple[Any, Any, str]
-"""Color, dashes, marker."""
+Style = tuple[Any, Any, str, Any]
+"""Color, dashes, marker, and the marker's inside: white where classifiers are fine-tuned."""
 
 
 def styles_of(curves: list[Curve]) -> dict[Curve, Style]:
@@ -96,12 +102,12 @@ def styles_of(curves: list[Curve]) -> dict[Curve, Style]:
     for c in curves:
         name = c.quantizer.split(":")[0]
         number, many = variants[name].index(c.quantizer), len(variants[name])
-        color, dash = palette[quantizers.index(name)], DASHES[(number + c.tuned) % len(DASHES)]
+        color, dash = palette[quantizers.index(name)], DASHES[number % len(DASHES)]
         if many > len(DASHES) and c.quantizer == name:  # the whole curve of what others are points of
-            dash = DASHES[c.tuned]
+            dash = DASHES[0]
         elif many > len(DASHES):  # such as numbers of colors: from light to dark
-            color, dash = _shade(color, (number + 1) / many), DASHES[c.tuned]
-        found[c] = (color, dash, MARKERS[codecs.index(c.codec) % len(MARKERS)])
+            color, dash = _shade(color, (number + 1) / many), DASHES[0]
+        found[c] = (color, dash, MARKERS[codecs.index(c.codec) % len(MARKERS)], "white" if c.tuned else color)
     return found
 
 
@@ -133,11 +139,12 @@ def shares(part: pd.DataFrame, labelled: bool) -> tuple[np.ndarray, np.ndarray, 
     return part.agreement.to_numpy(), np.array([b[0] for b in bounds]), np.array([b[1] for b in bounds])
 
 
-def _legend(curves: list[Curve], styles: dict[Curve, Style]) -> list[Line2D]:
-    return [
-        Line2D([], [], color=color, linestyle=dash, marker=marker, markersize=5.5, linewidth=1.4, label=curve.name)
-        for curve, (color, dash, marker) in styles.items()
-    ]
+def legend_of(curve: Curve, style: Style, size: float = 5.5) -> Line2D:
+    """A curve's entry in a legend."""
+    color, dash, marker, inside = style
+    return Line2D(
+        [], [], color=color, linestyle=dash, marker=marker, markersize=size, markerfacecolor=inside, label=curve.name
+    )
 
 
 def uncompressed_line(axes: Axes, view: View) -> list[Line2D]:

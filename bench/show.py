@@ -72,7 +72,7 @@ def _figure(points: list[Point], number: int, every: bool, cam: bool) -> Figure:
     for point in points:
         try:
             point.check()
-            shown[point] = chain(point, image, label, cam)
+            shown[point] = chain(point, image, label)
         except RabenchError as error:
             shown[point] = str(error)
         except Exception as error:  # a plug-in's failure is one picture's
@@ -80,12 +80,25 @@ def _figure(points: list[Point], number: int, every: bool, cam: bool) -> Figure:
     if not any(isinstance(s, Shown) for s in shown.values()):
         raise Refused(f"{dataset.short}: no point can be shown here: {shown[points[0]]}")
     title = f"image {number} of {dataset.short}: {_name(dataset.classes, label)}"
-    if kinds := {s.kind for s in shown.values() if isinstance(s, Shown) and s.kind}:
-        title += f"\nbelow each: what speaks for the class predicted ({', '.join(sorted(kinds))}, from dark to light)"
-    return _draw(points, shown, title, every, cam)
+    rows = _rows(points, shown, every)
+    if cam:
+        shown = {p: _with_heat(p, shown[p]) for _, members in rows for p in members}
+        kinds = sorted({s.kind for s in shown.values() if isinstance(s, Shown)})
+        title += f"\nbelow each: what speaks for the class predicted ({', '.join(kinds)}, from dark to light)"
+    return _draw(rows, shown, title, cam)
 
 
-def chain(point: Point, image: RGB, label: int, cam: bool = False) -> Shown:
+def _with_heat(point: Point, found: Shown | str) -> Shown | str:
+    from ..classifiers.activation import activation_maps
+
+    if isinstance(found, str):
+        return found
+    pixels = as_rgb(found.pixels)
+    (seen,) = activation_maps(point.classifier, [pixels])
+    return replace(found, heat=(point.classifier.prepare(pixels), seen.heat), kind=seen.kind)
+
+
+def chain(point: Point, image: RGB, label: int) -> Shown:
     """Source pixels -> quantizer -> file -> the file decoded -> those pixels classified."""
     (quantized,) = point.quantizer.quantize([image])
     file = point.codec.encode(quantized)
@@ -95,21 +108,15 @@ def chain(point: Point, image: RGB, label: int, cam: bool = False) -> Shown:
     best = int(logits.argmax())
     bpp = len(file) * 8 / (image.shape[0] * image.shape[1])
     right = best == label if label >= 0 else None
-    found = Shown(decoded, bpp, _name(point.classifier.classes, best), float(share[best] / share.sum()), right)
-    if cam:
-        from ..classifiers.activation import activation_maps
-
-        pixels = as_rgb(decoded)
-        (seen,) = activation_maps(point.classifier, [pixels])
-        found = replace(found, heat=(point.classifier.prepare(pixels), seen.heat), kind=seen.kind)
-    return found
+    return Shown(decoded, bpp, _name(point.classifier.classes, best), float(share[best] / share.sum()), right)
 
 
 def _name(classes: tuple[str, ...], number: int) -> str:
     return classes[number] if 0 <= number < len(classes) else "no label"
 
 
-def _draw(points: list[Point], shown: dict[Point, Shown | str], title: str, every: bool, cam: bool) -> Figure:
+def _rows(points: list[Point], shown: dict[Point, Shown | str], every: bool) -> list[tuple[str, list[Point]]]:
+    """What is drawn: a row a curve, under its name, and one of the points that are no curve."""
     rates = np.array([s.bpp if isinstance(s := shown[p], Shown) else np.inf for p in points])
     rows = []
     for curve in curves(points, rates):
@@ -119,7 +126,10 @@ def _draw(points: list[Point], shown: dict[Point, Shown | str], title: str, ever
         of = f" ({len(chosen)} of {len(curve.rows)})" if len(chosen) < len(curve.rows) else ""
         rows.append((curve.name + of, [points[i] for i in chosen]))
     alone = [members[0] for _, members in rows if len(members) == 1]
-    rows = [("single points", alone)] * bool(alone) + [row for row in rows if len(row[1]) > 1]
+    return [("single points", alone)] * bool(alone) + [row for row in rows if len(row[1]) > 1]
+
+
+def _draw(rows: list[tuple[str, list[Point]]], shown: dict[Point, Shown | str], title: str, cam: bool) -> Figure:
     columns = max(len(members) for _, members in rows)
     high = 3.9 if cam else 2.45
     figure = Figure(figsize=(max(6.0, 1.75 * columns), high * len(rows) + 0.5), layout="constrained")
@@ -131,7 +141,7 @@ def _draw(points: list[Point], shown: dict[Point, Shown | str], title: str, ever
         for axes in plots.ravel():
             axes.axis("off")
         for axes, point in zip(plots.T, members, strict=False):
-            _picture(axes[0], point, found := shown[point], members is alone)
+            _picture(axes[0], point, found := shown[point], name == "single points")
             if isinstance(found, Shown) and found.heat is not None:
                 pixels, heat = found.heat
                 axes[1].imshow(pixels.mean(2), cmap="gray", vmin=0, vmax=255, interpolation="nearest")
