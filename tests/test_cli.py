@@ -241,3 +241,66 @@ def test_version_and_help(study):
     assert rabench("--version", cwd=study).stdout.strip() == __version__
     assert "rate-accuracy" in rabench("--help", cwd=study).stdout
     assert rabench(cwd=study).returncode in (0, 2)
+
+
+@pytest.mark.slow
+def test_finetune_run_compare_and_cam_follow_one_another(here, study):
+    text = MATRIX.replace('codecs = ["png"]', 'codecs = ["png"]\ntuned = "tuned"').replace("2..6", "2,3")
+    (study / "mine" / "matrix.toml").write_text(text.replace('"none", ', ""))
+    options = ("--epochs", "1", "--limit", "400", "--held-out", "0.2", "--workers", "0", "--threads", "1")
+    status, said, _ = here("finetune", "--study", "mine", *options)
+    assert status == 0
+    assert "mine/tuned/small-photos+median-cut-colors-2+png.safetensors" in said.replace("\n", "")
+    status, _, told = here("finetune", "--study", "mine", *options)
+    assert status == 0 and "is there already" in told
+    assert here("run", "mine", "--limit", "60", "--workers", "0")[0] == 0
+    status, said, _ = here("compare", "mine", "--anchor", "median-cut+png", "--format", "markdown")
+    assert status == 0
+    assert "| median-cut:colors=2 | png | fine-tuned |" in said and "Tango" in said
+    status, said, _ = here("cam", "mine", "--image", "3")
+    assert status == 0 and (study / "mine" / "cam-3.png").is_file()
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("compare", "mine", "--anchor", "png"), "mine holds no records of its matrix; measure it: rabench run mine"),
+        (
+            ("compare", "mine", "--anchor", "a", "--format", "html"),
+            "--format must be one of text, markdown, got 'html'",
+        ),
+        (("finetune", "--study", "mine"), "mine pairs no point with a tuned classifier; name points with --point"),
+        (("finetune", "--study", "mine", "--point", "none+png"), "--point needs --classifier"),
+        (("finetune", "--study", "mine", "--dtype", "int8"), "--dtype must be one of fp16, fp32, got 'int8'"),
+        (("cam", "mine", "--image", "99999"), "photos has images 0..1149, got --image 99999"),
+        (
+            (
+                "train",
+                "colorcnn",
+                "--dataset",
+                "photos",
+                "--classifier",
+                "small:weights=small-photos",
+                "--out",
+                "mine/matrix.toml",
+            ),
+            "is a file, not a folder; name another",
+        ),
+    ],
+)
+def test_mistakes_with_networks_are_one_clear_line(here, words, told):
+    status, _, said = here(*words)
+    assert status == 2
+    assert told in said.replace("\n", " ") and "Traceback" not in said
+
+
+def test_too_few_images_to_hold_some_out_are_told(here):
+    words = ("train", "colorcnn", "--dataset", "photos", "--classifier", "small:weights=small-photos", "--out", "c")
+    status, _, said = here(*words, "--limit", "3", "--held-out", "0")
+    assert status == 2 and "3 images to train on and 0 held out to judge by are too few" in said.replace("\n", " ")
+
+
+def test_a_matrix_that_is_no_toml_is_told_of_by_finetune_too(here, study):
+    (study / "mine" / "matrix.toml").write_text("dataset = [")
+    status, _, said = here("finetune", "--study", "mine")
+    assert status == 2 and "no valid TOML" in said

@@ -281,3 +281,12 @@ def test_a_block_with_passing_failures_is_coded_again(tmp_path):
     first.write_bytes(b"PAR1")
     with pytest.raises(Refused, match=r"is damaged .*; delete it and run again"):
         coded.load([first], 32)
+
+
+def test_no_two_curves_of_a_figure_look_alike():
+    from rabench.bench.curves import Curve
+    from rabench.bench.rate_figure import styles_of
+
+    quantizers = [f"colorcnn:colors={n}" for n in (2, 4, 8)]
+    found = styles_of([Curve(q, c, (0,), t) for q in quantizers for c in ("bpg", "png") for t in (False, True)])
+    assert len(set(map(str, found.values()))) == len(found) == 12
