@@ -282,19 +282,20 @@ def compare(
         list[str] | None, typer.Option(help="A curve to compare, may be repeated; default: every other.")
     ] = None,
     out_folder: Annotated[Path | None, typer.Option("--out", help="Where the run's --out put its records.")] = None,
-    form: Annotated[str, typer.Option("--format", help="text or markdown")] = "text",
+    form: Annotated[str, typer.Option("--format", help="text, markdown, latex, csv or json")] = "text",
 ) -> None:
     """Compare curves point by point on the same images: paired differences with 95 % intervals."""
+    from .compare import FORMATS, as_text, shown
     from .compare import compare as compared
     from .matrix import find_study
-    from .tables import markdown
 
-    _among("--format", form, ("text", "markdown"))
-    for title, table, notes in compared(find_study(study, out_folder), anchor, test or []):
-        if form == "text":
-            _print_table(title, table, notes)
-        else:
-            out.print(markdown(title, table, notes, ""), soft_wrap=True, markup=False)
+    _among("--format", form, FORMATS)
+    found = compared(find_study(study, out_folder), anchor, test or [])
+    if form != "text":
+        return out.print(as_text(found, form), soft_wrap=True, markup=False)
+    for table in (table for c in found for table in shown(c)):
+        _print_table(*table)
+    return None
 
 
 @app.command()

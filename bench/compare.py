@@ -2,70 +2,81 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
 import numpy as np
 import pandas as pd
 
 from ..core.errors import BadSetting, Refused, Unavailable, nearest
-from .bjontegaard import Array, bd_accuracy, bd_rate
-from .bootstrap import Estimate, draws, estimate, paired_table
+from .bjontegaard import LEAST_OVERLAP, Array, bd_accuracy, bd_rate
+from .bootstrap import DRAWS, draws, estimate, paired_table
 from .curves import Curve, Measured, curves, gather, summary
 from .matrix import Study
 from .paired import holm, paired
 from .plan import with_references
 from .records import Index, Records
+from .tables import latex, markdown
 
 Group = tuple[str, list[Measured], pd.DataFrame, list[Curve]]
 """Title, points, their summary and curves, of one data set and classifier."""
 
 
-def compare(study: Study, anchor: str, tests: list[str], seed: int = 0) -> list[tuple[str, pd.DataFrame, list[str]]]:
-    """Titles, tables and notes, for each data set and classifier: curve against curve, then point against point.
+@dataclass(frozen=True)
+class Comparison:
+    """What `compare` found for one data set and classifier."""
+
+    title: str
+    anchor: str
+    images: int
+    """That all points of the curves share."""
+    draws: int
+    curves: pd.DataFrame
+    """A row a curve; bd_accuracy in percentage points, bd_rate in percent, each with _low, _high (95 %), _raw, _overlap,
+    _refused (share of draws without a figure) and _reason (why there is none)."""
+    points: pd.DataFrame
+    """A row a point; accuracies and their difference as shares, gained and lost images, p and p_holm."""
+
+
+def compare(study: Study, anchor: str, tests: Sequence[str] = (), seed: int = 0) -> list[Comparison]:
+    """One for each data set and classifier that has the anchor.
 
     The tests are all other curves where none is named. A point is compared with the anchor's point of equal settings;
     an anchor of one point with every point. Raises BadSetting for a name that fits no curve or several, Unavailable
     without records, Refused where nothing can be compared.
     """
-    found = []
+    found: list[Comparison] = []
+    mistakes: list[BadSetting] = []
     for title, measured, rows, known in _groups(study):
-        first = find_curve(anchor, known, "--anchor")
-        others = [find_curve(t, known, "--test") for t in tests] or [c for c in known if c != first]
-        distances = _distances(first, others, measured, seed)
-        if distances is not None:
-            found.append((f"{title}: curves against {first.name}", *distances))
-        lines = [line for c in others for line in _lines(c, first, measured, rows)]
-        if lines:
-            table = pd.DataFrame(lines)
-            if not any(c.tuned for c in others):
-                table = table.drop(columns="classifier")
-            table["p (Holm)"] = [f"{p:.2g}" for p in holm(table.pop("raw").tolist())]
-            found.append((f"{title}: points against {first.name}", table, [POINTS]))
-    if not found:
-        raise Refused(f"nothing of {', '.join(tests) or 'any curve'} can be compared with {anchor}")
-    return found
+        try:
+            first = find_curve(anchor, known, "--anchor")
+            others = [find_curve(t, known, "--test") for t in tests] or [c for c in known if c != first]
+        except BadSetting as mistake:
+            mistakes.append(mistake)
+            continue
+        images, distances = _distances(first, others, measured, seed)
+        points = pd.DataFrame([line for c in others for line in _lines(c, first, measured, rows)])
+        if len(points):
+            points["p_holm"] = holm(points.p.tolist())
+        if len(points) or len(distances):
+            found.append(Comparison(title, first.name, images, DRAWS, distances, points))
+    if found:
+        return found
+    if mistakes:
+        raise mistakes[0]
+    raise Refused(f"nothing of {', '.join(tests) or 'any curve'} can be compared with {anchor}")
 
 
-CURVES = (
-    "BD-accuracy: percentage points above the anchor, over the common range of log(bpp). BD-rate: bits more (+) or saved (-) at equal "
-    "accuracy. Both between Pareto fronts; raw: between all points. -: less than half of the ranges in common, or accuracy that dips. "
-    "Intervals: 95 %, of {draws:,} draws of the {images:,} images that "
-    "all these points share, the same draw for every point. overlap: common range by union; below 50 % nothing is said."
-)
-POINTS = (
-    "Points of equal settings on the same images. difference: percentage points with Tango's 95 % interval for pairs. gained, lost: "
-    "images right in this point alone, in the anchor alone. p: McNemar's exact test, adjusted by Holm over this table."
-)
-
-
-def _distances(
-    anchor: Curve, tests: list[Curve], measured: list[Measured], seed: int
-) -> tuple[pd.DataFrame, list[str]] | None:
+def _distances(anchor: Curve, tests: list[Curve], measured: list[Measured], seed: int) -> tuple[int, pd.DataFrame]:
     tests = [c for c in tests if len(c.rows) > 1]
     if len(anchor.rows) < 2 or not tests:
-        return None
+        return 0, pd.DataFrame()
     places = list(dict.fromkeys(i for c in (anchor, *tests) for i in c.rows))
     table = paired_table([measured[i] for i in places])
     if not len(table.images):
-        return None
+        return 0, pd.DataFrame()
     drawn = draws(table, seed=seed)
 
     def of(curve: Curve, r: Array, a: Array) -> tuple[Array, Array]:
@@ -74,31 +85,27 @@ def _distances(
 
     lines = []
     for curve in tests:
-        line: dict[str, str] = {"curve": curve.name}
-        for name, distance, unit, axis in (
-            ("BD-accuracy", bd_accuracy, "", "bpp"),
-            ("BD-rate", bd_rate, " %", "accuracy"),
-        ):
-            said, raw = (
-                estimate(
-                    distance(of(anchor, *table.whole), of(curve, *table.whole), on_envelope),
-                    distance(of(anchor, *drawn), of(curve, *drawn), on_envelope),
-                )
+        line: dict[str, object] = {"curve": curve.name}
+        for name, distance in (("bd_accuracy", bd_accuracy), ("bd_rate", bd_rate)):
+            whole, raw = (
+                distance(of(anchor, *table.whole), of(curve, *table.whole), on_envelope)
                 for on_envelope in (True, False)
             )
-            line[name], line[f"raw {name[3:]}"] = _told(said, unit), _told(raw, unit, False)
-            line[f"{axis} overlap"] = f"{100 * said.overlap:.0f} %"
+            said = estimate(whole, distance(of(anchor, *drawn), of(curve, *drawn)))
+            line |= {name: said.value, f"{name}_low": said.low, f"{name}_high": said.high}
+            line |= {f"{name}_raw": float(raw.value[0]), f"{name}_overlap": said.overlap}
+            line |= {f"{name}_refused": said.refused, f"{name}_reason": _reason(said.value, said.overlap, name)}
         lines.append(line)
-    return pd.DataFrame(lines), [CURVES.format(draws=len(drawn[0]), images=len(table.images))]
+    return len(table.images), pd.DataFrame(lines)
 
 
-def _told(said: Estimate, unit: str, with_interval: bool = True) -> str:
-    if not np.isfinite(said.value):
-        return "-"
-    told = f"{said.value:+.2f}{unit}"
-    if with_interval and np.isfinite(said.low):
-        told += f" [{said.low:+.2f}, {said.high:+.2f}]"
-    return told + (f" ({100 * said.refused:.0f} % of draws refused)" if with_interval and said.refused > 0.01 else "")
+def _reason(value: float, overlap: float, name: str) -> str:
+    if np.isfinite(value):
+        return ""
+    axis = "rates" if name == "bd_accuracy" else "accuracies"
+    if not overlap:
+        return f"no common {axis}"
+    return f"only {100 * overlap:.0f} % of both ranges of {axis} in common" if overlap < LEAST_OVERLAP else "one point"
 
 
 def find_curve(text: str, known: list[Curve], option: str) -> Curve:
@@ -170,14 +177,103 @@ def _lines(curve: Curve, anchor: Curve, measured: list[Measured], rows: pd.DataF
                 "quantizer": measured[i].point.quantizer.short,
                 "codec": measured[i].point.codec.short,
                 "classifier": "fine-tuned" if curve.tuned else "frozen",
-                "bpp": f"{rows.bpp[i]:.3f}",
-                "anchor bpp": f"{rows.bpp[j]:.3f}",
-                "accuracy %": f"{100 * rows.accuracy[i]:.2f}",
-                "anchor %": f"{100 * rows.accuracy[j]:.2f}",
-                "difference": f"{100 * found.difference:+.2f} [{100 * low:+.2f}, {100 * high:+.2f}]",
-                "gained": str(found.gained),
-                "lost": str(found.lost),
-                "raw": found.p,
+                "bpp": rows.bpp[i],
+                "anchor_bpp": rows.bpp[j],
+                "accuracy": rows.accuracy[i],
+                "anchor_accuracy": rows.accuracy[j],
+                "images": found.images,
+                "difference": found.difference,
+                "low": low,
+                "high": high,
+                "gained": found.gained,
+                "lost": found.lost,
+                "p": found.p,
             }
         )
     return lines
+
+
+CURVES = (
+    "BD-accuracy: percentage points above the anchor, over the common range of log(bpp). BD-rate: bits more (+) or saved (-) at equal "
+    "accuracy. Both between Pareto fronts; raw: between all points. -: less than half of the ranges in common, or accuracy that dips. "
+    "Intervals: 95 %, of {draws:,} draws of the {images:,} images that "
+    "all these points share, the same draw for every point. overlap: common range by union; below 50 % nothing is said."
+)
+POINTS = (
+    "Points of equal settings on the same images. difference: percentage points with Tango's 95 % interval for pairs. gained, lost: "
+    "images right in this point alone, in the anchor alone. p: McNemar's exact test, adjusted by Holm over this table."
+)
+
+
+def shown(found: Comparison) -> list[tuple[str, pd.DataFrame, list[str]]]:
+    """Title, table and notes, as people read them."""
+    tables = []
+    if len(found.curves):
+        lines = [
+            {
+                "curve": row["curve"],
+                "BD-accuracy": _told(row, "bd_accuracy", ""),
+                "raw accuracy": _signed(row["bd_accuracy_raw"], ""),
+                "bpp overlap": f"{100 * row['bd_accuracy_overlap']:.0f} %",
+                "BD-rate": _told(row, "bd_rate", " %"),
+                "raw rate": _signed(row["bd_rate_raw"], " %"),
+                "accuracy overlap": f"{100 * row['bd_rate_overlap']:.0f} %",
+            }
+            for row in found.curves.to_dict("records")
+        ]
+        note = CURVES.format(draws=found.draws, images=found.images)
+        tables.append((f"{found.title}: curves against {found.anchor}", pd.DataFrame(lines), [note]))
+    if len(found.points):
+        lines = [
+            {
+                "quantizer": row.quantizer,
+                "codec": row.codec,
+                "classifier": row.classifier,
+                "bpp": f"{row.bpp:.3f}",
+                "anchor bpp": f"{row.anchor_bpp:.3f}",
+                "accuracy %": f"{100 * row.accuracy:.2f}",
+                "anchor %": f"{100 * row.anchor_accuracy:.2f}",
+                "difference": f"{100 * row.difference:+.2f} [{100 * row.low:+.2f}, {100 * row.high:+.2f}]",
+                "gained": str(row.gained),
+                "lost": str(row.lost),
+                "p (Holm)": f"{row.p_holm:.2g}",
+            }
+            for _, row in found.points.iterrows()
+        ]
+        table = pd.DataFrame(lines)
+        if (found.points.classifier == "frozen").all():
+            table = table.drop(columns="classifier")
+        tables.append((f"{found.title}: points against {found.anchor}", table, [POINTS]))
+    return tables
+
+
+def _told(row: dict[Hashable, Any], name: str, unit: str) -> str:
+    told, low, high, refused = _signed(row[name], unit), row[f"{name}_low"], row[f"{name}_high"], row[f"{name}_refused"]
+    if np.isfinite(low):
+        told += f" [{low:+.2f}, {high:+.2f}]"
+    return told + (f" ({100 * refused:.0f} % of draws refused)" if told != "-" and refused > 0.01 else "")
+
+
+def _signed(value: float, unit: str) -> str:
+    return f"{value:+.2f}{unit}" if np.isfinite(value) else "-"
+
+
+FORMATS = ("text", "markdown", "latex", "csv", "json")
+
+
+def as_text(found: list[Comparison], form: str) -> str:
+    """markdown and latex as people read them; csv (points, one header) and json with every figure."""
+    if form == "json":
+        return json.dumps([_plain(c) for c in found], indent=1)
+    if form == "csv":
+        parts = [
+            part.assign(title=c.title, anchor=c.anchor) for c in found for part in (c.curves, c.points) if len(part)
+        ]
+        return pd.concat(parts, ignore_index=True).to_csv(index=False, lineterminator="\n")
+    write = markdown if form == "markdown" else latex
+    return "\n".join(write(*table, legend="") for c in found for table in shown(c))
+
+
+def _plain(found: Comparison) -> dict[str, Any]:
+    tables = {name: json.loads(getattr(found, name).to_json(orient="records")) for name in ("curves", "points")}
+    return {"title": found.title, "anchor": found.anchor, "images": found.images, "draws": found.draws, **tables}

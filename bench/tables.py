@@ -187,10 +187,10 @@ def _latex(text: Any) -> str:
     return "".join(_ESCAPES.get(c, c) for c in str(text))
 
 
-def latex(title: str, table: pd.DataFrame, notes: list[str]) -> str:
+def latex(title: str, table: pd.DataFrame, notes: list[str], legend: str = LEGEND) -> str:
     """A table environment for booktabs."""
     columns = list(table.columns)
-    caption = " ".join([f"{_latex(title)}.", *(_latex(note) for note in notes), _latex(LEGEND)])
+    caption = " ".join([f"{_latex(title)}.", *(_latex(note) for note in notes), _latex(legend)]).strip()
     lines = [
         r"\begin{table}",
         r"\centering\small",

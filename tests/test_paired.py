@@ -1,9 +1,13 @@
 """Paired comparisons of points: intervals and tests against what others and simulations say."""
 
+import io
+import json
+
 import numpy as np
+import pandas as pd
 import pytest
 from rabench.bench import executors, runner
-from rabench.bench.compare import compare, find_curve
+from rabench.bench.compare import as_text, compare, find_curve, shown
 from rabench.bench.curves import Curve
 from rabench.bench.matrix import find_study
 from rabench.bench.paired import Paired, holm, tango
@@ -82,7 +86,8 @@ def study(tmp_path_factory):
 
 
 def test_points_of_equal_settings_are_compared_on_the_same_images(study):
-    _, (title, table, notes) = compare(study, "median-cut+png", ["octree+png"])
+    (found,) = compare(study, "median-cut+png", ["octree+png"])
+    _, (title, table, notes) = shown(found)
     assert title == "photos (150 images), small-photos: points against median-cut+png"
     assert table.quantizer.tolist() == ["octree:colors=2", "octree:colors=4"]
     for _, row in table.iterrows():
@@ -93,18 +98,31 @@ def test_points_of_equal_settings_are_compared_on_the_same_images(study):
 
 
 def test_every_other_curve_is_compared_where_none_is_named(study):
-    (_, curves, _), (_, table, _) = compare(study, "median-cut+png", [])
-    assert curves.curve.tolist() == ["octree+png", "none+jpeg"]
-    assert len(table) == 3  # JPEG has no numbers of colors
-    ((_, table, _),) = compare(study, "none+raw", ["none+jpeg"])
-    assert len(table) == 2  # the uncompressed image is compared with all
+    (found,) = compare(study, "median-cut+png", [])
+    assert found.curves.curve.tolist() == ["octree+png", "none+jpeg"]
+    assert len(found.points) == 3  # JPEG has no numbers of colors
+    (found,) = compare(study, "none+raw", ["none+jpeg"])
+    assert len(found.points) == 2  # the uncompressed image is compared with all
+    assert not len(found.curves)
+
+
+def test_every_format_says_the_same(study):
+    found = compare(study, "median-cut+png", [])
+    said = json.loads(as_text(found, "json"))[0]
+    assert said["images"] == 150 and said["points"][0]["gained"] == found[0].points.gained[0]
+    jpeg = said["curves"][1]
+    assert jpeg["bd_rate"] is None and "in common" in jpeg["bd_rate_reason"]
+    rows = pd.read_csv(io.StringIO(as_text(found, "csv")))
+    assert len(rows) == 5 and rows.gained.dropna().tolist() == found[0].points.gained.tolist()
+    assert r"\begin{tabular}{lrrrrrr}" in as_text(found, "latex")
+    assert "| octree+png |" in as_text(found, "markdown")
 
 
 def test_names_that_fit_no_curve_or_several_name_the_candidates(study):
     with pytest.raises(
         BadSetting, match=r"--anchor 'median.png' fits no curve .did you mean 'median-cut.png'.*none.jpeg"
     ):
-        compare(study, "median+png", [])
+        compare(study, "median+png")
     known = [Curve("octree:kernel=1", "png", (0,)), Curve("octree:kernel=2", "png", (1,))]
     with pytest.raises(BadSetting, match=r"fits 2 curves; there are octree:kernel=1.png; octree:kernel=2.png"):
         find_curve("octree+png", known, "--test")
