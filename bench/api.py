@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
+import pandas as pd
+
 from . import executors, runner
+from .compare import Comparison, measured_groups
+from .compare import compare as compared
+from .curves import Measured
 from .matrix import find_study
 from .report import Report
 from .report import report as write_report
@@ -31,3 +38,41 @@ def run(
 def report(study: str | Path, axis: str | None = None, with_psnr: bool = False) -> Report:
     """Writes a study's tables and figures from its records; ``.summary`` is a data frame, one row a point."""
     return write_report(find_study(str(study)), axis, with_psnr)
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """What a study has measured."""
+
+    points: pd.DataFrame
+    """A row a point: sums, rates, accuracies, intervals; as summary.csv."""
+    measured: tuple[Measured, ...]
+
+    @property
+    def images(self) -> pd.DataFrame:
+        """A row an image and point: label, prediction, bytes and their parts; failed ones have ``failed``."""
+        names = ("dataset", "quantizer", "codec", "classifier")
+        parts = [pd.DataFrame(m.rows).assign(**dict(zip(names, m.point.labels, strict=True))) for m in self.measured]
+        return pd.concat(parts, ignore_index=True)
+
+
+def load(study: str | Path) -> Loaded:
+    """A study's records as data frames; measures nothing. Raises Unavailable where there are none."""
+    groups = measured_groups(find_study(str(study)))
+    points = pd.concat([rows for _, _, rows, _ in groups], ignore_index=True)
+    return Loaded(points, tuple(m for _, measured, _, _ in groups for m in measured))
+
+
+def curves(study: str | Path) -> dict[str, dict[str, pd.DataFrame]]:
+    """By data set and classifier, then by name: the points of each curve, from the lowest rate to the highest."""
+    found: dict[str, dict[str, pd.DataFrame]] = {}
+    for _, measured, rows, known in measured_groups(find_study(str(study))):
+        point = measured[0].point
+        of = found.setdefault(f"{point.dataset.label}, {point.frozen.label}", {})
+        of |= {c.name: rows.iloc[list(c.rows)].reset_index(drop=True) for c in known}
+    return found
+
+
+def compare(study: str | Path, anchor: str, tests: Sequence[str] = ()) -> list[Comparison]:
+    """Curves against an anchor: BD figures and paired differences with 95 % intervals, as data frames."""
+    return compared(find_study(str(study)), anchor, tests)

@@ -78,7 +78,7 @@ def integral(knots: Knots, low: Array, high: Array) -> Array:
     x, y, count = knots.x, knots.y, knots.count
     if x.shape[1] < 2:
         return np.full(len(x), np.nan)
-    segments = np.arange(x.shape[1] - 1)[None, :] < count[:, None] - 1
+    segments = _used(knots)
     h = np.where(segments, np.diff(x, axis=1), 1.0)
     slope = np.where(segments, np.diff(y, axis=1) / h, 0.0)
     d = _derivatives(h, slope, count)
@@ -90,6 +90,28 @@ def integral(knots: Knots, low: Array, high: Array) -> Array:
         return s * (y[:, :-1] + s * (d[:, :-1] / 2 + s * (c2 / 3 + s * c3 / 4)))
 
     return np.where(segments, antiderivative(end) - antiderivative(begin), 0.0).sum(axis=1)
+
+
+def value_at(knots: Knots, x: float) -> Array:
+    """Of each curve at x, NaN beyond its ends; (B,)."""
+    if knots.x.shape[1] < 2:
+        return np.where(knots.x[:, 0] == x, knots.y[:, 0], np.nan)
+    h = np.where(_used(knots), np.diff(knots.x, axis=1), 1.0)
+    slope = np.where(_used(knots), np.diff(knots.y, axis=1) / h, 0.0)
+    d = _derivatives(h, slope, knots.count)
+    inside = np.arange(knots.x.shape[1])[None, :] < knots.count[:, None]
+    segment = np.clip((inside & (knots.x <= x)).sum(axis=1) - 1, 0, np.maximum(knots.count - 2, 0))
+    x0, y0, h, m, d0, d1 = (
+        np.take_along_axis(v, segment[:, None], 1)[:, 0] for v in (knots.x, knots.y, h, slope, d, d[:, 1:])
+    )
+    s = x - x0
+    found = y0 + s * (d0 + s * ((3 * m - 2 * d0 - d1) / h + s * (d0 + d1 - 2 * m) / h**2))
+    return np.where((x >= knots.low) & (x <= knots.high), found, np.nan)
+
+
+def _used(knots: Knots) -> NDArray[np.bool_]:
+    """Which of the segments between knots there are."""
+    return np.arange(knots.x.shape[1] - 1)[None, :] < knots.count[:, None] - 1
 
 
 def _derivatives(h: Array, slope: Array, count: NDArray[np.int64]) -> Array:
@@ -161,5 +183,4 @@ def bd_rate(anchor: tuple[Array, Array], test: tuple[Array, Array], on_envelope:
 
 
 def _rises(knots: Knots) -> NDArray[np.bool_]:
-    used = np.arange(knots.y.shape[1] - 1)[None, :] < knots.count[:, None] - 1
-    return (~used | (np.diff(knots.y, axis=1) > 0)).all(axis=1)
+    return np.all(~_used(knots) | (np.diff(knots.y, axis=1) > 0), axis=1)

@@ -210,7 +210,7 @@ def _print_table(title: str, table: Any, notes: list[str]) -> None:
 
     shown = Table(title=title, title_justify="left", box=None, header_style="bold", pad_edge=False)
     for column in table.columns:
-        left = column in ("quantizer", "codec", "classifier", "curve", "name", "settings", "here", "what")
+        left = column in ("quantizer", "codec", "classifier", "curve", "measured", "name", "settings", "here", "what")
         shown.add_column(
             column, justify="left" if left else "right", no_wrap=not left or column == "curve", overflow="fold"
         )
@@ -296,6 +296,27 @@ def compare(
     for table in (table for c in found for table in shown(c)):
         _print_table(*table)
     return None
+
+
+@app.command()
+def points(
+    study: StudyName,
+    at_least: Annotated[float | None, typer.Option(metavar="PERCENT", help="An accuracy to reach.")] = None,
+    at_most: Annotated[str | None, typer.Option(metavar="BPP", help="A rate to keep within: 0.5 or 0.5bpp.")] = None,
+    out_folder: Annotated[Path | None, typer.Option("--out", help="Where the run's --out put its records.")] = None,
+) -> None:
+    """What a need costs: the cheapest point of each curve that reaches an accuracy, or the best within a rate."""
+    from .matrix import find_study
+    from .needs import operating_points
+
+    try:
+        rate = None if at_most is None else float(at_most.removesuffix("bpp"))
+    except ValueError:
+        rate = 0.0
+    if rate is not None and rate <= 0:
+        _end(f"--at-most is a rate above 0, such as 0.5 or 0.5bpp, got {at_most!r}", USER)
+    for table in operating_points(find_study(study, out_folder), at_least, rate):
+        _print_table(*table)
 
 
 @app.command()

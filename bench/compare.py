@@ -49,7 +49,7 @@ def compare(study: Study, anchor: str, tests: Sequence[str] = (), seed: int = 0)
     """
     found: list[Comparison] = []
     mistakes: list[BadSetting] = []
-    for title, measured, rows, known in _groups(study):
+    for title, measured, rows, known in measured_groups(study):
         try:
             first = find_curve(anchor, known, "--anchor")
             others = [find_curve(t, known, "--test") for t in tests] or [c for c in known if c != first]
@@ -138,7 +138,8 @@ def _sides(text: str, curve: Curve) -> list[tuple[set[str], set[str]]]:
     return [(set(a.split(":")), set(b.split(":"))) for a, b in ((quantizer, curve.quantizer), (codec, curve.codec))]
 
 
-def _groups(study: Study) -> list[Group]:
+def measured_groups(study: Study) -> list[Group]:
+    """What a study has measured, by data set and classifier. Raises Unavailable where that is nothing."""
     index = Index(study.records)
     records, _ = Records(study.records).read()
     measured, _ = gather(with_references(study.load()), records, index)

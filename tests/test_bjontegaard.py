@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
-from rabench.bench.bjontegaard import bd_accuracy, bd_rate, envelope, integral, raw
+from rabench.bench.bjontegaard import bd_accuracy, bd_rate, envelope, integral, raw, value_at
 from rabench.bench.bootstrap import Table, draws, estimate
 from scipy.interpolate import PchipInterpolator
 
@@ -65,6 +65,15 @@ def test_integrals_are_scipys():
             expected = PchipInterpolator(x, a).integrate(low, high)
         found = integral(raw(*rows(r, a)), np.array([low]), np.array([high]))
         assert found[0] == pytest.approx(float(expected), abs=1e-12)
+
+
+def test_values_on_curves_are_scipys():
+    for points in (3, 6, 9):
+        r, a = np.sort(RNG.uniform(0.3, 3, points)), RNG.uniform(0, 1, points)
+        knots, x = raw(*rows(r, a)), np.log10(r)
+        for place in [*RNG.uniform(x[0], x[-1], 5), x[0], x[1], x[-1]]:
+            assert value_at(knots, place)[0] == pytest.approx(float(PchipInterpolator(x, a)(place)), abs=1e-12)
+        assert np.isnan(value_at(knots, x[-1] + 0.1)[0])
 
 
 def test_a_dip_leaves_a_figure_and_is_refused_where_it_has_none():

@@ -6,10 +6,12 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
+import rabench
 from rabench.bench import executors, runner
 from rabench.bench.compare import as_text, compare, find_curve, shown
 from rabench.bench.curves import Curve
 from rabench.bench.matrix import find_study
+from rabench.bench.needs import operating_points
 from rabench.bench.paired import Paired, holm, tango
 from rabench.core.errors import BadSetting, Refused, Unavailable
 from scipy.optimize import minimize_scalar
@@ -135,3 +137,33 @@ def test_a_study_that_was_never_measured_is_told(tmp_path):
     (tmp_path / "matrix.toml").write_text(MATRIX)
     with pytest.raises(Unavailable, match="measure it: rabench run"):
         compare(find_study(str(tmp_path)), "median-cut+png", [])
+
+
+def test_operating_points_by_need(study):
+    ((title, table, _),) = operating_points(study, at_least=70)
+    assert title.endswith("accuracy >= 70 %")
+    reached = table[table.bpp != "-"]
+    assert reached.bpp.astype(float).is_monotonic_increasing
+    assert all(float(a.split()[0]) >= 70 for a in reached["accuracy %"])
+    ((_, table, _),) = operating_points(study, at_most=2.0)
+    assert all(float(b) <= 2 for b in table.bpp if b != "-")
+    assert (table["on the curve"] != "-").any()
+    with pytest.raises(Refused, match="say either --at-least PERCENT or --at-most BPP"):
+        operating_points(study)
+
+
+def test_the_same_from_python(study):
+    loaded = rabench.load(study.folder)
+    assert len(loaded.points) == len(loaded.images) / 150
+    one = loaded.images[
+        loaded.images.codec.str.startswith("png")
+        & loaded.images.quantizer.str.startswith("octree:colors=2:dither=none")
+    ]
+    row = loaded.points[
+        (loaded.points.quantizer == one.quantizer.iloc[0]) & (loaded.points.codec == one.codec.iloc[0])
+    ].iloc[0]
+    assert float(np.mean(one.prediction == one.label)) == float(row["accuracy"])
+    (found,) = rabench.compare(study.folder, "median-cut+png", ["octree+png"])
+    assert found.points.gained.tolist() == compare(study, "median-cut+png", ["octree+png"])[0].points.gained.tolist()
+    frame = rabench.curves(study.folder)["photos:split=test, small:precision=fp32:weights=small-photos"]["octree+png"]
+    assert frame.bpp.is_monotonic_increasing and len(frame) == 2
