@@ -443,6 +443,9 @@ def train_colorcnn(
     restart_epochs: Annotated[int | None, typer.Option(min=1, help="Epochs between warm restarts.")] = None,
     batch: Annotated[int | None, typer.Option(min=1)] = None,
     gamma: Annotated[float | None, typer.Option(min=0, help="Weight of the regularizer.")] = None,
+    fidelity: Annotated[
+        float | None, typer.Option(min=0, help="Weight of the squared error against the original.")
+    ] = None,
     jitter: Annotated[float | None, typer.Option(min=0, help="Noise on the palette.")] = None,
     jitter_shared: Annotated[bool | None, typer.Option(help="One number a batch, or one a color.")] = None,
     color_norm: Annotated[float | None, typer.Option(min=0.01, help="Divides the palette in training.")] = None,
@@ -467,7 +470,13 @@ def train_colorcnn(
     changed = {"epochs": epochs, "optimizer": optimizer, "lr": lr, "momentum": momentum, "weight_decay": weight_decay}
     changed |= {"restart_epochs": restart_epochs, "batch": batch, "gamma": gamma, "jitter": jitter, "crop": crop}
     changed |= {"jitter_shared": jitter_shared, "color_norm": color_norm, "flip": flip, "seed": seed}
-    changed |= {"precision": precision, "sharpness": sharpness, "map_noise": map_noise, "border": border}
+    changed |= {
+        "precision": precision,
+        "sharpness": sharpness,
+        "map_noise": map_noise,
+        "border": border,
+        "fidelity": fidelity,
+    }
     options = {"width": width, "backbone": backbone, "held_out": held_out, "limit": limit, "dtype": dtype}
     options["restart"] = restart
     try:

@@ -41,6 +41,9 @@ class Recipe:
     batch: int = 128
     gamma: float = 1.0
     """Weight of the regularizer."""
+    fidelity: float = 0.0
+    """Weight of the squared error between the training image and its original, in the classifier's normalized space (0:
+    as published). What Hou et al. add in ColorCNN+ (TIP 2024) in another form: it keeps to what clustering would do."""
     jitter: float = 1.0
     """Strength of the noise on the palette, in the classifier's normalized space."""
     jitter_shared: bool = True
@@ -178,9 +181,12 @@ def _epoch(
         with torch.autocast(device.type, torch.bfloat16, enabled=recipe.precision == "bf16"):
             z = network.logits(images).float()
             m = chosen(z, sharpness, recipe.map_noise, on_map)
-            logits = classifier(redrawn(images, m, jitter, recipe.color_norm))
+            drawn = redrawn(images, m, jitter, recipe.color_norm)
+            logits = classifier(drawn)
         spread = regularizer(z.softmax(1))
         loss = functional.cross_entropy(logits.float(), y) + recipe.gamma * spread
+        if recipe.fidelity:
+            loss = loss + recipe.fidelity * functional.mse_loss(drawn.float(), images)
         (loss * (len(y) / len(batch))).backward()
         with torch.no_grad():
             found.append(torch.stack([loss * len(y), spread * len(y), (logits.argmax(1) == y).sum()]))
