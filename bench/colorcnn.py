@@ -22,6 +22,7 @@ from ..quantizers.colorcnn import training
 from ..quantizers.colorcnn import weights as files
 from ..quantizers.colorcnn.network import BACKBONES, ColorCNN
 from ..quantizers.colorcnn.training import RECIPES, Judge, Recipe
+from .matrix import written
 from .points import check_classes
 from .training import HELD_OUT, load
 
@@ -70,7 +71,8 @@ class ColorPlan:
     def command(self) -> str:
         """The command that trains the same weights again; options as the named recipe has them left out."""
         words = [
-            *("rabench train colorcnn", f"--dataset {self.dataset.short}", f"--classifier {self.classifier.short}"),
+            *("rabench train colorcnn", f"--dataset {written(self.dataset, Path())}"),
+            f"--classifier {written(self.classifier, Path())}",
             *(f"--colors {self.colors}", f"--recipe {self.recipe_name}"),
         ]
         for f in fields(self):

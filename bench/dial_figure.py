@@ -105,7 +105,7 @@ def _over_dial(curves: list[Curve], measured: list[Measured], title: str, draw: 
         axes.set_axis_off()
     handles: list[Artist] = [legend_of(c, styles[c], 4) for members in groups.values() for c in members]
     figure.suptitle(title, x=0.01, ha="left", fontsize=10)
-    figure.legend(handles=[*handles, *beside], loc="outside right upper", frameon=False, fontsize=8, handlelength=3)
+    figure.legend(handles=[*handles, *beside], loc="outside right center", frameon=False, fontsize=8, handlelength=3)
     return figure
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
@@ -23,14 +22,13 @@ from ..core.errors import BadSetting, Refused
 from ..core.files import check_writable, locked
 from ..core.learning import Images, Progress, held_out_split
 from ..core.networks import device, device_kind, on_device, read_weights, round_weights
-from ..core.plugins import Location, Plugin
-from ..core.specs import quote, split
+from ..core.specs import split
 from ..datasets.base import Dataset
 from ..quantizers import QUANTIZERS
 from ..quantizers.base import Quantizer
 from .coded import Coded
 from .executors import Pool
-from .matrix import Study, beside
+from .matrix import Study, beside, written
 from .points import Point, check_classes, tuned_from
 from .training import HELD_OUT, learning_curve
 
@@ -119,17 +117,6 @@ class Tuning:
                     f"--{'' if value else 'no-'}{option}" if isinstance(value, bool) else f"--{option} {value}"
                 )
         return " ".join(words)
-
-
-def written(plugin: Plugin, base: Path) -> str:
-    """The short spec with paths as they are written beside a matrix in ``base``."""
-    text = plugin.short
-    for f in fields(plugin):
-        value = getattr(plugin, f.name)
-        if isinstance(f.metadata["among"], Location) and Path(value).is_absolute():
-            there = Path(os.path.relpath(value, base.absolute())).as_posix()
-            text = text.replace(f"{f.name}={quote(Path(value).stem)}", f"{f.name}={quote(there)}")
-    return text
 
 
 def targets(

@@ -14,6 +14,7 @@ from ..classifiers import CLASSIFIERS
 from ..codecs import CODECS
 from ..core.errors import BadSetting, RabenchError, Unavailable, nearest
 from ..core.plugins import Family, Location, Plugin
+from ..core.specs import quote
 from ..datasets import DATASETS
 from ..quantizers import QUANTIZERS
 from .points import Point, tuned_from
@@ -214,3 +215,14 @@ def beside(plugin: T, folder: Path) -> T:
         and (folder / value).exists()
     }
     return replace(plugin, **moved) if moved else plugin
+
+
+def written(plugin: Plugin, folder: Path) -> str:
+    """The short spec with its paths whole, as they are written in ``folder``."""
+    text = plugin.short
+    for f in fields(plugin):
+        value = getattr(plugin, f.name)
+        if isinstance(f.metadata["among"], Location) and value and value != f.default:
+            there = os.path.relpath(value, folder.absolute()) if Path(value).is_absolute() else value
+            text = text.replace(f"{f.name}={quote(Path(value).stem)}", f"{f.name}={quote(Path(there).as_posix())}")
+    return text

@@ -21,6 +21,7 @@ from ..core.images import RGB
 from ..core.learning import Images, Progress, split
 from ..core.networks import device, device_kind, on_device, round_weights
 from ..datasets.base import UNLABELLED, BadImage, Dataset
+from .matrix import written
 
 HELD_OUT = 0.05
 
@@ -52,7 +53,7 @@ class Plan:
 
     def command(self) -> str:
         """The command that trains the same weights again; options at their defaults left out."""
-        words = ["rabench train classifier", f"--network {self.network}", f"--dataset {self.dataset.short}"]
+        words = ["rabench train classifier", f"--network {self.network}", f"--dataset {written(self.dataset, Path())}"]
         for holder in (self, self.recipe):
             for f in fields(holder):
                 value = getattr(holder, f.name)

@@ -8,8 +8,8 @@ import pytest
 from plugins_for_tests import Misbehaving
 from rabench.bench import executors, runner
 from rabench.bench.coded import Coded, code_block
-from rabench.bench.finetune import RECIPE, Target, Tuning, finetune, targets, written
-from rabench.bench.matrix import find_study
+from rabench.bench.finetune import RECIPE, Target, Tuning, finetune, targets
+from rabench.bench.matrix import find_study, written
 from rabench.bench.report import report
 from rabench.classifiers import CLASSIFIERS, weights
 from rabench.codecs import CODECS
