@@ -267,7 +267,7 @@ def test_finetune_run_compare_and_cam_follow_one_another(here, study):
         (("compare", "mine", "--anchor", "png"), "mine holds no records of its matrix; measure it: rabench run mine"),
         (
             ("compare", "mine", "--anchor", "a", "--format", "html"),
-            "--format must be one of text, markdown, got 'html'",
+            "--format must be one of text, markdown, latex, csv, json, got 'html'",
         ),
         (("finetune", "--study", "mine"), "mine pairs no point with a tuned classifier; name points with --point"),
         (("finetune", "--study", "mine", "--point", "none+png"), "--point needs --classifier"),
