@@ -50,7 +50,7 @@ Draw = Callable[[Axes, list[Curve], dict[Curve, Style]], list[Artist]]
 
 def rate_over_dial(rows: pd.DataFrame, curves: list[Curve], measured: list[Measured], title: str) -> Figure | None:
     """Bits per pixel; settings that give identical files on every curve in grey. None where no dial turns."""
-    bpp = rows.bpp.to_numpy()
+    bpp = rows.bpp.to_numpy() if len(rows) else np.empty(0)
 
     def draw(axes: Axes, members: list[Curve], styles: dict[Curve, Style]) -> list[Artist]:
         for curve in reversed(members):  # the first, most often the originals, on top

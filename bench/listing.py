@@ -17,6 +17,7 @@ from ..core.plugins import Family, Plugin, describe
 from ..datasets import DATASETS
 from ..datasets.base import Dataset
 from ..quantizers import QUANTIZERS
+from ..quantizers.base import Quantizer
 from .matrix import EMBEDDED
 
 FAMILIES: dict[str, Family[Any]] = {
@@ -64,7 +65,7 @@ def _here(cls: type[Any]) -> str:
         if issubclass(cls, Dataset):
             required = any(getattr(f.metadata["among"], "required", False) and not f.default for f in fields(cls))
             return "give path" if required else (cls().where() or "fetched on first use")
-        return cls.ready() if issubclass(cls, Classifier) else cls().version()
+        return cls.ready() if issubclass(cls, Classifier | Quantizer) else cls().version()
     except Unavailable as reason:
         return f"no: {reason}"
     except Exception as error:  # another package's plug-in must not end the list

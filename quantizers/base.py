@@ -23,6 +23,11 @@ class Quantizer(Plugin, ABC):
         Raises Unavailable, saying what to install, where there is none.
         """
 
+    @classmethod
+    def ready(cls) -> str:
+        """What can be used on this machine, for `rabench list`. Raises Unavailable with the remedy."""
+        return cls().version()
+
     @abstractmethod
     def quantize(self, images: Sequence[RGB]) -> Sequence[AnyImage]:
         """The same images, one by one and in order: an image does not depend on its neighbours.

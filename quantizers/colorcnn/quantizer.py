@@ -27,6 +27,13 @@ class ColorCNNQuantizer(Quantizer):
         "fp32", ("fp32", "bf16"), help="of convolutions; bf16 is faster where the processor has it"
     )
 
+    @classmethod
+    def ready(cls) -> str:
+        folders = [
+            f"{name} ({', '.join(map(str, files.numbers(folder)))} colors)" for name, folder in files.shipped().items()
+        ]
+        return f"weights that ship: {', '.join(folders)}" if folders else f"give weights; {files.MADE_BY} makes them"
+
     @property
     def about(self) -> files.About:
         """What the weights say of themselves."""

@@ -48,6 +48,12 @@ def shipped() -> dict[str, Path]:
     return {f.name: f for f in sorted(SHIPPED.glob("*")) if f.is_dir()}
 
 
+def numbers(folder: Path) -> list[int]:
+    """Of colors that a folder has weights for."""
+    names = (f.stem.removeprefix("colorcnn-") for f in folder.glob(file_name(0).replace("0", "*")))
+    return sorted(int(name) for name in names if name.isdigit())
+
+
 def find(weights: str, colors: int) -> Path:
     """The file that a ``weights`` setting means: a file, or a folder with one for each number of colors.
 
@@ -58,8 +64,7 @@ def find(weights: str, colors: int) -> Path:
     if place.is_dir():
         if (path := place / file_name(colors)).is_file():
             return path
-        files = (f for f in place.glob(file_name(0).replace("0", "*")) if ".checkpoint" not in f.name)
-        known = sorted(about(f).colors for f in files)
+        known = numbers(place)
         raise Unavailable(
             f"{place.name} holds no weights for {colors} colors, it has {', '.join(map(str, known)) or 'none'}; "
             f"{MADE_BY} --colors {colors} makes them"
