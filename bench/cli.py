@@ -30,7 +30,7 @@ app = typer.Typer(
 )
 train_app = typer.Typer(help="Train networks.", no_args_is_help=True)
 app.add_typer(train_app, name="train")
-WIDTH = None if sys.stdout.isatty() else 150
+WIDTH = None if sys.stdout.isatty() else 240
 out = Console(highlight=False, width=WIDTH)
 err = Console(stderr=True, highlight=False)
 

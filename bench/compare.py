@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -110,6 +111,7 @@ def _reason(value: float, overlap: float, name: str) -> str:
 
 def find_curve(text: str, known: list[Curve], option: str) -> Curve:
     """The curve of that name; settings may be left out as long as one curve alone fits."""
+    text = _SPACED.sub(TUNED, text.strip())
     fitting = [c for c in known if c.name == text] or [c for c in known if _bare(c) == _words(text)]
     fitting = fitting or [c for c in known if _words(text)[2] == c.tuned and all(a <= b for a, b in _sides(text, c))]
     if len(fitting) == 1:
@@ -120,6 +122,7 @@ def find_curve(text: str, known: list[Curve], option: str) -> Curve:
 
 
 TUNED = ", fine-tuned"
+_SPACED = re.compile(r",\s*fine-tuned$")
 
 
 def _words(text: str) -> tuple[str, str, bool]:
@@ -144,7 +147,7 @@ def measured_groups(study: Study) -> list[Group]:
     records, _ = Records(study.records).read()
     measured, _ = gather(with_references(study.load()), records, index)
     if not measured:
-        raise Unavailable(f"{study.folder} holds no records of its matrix; measure it: rabench run {study.name}")
+        raise Unavailable(f"{study.folder} holds no records of its matrix; measure it: rabench run {study.folder}")
     parts: dict[tuple[str, str], list[Measured]] = {}
     for m in measured:
         parts.setdefault((m.point.dataset.label, m.point.frozen.label), []).append(m)

@@ -27,6 +27,8 @@ def operating_points(
     """
     if (at_least is None) == (at_most is None):
         raise Refused("say either --at-least PERCENT or --at-most BPP, not both and not neither")
+    if at_least is not None and not 1 < at_least <= 100:
+        raise Refused(f"--at-least is an accuracy in percent, such as 85, got {at_least:g}")
     found = []
     for title, measured, rows, curves in measured_groups(study):
         table = paired_table(measured)

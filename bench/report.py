@@ -10,12 +10,14 @@ import pandas as pd
 
 from ..core.errors import RabenchError, Unavailable
 from ..core.files import write_text
+from ..quantizers.colorcnn.quantizer import ColorCNNQuantizer
 from . import tables
 from .curves import Curve, Measured, curves, gather, is_reference, summary, timings
 from .dial_figure import accuracy_over_dial, rate_over_dial
 from .figures import save
 from .matrix import Matrix, Study
 from .plan import with_references
+from .points import weights_of
 from .rate_figure import View, rate_accuracy
 from .records import UNREADABLE, Index, Records
 from .show import show
@@ -52,7 +54,7 @@ def report(study: Study, axis: str | None = None, with_psnr: bool = False) -> Re
     index = Index(study.records)
     measured, damaged = gather(with_references(matrix), records, index)
     if not measured:
-        raise Unavailable(f"{study.folder} holds no records of its matrix; measure it: rabench run {study.name}")
+        raise Unavailable(f"{study.folder} holds no records of its matrix; measure it: rabench run {study.folder}")
     rows = summary(measured)
     files = [_csv(rows, study.folder / "summary.csv"), _csv(timings(measured), study.folder / "timing.csv")]
     written: list[tuple[str, pd.DataFrame, list[str]]] = []
@@ -123,6 +125,7 @@ def _group(
             0,
             f"Uncompressed: {100 * row.accuracy:.2f} % [{100 * row.accuracy_low:.2f}, {100 * row.accuracy_high:.2f}].",
         )
+    notes += _colors_for_others(members)
     if failed := int(part.failed.sum()):
         notes.append(
             f"{failed:,} rows failed and are left out of every figure; their reasons stand in the records, column error."
@@ -132,6 +135,24 @@ def _group(
     found = curves([m.point for m in members], part.bpp.to_numpy())
     table = tables.point_table(part, members, found, tables.common_size(index, label), with_psnr)
     return View(title, axis, labelled, uncompressed, native), table, notes
+
+
+def _colors_for_others(members: list[Measured]) -> list[str]:
+    """Which ColorCNN was trained for another classifier than the one that judges here; as far as weights are here."""
+    notes: dict[str, None] = {}
+    for point in (m.point for m in members):
+        if not isinstance(point.quantizer, ColorCNNQuantizer):
+            continue
+        try:
+            said, judge = point.quantizer.about, point.frozen.version()
+        except RabenchError:  # a report needs no weights
+            continue
+        if weights_of(said.classifier_version) != weights_of(judge):
+            weights = Path(point.quantizer.weights).stem
+            notes[f"ColorCNN's weights {weights} were trained for {said.classifier}, not for {point.frozen.short}."] = (
+                None
+            )
+    return list(notes)
 
 
 def _absent(matrix: Matrix, members: list[Measured]) -> str:

@@ -123,12 +123,13 @@ def run_finetune(
                 tuning, lambda: executors.make(count, None), bars.on_load, bars.on_step, bars.on_epoch, console.print
             )
         said = about.training
+        stayed = " (no epoch was better: the weights are those it began with)" if not said["epoch"] else ""
         lost = f"; {said['not_coded']:,} images could not be coded: {said['not_coded_example']}" * bool(
             said["not_coded"]
         )
         yield (
             f"{tuning.file}: {tuning.name}, held-out accuracy {100 * said['held_out_accuracy_before']:.1f} -> "
-            f"{100 * said['held_out_accuracy']:.1f} % of {said['held_out_images']:,} images (epoch {said['epoch']}){lost}"
+            f"{100 * said['held_out_accuracy']:.1f} % of {said['held_out_images']:,} images (epoch {said['epoch']}){stayed}{lost}"
         )
         yield str(tuning.beside("training.png"))
 

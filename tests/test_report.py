@@ -237,3 +237,27 @@ def test_two_data_sets_get_a_figure_each(tmp_path):
     written = report(study)
     assert len([f for f in written.files if f.suffix == ".png" and "rate-accuracy" in f.name]) == 2
     assert len(written.tables) == 2
+
+
+def test_colors_chosen_for_another_classifier_are_noted(tmp_path):
+    import shutil
+
+    from rabench.bench import executors, runner
+    from rabench.bench.matrix import find_study
+    from rabench.bench.report import report
+    from rabench.classifiers import weights
+    from rabench.core.networks import read_weights
+
+    path = weights.find("small-photos")
+    state = read_weights(path)
+    weights.write(tmp_path / "other.safetensors", {k: v * 1.01 for k, v in state.items()}, weights.about(path))
+    text = 'dataset = "photos"\nclassifiers = ["small:weights=other.safetensors"]\nquantizers = ["colorcnn:colors=2"]\ncodecs = ["png"]\n'
+    (tmp_path / "matrix.toml").write_text(text)
+    study = find_study(str(tmp_path))
+    runner.run(study, executors.in_process, limit=10)
+    told = "ColorCNN's weights photos were trained for small:precision=fp32:weights=small-photos, not for small:weights=other."
+    assert told in (report(study).tables[0][2])
+    shutil.rmtree(tmp_path / "records")
+    (tmp_path / "matrix.toml").write_text(text.replace("other.safetensors", "small-photos"))
+    runner.run(study, executors.in_process, limit=10)
+    assert told not in report(study).tables[0][2]
