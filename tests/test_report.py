@@ -261,3 +261,16 @@ def test_colors_chosen_for_another_classifier_are_noted(tmp_path):
     (tmp_path / "matrix.toml").write_text(text.replace("other.safetensors", "small-photos"))
     runner.run(study, executors.in_process, limit=10)
     assert told not in report(study).tables[0][2]
+
+
+def test_equal_figures_are_equal_files(tmp_path):
+    from matplotlib.figure import Figure
+    from rabench.bench.figures import save
+
+    for name in ("a", "b"):
+        figure = Figure()
+        figure.subplots().plot([1, 3, 2], marker="o")
+        for ending in ("png", "svg"):
+            save(figure, tmp_path / f"{name}.{ending}")
+    for ending in ("png", "svg"):
+        assert (tmp_path / f"a.{ending}").read_bytes() == (tmp_path / f"b.{ending}").read_bytes()
