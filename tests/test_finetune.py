@@ -102,6 +102,7 @@ def test_weights_it_began_with_stay_where_nothing_is_better(study):
     assert said.training["held_out_accuracy"] == said.training["held_out_accuracy_before"]
 
 
+@pytest.mark.slow
 def test_a_stopped_tuning_goes_on_to_the_same_weights(study):
     whole = finetune(a_tuning(study, out=study.folder / "whole"), executors.in_process)
 
@@ -131,6 +132,7 @@ def test_a_matrix_shows_frozen_and_tuned_side_by_side(study):
     assert len(report(study).tables) == 1
 
 
+@pytest.mark.slow
 def test_a_point_refuses_a_classifier_tuned_on_another_and_one_that_is_not_there(study):
     (point,) = [p for p in study.load().points if p.tuned_from]
     with pytest.raises(Unavailable, match=r"is not there yet; .rabench finetune --study STUDY. makes it"):
@@ -177,6 +179,7 @@ def test_a_study_without_tuned_points_says_what_to_name(tmp_path):
         targets(find_study(str(tmp_path)), None, [], None, None)
 
 
+@pytest.mark.slow
 def test_a_tuning_that_is_done_is_left_alone(study):
     said, told = finetune(a_tuning(study), executors.in_process), []
     file = a_tuning(study).file
@@ -196,6 +199,7 @@ def test_nothing_is_there_until_a_tuning_is_done(study):
     assert not a_tuning(study).file.exists()
 
 
+@pytest.mark.slow
 def test_a_kill_between_the_weights_and_the_checkpoint_loses_nothing(study, monkeypatch):
     from rabench.core.learning import Checkpoint
 
@@ -235,6 +239,7 @@ def test_two_classifiers_have_a_file_each(study):
     assert named.file.parent.name == "mine"
 
 
+@pytest.mark.slow
 def test_weights_tuned_from_others_of_the_same_name_are_refused(study):
     tuning = a_tuning(study)
     finetune(tuning, executors.in_process)
