@@ -7,7 +7,6 @@ crop and horizontal flip.
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -18,7 +17,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from ..core.learning import Checkpoint, Diverged, Images, Parts, Progress, augmented, one_cycle
+from ..core.learning import Checkpoint, Images, Parts, Progress, augmented, one_cycle, run_epoch
 from ..core.networks import fingerprint, on_device
 from .inference import Normalized
 
@@ -92,47 +91,25 @@ def _epoch(
     device = pixels.device
     generator = torch.Generator().manual_seed(recipe.seed * 1_000_003 + epoch)
     torch.manual_seed(recipe.seed * 1_000_003 + epoch)  # for dropout
-    order = torch.randperm(len(labels), generator=generator)
     crop = recipe.crop if recipe.crop >= 0 else pixels.shape[1] // 8
-    steps = math.ceil(len(labels) / recipe.batch)
-    sums = torch.zeros(2, device=device)  # loss, correct
-    lr = 0.0
 
-    def learn(part: torch.Tensor) -> None:
+    def learn(part: torch.Tensor, size: int) -> torch.Tensor:
         # (N, H, W, 3) -> (N, 3, H, W): channels_last as it lies
         x, y = augmented(pixels[part], crop, recipe.flip, generator).permute(0, 3, 1, 2), labels[part]
         with torch.autocast(device.type, torch.bfloat16, enabled=recipe.precision == "bf16"):
             logits = model(x)
         loss = functional.cross_entropy(logits.float(), y)
-        (loss * (len(y) / len(chosen))).backward()
-        found.append(torch.stack([loss.detach() * len(y), (logits.argmax(1) == y).sum()]))
+        (loss * (len(y) / size)).backward()
+        return torch.stack([loss * len(y), (logits.argmax(1) == y).sum()])
 
-    def begin() -> None:
-        generator.set_state(state)  # a second try draws the same
-        optimizer.zero_grad(set_to_none=True)
-        found.clear()
+    def rate(step: int, steps: int) -> float:
+        return one_cycle((epoch * steps + step) / (recipe.epochs * steps), recipe.lr)
 
-    found: list[torch.Tensor] = []
     model.train()
-    for step in range(steps):
-        lr = one_cycle((epoch * steps + step) / (recipe.epochs * steps), recipe.lr)
-        for group in optimizer.param_groups:
-            group["lr"] = lr
-        chosen = order[step * recipe.batch : (step + 1) * recipe.batch].to(device)
-        state = generator.get_state()
-        parts(chosen, learn, begin)
-        optimizer.step()
-        sums += torch.stack(found).sum(0)
-        if step % 20 == 0 or step == steps - 1:  # looked at now and then: each look waits for the GPU
-            running = sums[0].item() / min((step + 1) * recipe.batch, len(labels))
-            if not math.isfinite(running):
-                raise Diverged(
-                    f"the loss is {running} in epoch {epoch + 1}, step {step + 1}, at learning rate {lr:.4g}; "
-                    "the last good checkpoint is kept, try a smaller --lr with --restart"
-                )
-            on_step(epoch, step + 1, steps, running)
-    loss_, correct = (sums / len(labels)).tolist()
-    return {"lr": lr, "loss": loss_, "training_accuracy": correct}
+    lr, (loss, correct) = run_epoch(
+        *(optimizer, learn, len(labels), recipe.batch, epoch, rate, (generator,), parts, on_step, device)
+    )
+    return {"lr": lr, "loss": loss, "training_accuracy": correct}
 
 
 def accuracy(model: nn.Module, images: Images, device: torch.device, precision: str = "fp32") -> float:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -148,6 +148,62 @@ class Parts:
                     f"out of GPU memory: batches of {len(batch)} go in {self.parts} parts of "
                     f"{-(-len(batch) // self.parts)} images from here on"
                 )
+
+
+Learn = Callable[[torch.Tensor, int], torch.Tensor]
+"""Given positions of images and the size of the batch they are a part of: goes backward, and gives the sums over these
+images of the loss, then of whatever else is counted, and of correct predictions last."""
+
+
+def run_epoch(
+    optimizer: torch.optim.Optimizer,
+    learn: Learn,
+    images: int,
+    batch: int,
+    epoch: int,
+    rate: Callable[[int, int], float],
+    generators: Sequence[torch.Generator],
+    parts: Parts,
+    on_step: Progress,
+    device: torch.device,
+) -> tuple[float, list[float]]:
+    """Learns from every image once, in the order that the first generator draws; gives the last learning rate and means.
+
+    rate: the learning rate by a step and the number of steps. generators: those that ``learn`` draws from; a batch that
+    has to be done once more draws the same. Raises Diverged when the loss is no number.
+    """
+    order = torch.randperm(images, generator=generators[0]).split(batch)
+    states: list[torch.Tensor] = []
+    found: list[torch.Tensor] = []
+    size, lr = 0, 0.0
+
+    def begin() -> None:
+        for generator, state in zip(generators, states, strict=True):
+            generator.set_state(state)
+        optimizer.zero_grad(set_to_none=True)
+        found.clear()
+
+    def one(part: torch.Tensor) -> None:
+        found.append(learn(part, size).detach())
+
+    sums = torch.zeros((), device=device)
+    for step, chosen in enumerate(order):
+        lr, size = rate(step, len(order)), len(chosen)
+        for group in optimizer.param_groups:
+            group["lr"] = lr
+        states[:] = [g.get_state() for g in generators]
+        parts(chosen.to(device), one, begin)
+        optimizer.step()
+        sums = sums + torch.stack(found).sum(0)
+        if step % 20 == 0 or step == len(order) - 1:  # looked at now and then: each look waits for the GPU
+            running = sums[0].item() / min((step + 1) * batch, images)
+            if not math.isfinite(running):
+                raise Diverged(
+                    f"the loss is {running} in epoch {epoch + 1}, step {step + 1}, at learning rate {lr:.4g}; "
+                    "the last good checkpoint is kept, try a smaller --lr with --restart"
+                )
+            on_step(epoch, step + 1, len(order), running)
+    return lr, (sums / images).tolist()
 
 
 class Checkpoint:

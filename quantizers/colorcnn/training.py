@@ -16,7 +16,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from ...core.learning import Checkpoint, Diverged, Images, Parts, Progress, augmented, one_cycle
+from ...core.learning import Checkpoint, Images, Parts, Progress, augmented, one_cycle, run_epoch
 from ...core.networks import fingerprint, on_device
 from .drawing import Jitter, chosen, hard_palette, redrawn, regularizer
 from .network import ColorCNN
@@ -167,13 +167,16 @@ def _epoch(
     device = pixels.device
     generator = torch.Generator().manual_seed(recipe.seed * 1_000_003 + epoch)
     on_map = torch.Generator(device).manual_seed(recipe.seed * 1_000_003 + epoch)  # too much to draw on the CPU
-    order = torch.randperm(len(labels), generator=generator)
     crop = recipe.crop if recipe.crop >= 0 else pixels.shape[1] // 8
-    steps, noise = math.ceil(len(labels) / recipe.batch), Jitter(recipe.jitter, recipe.jitter_shared)
-    sums = torch.zeros(3, device=device)  # loss, its regularizer, correct
-    lr, sharpness = 0.0, 1.0
+    noise = Jitter(recipe.jitter, recipe.jitter_shared)
+    sharpness = 1.0
 
-    def learn(part: torch.Tensor) -> None:
+    def rate(step: int, steps: int) -> float:
+        nonlocal sharpness
+        sharpness = recipe.sharpness ** ((epoch + step / steps) / recipe.epochs)
+        return learning_rate(recipe, epoch + step / steps)
+
+    def learn(part: torch.Tensor, size: int) -> torch.Tensor:
         # (N, H, W, 3) -> (N, 3, H, W): channels_last as it lies
         x = augmented(pixels[part], crop, recipe.flip, generator, recipe.border).permute(0, 3, 1, 2)
         images, y = judge.normalized(x), labels[part]
@@ -187,38 +190,14 @@ def _epoch(
         loss = functional.cross_entropy(logits.float(), y) + recipe.gamma * spread
         if recipe.fidelity:
             loss = loss + recipe.fidelity * functional.mse_loss(drawn.float(), images)
-        (loss * (len(y) / len(batch))).backward()
-        with torch.no_grad():
-            found.append(torch.stack([loss * len(y), spread * len(y), (logits.argmax(1) == y).sum()]))
+        (loss * (len(y) / size)).backward()
+        return torch.stack([loss * len(y), spread * len(y), (logits.argmax(1) == y).sum()])
 
-    def begin() -> None:
-        generator.set_state(states[0])  # a second try draws the same
-        on_map.set_state(states[1])
-        optimizer.zero_grad(set_to_none=True)
-        found.clear()
-
-    found: list[torch.Tensor] = []
     network.train()
-    for step in range(steps):
-        lr = learning_rate(recipe, epoch + step / steps)
-        sharpness = recipe.sharpness ** ((epoch + step / steps) / recipe.epochs)
-        for group in optimizer.param_groups:
-            group["lr"] = lr
-        batch = order[step * recipe.batch : (step + 1) * recipe.batch].to(device)
-        states = generator.get_state(), on_map.get_state()
-        parts(batch, learn, begin)
-        optimizer.step()
-        sums += torch.stack(found).sum(0)
-        if step % 20 == 0 or step == steps - 1:  # looked at now and then: each look waits for the GPU
-            running = sums[0].item() / min((step + 1) * recipe.batch, len(labels))
-            if not math.isfinite(running):
-                raise Diverged(
-                    f"the loss is {running} in epoch {epoch + 1}, step {step + 1}, at learning rate {lr:.4g}; "
-                    "the last good checkpoint is kept, try a smaller --lr with --restart"
-                )
-            on_step(epoch, step + 1, steps, running)
-    loss_, spread_, correct = (sums / len(labels)).tolist()
-    return {"lr": lr, "loss": loss_, "regularizer": spread_, "training_accuracy": correct}
+    lr, (loss, spread, correct) = run_epoch(
+        *(optimizer, learn, len(labels), recipe.batch, epoch, rate, (generator, on_map), parts, on_step, device)
+    )
+    return {"lr": lr, "loss": loss, "regularizer": spread, "training_accuracy": correct}
 
 
 def accuracy(
