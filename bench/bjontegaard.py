@@ -73,39 +73,50 @@ def _kept(x: Array, y: Array, keep: NDArray[np.bool_]) -> Knots:
     return Knots(np.take_along_axis(x, order, 1), np.take_along_axis(y, order, 1), keep.sum(axis=1))
 
 
+@dataclass(frozen=True)
+class Pieces:
+    """Cubics between knots: y0 + s (c1 + s (c2 + s c3)) at s beyond a piece's left knot; (B, P - 1) each."""
+
+    there: NDArray[np.bool_]
+    h: Array
+    y0: Array
+    c1: Array
+    c2: Array
+    c3: Array
+
+
+def _pieces(knots: Knots) -> Pieces:
+    there = _used(knots)
+    h = np.where(there, np.diff(knots.x, axis=1), 1.0)
+    slope = np.where(there, np.diff(knots.y, axis=1) / h, 0.0)
+    d = _derivatives(h, slope, knots.count)
+    c2, c3 = (3 * slope - 2 * d[:, :-1] - d[:, 1:]) / h, (d[:, :-1] + d[:, 1:] - 2 * slope) / h**2
+    return Pieces(there, h, knots.y[:, :-1], d[:, :-1], c2, c3)
+
+
 def integral(knots: Knots, low: Array, high: Array) -> Array:
     """Of each curve from ``low`` to ``high``, both within its range; (B,)."""
-    x, y, count = knots.x, knots.y, knots.count
-    if x.shape[1] < 2:
-        return np.full(len(x), np.nan)
-    segments = _used(knots)
-    h = np.where(segments, np.diff(x, axis=1), 1.0)
-    slope = np.where(segments, np.diff(y, axis=1) / h, 0.0)
-    d = _derivatives(h, slope, count)
-    c2 = (3 * slope - 2 * d[:, :-1] - d[:, 1:]) / h
-    c3 = (d[:, :-1] + d[:, 1:] - 2 * slope) / h**2
-    begin, end = (np.clip(limit[:, None] - x[:, :-1], 0.0, h) for limit in (low, high))
+    if knots.x.shape[1] < 2:
+        return np.full(len(knots.x), np.nan)
+    p = _pieces(knots)
+    begin, end = (np.clip(limit[:, None] - knots.x[:, :-1], 0.0, p.h) for limit in (low, high))
 
     def antiderivative(s: Array) -> Array:
-        return s * (y[:, :-1] + s * (d[:, :-1] / 2 + s * (c2 / 3 + s * c3 / 4)))
+        return s * (p.y0 + s * (p.c1 / 2 + s * (p.c2 / 3 + s * p.c3 / 4)))
 
-    return np.where(segments, antiderivative(end) - antiderivative(begin), 0.0).sum(axis=1)
+    return np.where(p.there, antiderivative(end) - antiderivative(begin), 0.0).sum(axis=1)
 
 
 def value_at(knots: Knots, x: float) -> Array:
     """Of each curve at x, NaN beyond its ends; (B,)."""
     if knots.x.shape[1] < 2:
         return np.where(knots.x[:, 0] == x, knots.y[:, 0], np.nan)
-    h = np.where(_used(knots), np.diff(knots.x, axis=1), 1.0)
-    slope = np.where(_used(knots), np.diff(knots.y, axis=1) / h, 0.0)
-    d = _derivatives(h, slope, knots.count)
+    p = _pieces(knots)
     inside = np.arange(knots.x.shape[1])[None, :] < knots.count[:, None]
-    segment = np.clip((inside & (knots.x <= x)).sum(axis=1) - 1, 0, np.maximum(knots.count - 2, 0))
-    x0, y0, h, m, d0, d1 = (
-        np.take_along_axis(v, segment[:, None], 1)[:, 0] for v in (knots.x, knots.y, h, slope, d, d[:, 1:])
-    )
+    piece = np.clip((inside & (knots.x <= x)).sum(axis=1) - 1, 0, np.maximum(knots.count - 2, 0))
+    x0, y0, c1, c2, c3 = (v[np.arange(len(v)), piece] for v in (knots.x, p.y0, p.c1, p.c2, p.c3))
     s = x - x0
-    found = y0 + s * (d0 + s * ((3 * m - 2 * d0 - d1) / h + s * (d0 + d1 - 2 * m) / h**2))
+    found = y0 + s * (c1 + s * (c2 + s * c3))
     return np.where((x >= knots.low) & (x <= knots.high), found, np.nan)
 
 
