@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import reduce
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,7 +25,7 @@ class Table:
     """Positions in the data set."""
     bits: Array
     right: Array
-    """1 where the prediction is right (or that of the uncompressed image), 0 elsewhere."""
+    """1 where the prediction is right, 0 elsewhere."""
     pixels: Array
 
     @property
@@ -32,20 +34,13 @@ class Table:
         return (self.bits.sum(0) / self.pixels.sum())[None], self.right.mean(0)[None]
 
 
-def paired_table(points: list[Measured], reference: Measured | None = None) -> Table:
-    """The images that went through every point (and ``reference``, whose predictions count as labels where it is given)."""
-    common: NDArray[np.int64] | None = None
-    for m in [*points, *([reference] if reference else [])]:
-        good = m.good if reference else m.good & (m.rows["label"] >= 0)
-        found = m.rows["image"][good]
-        common = found if common is None else np.intersect1d(common, found)
-    if common is None:
-        raise ValueError("no points")
+def paired_table(points: Sequence[Measured]) -> Table:
+    """The labelled images that went through every point."""
+    common = reduce(np.intersect1d, (m.rows["image"][m.good & (m.rows["label"] >= 0)] for m in points))
     bits, right = np.empty((len(common), len(points))), np.empty((len(common), len(points)))
-    truth = None if reference is None else _at(reference, common, "prediction")
     for column, m in enumerate(points):
         bits[:, column] = 8.0 * _at(m, common, "bytes")
-        right[:, column] = _at(m, common, "prediction") == (_at(m, common, "label") if truth is None else truth)
+        right[:, column] = _at(m, common, "prediction") == _at(m, common, "label")
     return Table(common, bits, right, _at(points[0], common, "pixels").astype(float))
 
 

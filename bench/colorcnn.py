@@ -12,7 +12,9 @@ import torch
 from matplotlib.figure import Figure
 
 from ..classifiers.base import Classifier
+from ..classifiers.inference import Normalized
 from ..classifiers.network import Network
+from ..classifiers.training import accuracy
 from ..core.errors import BadSetting, Refused
 from ..core.files import check_writable
 from ..core.learning import Images, Progress, split
@@ -135,7 +137,7 @@ def _write(
 ) -> files.About:
     round_weights(network, plan.dtype == "fp16")  # what is evaluated is what ships
     on_device(network, device())
-    classifier = judge.frozen(device())
+    classifier, normalization = judge.frozen(device()), (judge.mean, judge.std)
     about = files.About(
         colors=plan.colors,
         width=plan.width,
@@ -152,7 +154,9 @@ def _write(
             "notes": plan.dataset.notes(),
             "held_out_images": len(held_out),
             "held_out_accuracy": training.accuracy(network, classifier, judge, held_out, device()),
-            "held_out_accuracy_of_originals": _of_originals(classifier, judge, held_out),
+            "held_out_accuracy_of_originals": accuracy(
+                on_device(Normalized(classifier, *normalization), device()), held_out, device()
+            ),
             "loss": history[-1]["loss"] if history else None,
             "torch": torch.__version__,
             "device": device_kind(),
@@ -161,16 +165,6 @@ def _write(
     )
     files.write(plan.file, network.state_dict(), about, plan.dtype == "fp16")
     return about
-
-
-def _of_originals(classifier: torch.nn.Module, judge: Judge, images: Images) -> float:
-    correct = 0
-    with torch.inference_mode():
-        for start in range(0, len(images), 256):
-            x = torch.from_numpy(images.pixels[start : start + 256]).to(device()).permute(0, 3, 1, 2)
-            found = classifier(judge.normalized(x)).argmax(1).cpu().numpy()
-            correct += int((found == images.labels[start : start + 256]).sum())
-    return correct / max(1, len(images))
 
 
 def training_figure(

@@ -11,6 +11,7 @@ import numpy as np
 from scipy.optimize import brentq
 from scipy.stats import binomtest
 
+from .bootstrap import paired_table
 from .curves import Z95, Measured
 
 
@@ -43,15 +44,9 @@ class Paired:
 
 def paired(test: Measured, anchor: Measured) -> Paired:
     """Counts over the images that went through both."""
-    _, here, there = np.intersect1d(
-        test.rows["image"][test.good], anchor.rows["image"][anchor.good], return_indices=True
-    )
-    labels = test.rows["label"][test.good][here]
-    right = test.rows["prediction"][test.good][here] == labels
-    other = anchor.rows["prediction"][anchor.good][there] == labels
-    labelled = labels >= 0
-    gained, lost = int((right & ~other)[labelled].sum()), int((other & ~right)[labelled].sum())
-    return Paired(int(labelled.sum()), gained, lost)
+    table = paired_table([test, anchor])
+    here, there = table.right.T.astype(bool)
+    return Paired(len(table.images), int((here & ~there).sum()), int((there & ~here).sum()))
 
 
 def tango(gained: int, lost: int, images: int, z: float = Z95) -> tuple[float, float]:
