@@ -9,10 +9,11 @@ from pathlib import Path
 import pandas as pd
 
 from . import executors, runner
-from .compare import Comparison, measured_groups
+from .compare import Comparison
 from .compare import compare as compared
 from .curves import Measured
 from .matrix import find_study
+from .reading import read
 from .report import Report
 from .report import report as write_report
 from .runner import Outcome, Progress
@@ -58,21 +59,27 @@ class Loaded:
 
 def load(study: str | Path) -> Loaded:
     """A study's records as data frames; measures nothing. Raises Unavailable where there are none."""
-    groups = measured_groups(find_study(str(study)))
-    points = pd.concat([rows for _, _, rows, _ in groups], ignore_index=True)
-    return Loaded(points, tuple(m for _, measured, _, _ in groups for m in measured))
+    found = read(find_study(str(study)))
+    return Loaded(found.rows, tuple(m for group in found.groups for m in group.measured))
 
 
 def curves(study: str | Path) -> dict[str, dict[str, pd.DataFrame]]:
     """By data set and classifier, then by name: the points of each curve, from the lowest rate to the highest."""
     found: dict[str, dict[str, pd.DataFrame]] = {}
-    for _, measured, rows, known in measured_groups(find_study(str(study))):
-        point = measured[0].point
+    for group in read(find_study(str(study))).groups:
+        point = group.measured[0].point
         of = found.setdefault(f"{point.dataset.label}, {point.frozen.label}", {})
-        of |= {c.name: rows.iloc[list(c.rows)].reset_index(drop=True) for c in known}
+        of |= {c.name: group.rows.iloc[list(c.rows)].reset_index(drop=True) for c in group.curves}
     return found
 
 
-def compare(study: str | Path, anchor: str, tests: Sequence[str] = ()) -> list[Comparison]:
-    """Curves against an anchor: BD figures and paired differences with 95 % intervals, as data frames."""
-    return compared(find_study(str(study)), anchor, tests)
+def compare(
+    study: str | Path | Sequence[str | Path], anchor: str, tests: Sequence[str] = (), labels: str | None = None
+) -> list[Comparison]:
+    """Curves against an anchor: BD figures and paired differences with 95 % intervals, as data frames.
+
+    study: one, or several whose curves are compared on the images that they share. labels: "dataset" or "agreement",
+    with the prediction on the uncompressed image; default: the data set's where it has any.
+    """
+    several = [study] if isinstance(study, str | Path) else study
+    return compared([find_study(str(s)) for s in several], anchor, tests, labels)

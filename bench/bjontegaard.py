@@ -8,6 +8,7 @@ Butland 1984, as in scipy), many at a time: rates and accuracies are (B, P), a r
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,6 +38,10 @@ class Knots:
     def turned(self) -> Knots:
         """x over y; for curves whose y rises strictly."""
         return Knots(self.y, self.x, self.count)
+
+    @cached_property
+    def pieces(self) -> Pieces:
+        return _pieces(self)
 
 
 def raw(rate: Array, accuracy: Array) -> Knots:
@@ -98,7 +103,7 @@ def integral(knots: Knots, low: Array, high: Array) -> Array:
     """Of each curve from ``low`` to ``high``, both within its range; (B,)."""
     if knots.x.shape[1] < 2:
         return np.full(len(knots.x), np.nan)
-    p = _pieces(knots)
+    p = knots.pieces
     begin, end = (np.clip(limit[:, None] - knots.x[:, :-1], 0.0, p.h) for limit in (low, high))
 
     def antiderivative(s: Array) -> Array:
@@ -111,7 +116,7 @@ def value_at(knots: Knots, x: float) -> Array:
     """Of each curve at x, NaN beyond its ends; (B,)."""
     if knots.x.shape[1] < 2:
         return np.where(knots.x[:, 0] == x, knots.y[:, 0], np.nan)
-    p = _pieces(knots)
+    p = knots.pieces
     inside = np.arange(knots.x.shape[1])[None, :] < knots.count[:, None]
     piece = np.clip((inside & (knots.x <= x)).sum(axis=1) - 1, 0, np.maximum(knots.count - 2, 0))
     x0, y0, c1, c2, c3 = (v[np.arange(len(v)), piece] for v in (knots.x, p.y0, p.c1, p.c2, p.c3))
@@ -170,26 +175,39 @@ def distances(anchor: Knots, test: Knots) -> Distances:
     return Distances(np.where(good, value, np.nan), overlap)
 
 
-def bd_accuracy(anchor: tuple[Array, Array], test: tuple[Array, Array], on_envelope: bool = True) -> Distances:
-    """Rates and accuracies as shares, (B, P) each -> percentage points, (B,)."""
-    form = envelope if on_envelope else raw
-    found = distances(form(*anchor), form(*test))
+Points = tuple[Array, Array]
+"""Rates and accuracies as shares, (B, P) each."""
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """A curve in each draw, ready to be compared with many."""
+
+    over_rate: Knots
+    over_accuracy: Knots
+    rising: NDArray[np.bool_]
+    """Whether its accuracy rises from each rate to the next, so that it has one rate for each accuracy."""
+
+
+def drawn(points: Points, on_envelope: bool = True) -> Drawn:
+    if on_envelope:
+        front = envelope(*points, to_the_end=False)
+        return Drawn(envelope(*points), front.turned(), np.ones(len(front.x), bool))
+    every = raw(*points)
+    return Drawn(every, every.turned(), _rises(every))
+
+
+def bd_accuracy(anchor: Drawn, test: Drawn) -> Distances:
+    """Percentage points, (B,)."""
+    found = distances(anchor.over_rate, test.over_rate)
     return Distances(100 * found.value, found.overlap)
 
 
-def bd_rate(anchor: tuple[Array, Array], test: tuple[Array, Array], on_envelope: bool = True) -> Distances:
-    """Rates and accuracies, (B, P) each -> percent more bits at equal accuracy, (B,); below 0: saved.
-
-    Not on the envelope: NaN for curves whose accuracy does not rise from each rate to the next.
-    """
-    if on_envelope:
-        a, t = (envelope(*curve, to_the_end=False) for curve in (anchor, test))
-        rising = np.ones(len(a.x), bool)
-    else:
-        a, t = raw(*anchor), raw(*test)
-        rising = _rises(a) & _rises(t)
+def bd_rate(anchor: Drawn, test: Drawn) -> Distances:
+    """Percent more bits at equal accuracy, (B,); below 0: saved. NaN for curves whose accuracy dips."""
     with np.errstate(all="ignore"):
-        found = distances(a.turned(), t.turned())
+        found = distances(anchor.over_accuracy, test.over_accuracy)
+    rising = anchor.rising & test.rising
     return Distances(np.where(rising, 100 * (10**found.value - 1), np.nan), found.overlap)
 
 

@@ -41,6 +41,13 @@ StudyName = Annotated[str, typer.Argument(metavar="STUDY", help="A folder with a
 AxisOption = Annotated[
     str | None, typer.Option(metavar="log2|linear", help="Rate axis of the figures; default: as the matrix says.")
 ]
+LabelsOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="dataset|agreement",
+        help="agreement: right is what the uncompressed image gives; default: the data set's labels where it has any.",
+    ),
+]
 PSNROption = Annotated[bool, typer.Option("--psnr", help="A PSNR column in the tables.")]
 
 
@@ -276,26 +283,45 @@ def show(
 
 @app.command()
 def compare(
-    study: StudyName,
+    studies: Annotated[
+        list[str],
+        typer.Argument(metavar="STUDY...", help="A folder with a matrix.toml, or an embedded study; may be several."),
+    ],
     anchor: Annotated[str, typer.Option(help="The curve to compare with, as the figures name it: median-cut+png.")],
     test: Annotated[
         list[str] | None, typer.Option(help="A curve to compare, may be repeated; default: every other.")
     ] = None,
-    out_folder: Annotated[Path | None, typer.Option("--out", help="Where the run's --out put its records.")] = None,
+    labels: LabelsOption = None,
+    flips: Annotated[bool, typer.Option("--flips", help="Name the images that each point gains and loses.")] = False,
+    out_folder: Annotated[
+        Path | None, typer.Option("--out", help="Where the run's --out put its records; of one study.")
+    ] = None,
     form: Annotated[str, typer.Option("--format", help="text, markdown, latex, csv or json")] = "text",
 ) -> None:
-    """Compare curves point by point on the same images: paired differences with 95 % intervals."""
-    from .compare import FORMATS, as_text, shown
+    """Compare curves on the same images: BD figures and paired differences with 95 % intervals."""
     from .compare import compare as compared
+    from .compare_text import FORMATS, as_text, shown
     from .matrix import find_study
+    from .reading import LABELS
 
     _among("--format", form, FORMATS)
-    found = compared(find_study(study, out_folder), anchor, test or [])
+    _among("--labels", labels, LABELS)
+    if out_folder and len(studies) > 1:
+        _end("--out goes with one study; of several name the folders themselves", USER)
+    found = compared([find_study(s, out_folder) for s in studies], anchor, test or [], labels)
     if form != "text":
-        return out.print(as_text(found, form), soft_wrap=True, markup=False)
-    for table in (table for c in found for table in shown(c)):
+        out.print(as_text(found, form, flips), soft_wrap=True, markup=False)
+    for table in (table for c in found if form == "text" for table in shown(c, flips)):
         _print_table(*table)
-    return None
+    _end_with(found[0].bad)
+
+
+def _end_with(bad: list[str]) -> None:
+    """Exit status 3 where some files among the records are none."""
+    for line in bad:
+        err.print(line, soft_wrap=True, markup=False)
+    if bad:
+        sys.exit(INCOMPLETE)
 
 
 @app.command()
@@ -303,20 +329,25 @@ def points(
     study: StudyName,
     at_least: Annotated[float | None, typer.Option(metavar="PERCENT", help="An accuracy to reach.")] = None,
     at_most: Annotated[str | None, typer.Option(metavar="BPP", help="A rate to keep within: 0.5 or 0.5bpp.")] = None,
+    labels: LabelsOption = None,
     out_folder: Annotated[Path | None, typer.Option("--out", help="Where the run's --out put its records.")] = None,
 ) -> None:
     """What a need costs: the cheapest point of each curve that reaches an accuracy, or the best within a rate."""
     from .matrix import find_study
-    from .needs import operating_points
+    from .needs import need_of, operating_points
+    from .reading import LABELS
 
+    _among("--labels", labels, LABELS)
     try:
         rate = None if at_most is None else float(at_most.removesuffix("bpp"))
     except ValueError:
         rate = 0.0
     if rate is not None and rate <= 0:
         _end(f"--at-most is a rate above 0, such as 0.5 or 0.5bpp, got {at_most!r}", USER)
-    for table in operating_points(find_study(study, out_folder), at_least, rate):
+    tables, bad = operating_points(find_study(study, out_folder), need_of(at_least, rate), labels)
+    for table in tables:
         _print_table(*table)
+    _end_with(bad)
 
 
 @app.command()

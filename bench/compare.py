@@ -2,27 +2,23 @@
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Hashable, Sequence
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
+from itertools import product
 
 import numpy as np
 import pandas as pd
 
-from ..core.errors import BadSetting, Refused, Unavailable, nearest
-from .bjontegaard import LEAST_OVERLAP, Array, bd_accuracy, bd_rate
+from ..core.errors import BadSetting, Refused, nearest
+from .bjontegaard import LEAST_OVERLAP, Drawn, bd_accuracy, bd_rate, drawn
 from .bootstrap import DRAWS, draws, estimate, paired_table
-from .curves import Curve, Measured, curves, gather, summary
+from .curves import Curve, Measured
+from .dominance import dominated
 from .matrix import Study
 from .paired import holm, paired
-from .plan import with_references
-from .records import Index, Records
-from .tables import latex, markdown
-
-Group = tuple[str, list[Measured], pd.DataFrame, list[Curve]]
-"""Title, points, their summary and curves, of one data set and classifier."""
+from .reading import Group, judged, read, together
 
 
 @dataclass(frozen=True)
@@ -33,74 +29,130 @@ class Comparison:
     anchor: str
     images: int
     """That all points of the curves share."""
+    most: int
+    """Images of the point that has most."""
     draws: int
     curves: pd.DataFrame
     """A row a curve; bd_accuracy in percentage points, bd_rate in percent, each with _low, _high (95 %), _raw, _overlap,
-    _refused (share of draws without a figure) and _reason (why there is none)."""
+    _refused (share of draws without a figure) and _reason (why there is none); how many of its points the anchor's
+    dominate, and how many of the anchor's its own do."""
     points: pd.DataFrame
-    """A row a point; accuracies and their difference as shares, gained and lost images, p and p_holm."""
+    """A row a point, over the images that it shares with the anchor's: rates, accuracies and their difference as
+    shares, gained and lost images (counts, and positions in the data set), p and p_holm."""
+    bad: list[str]
+    """What is wrong with files among the records, which are left out."""
 
 
-def compare(study: Study, anchor: str, tests: Sequence[str] = (), seed: int = 0) -> list[Comparison]:
+def compare(
+    studies: Study | Sequence[Study],
+    anchor: str,
+    tests: Sequence[str] = (),
+    labels: str | None = None,
+    seed: int = 0,
+) -> list[Comparison]:
     """One for each data set and classifier that has the anchor.
 
     The tests are all other curves where none is named. A point is compared with the anchor's point of equal settings;
-    an anchor of one point with every point. Raises BadSetting for a name that fits no curve or several, Unavailable
-    without records, Refused where nothing can be compared.
+    an anchor of one point with every point. labels: dataset or agreement; None: the data set's where it has any.
+    Raises BadSetting for a name that fits no curve or several, Unavailable without records, Refused where nothing can
+    be compared.
     """
+    groups, bad = _groups([studies] if isinstance(studies, Study) else list(studies), labels)
     found: list[Comparison] = []
     mistakes: list[BadSetting] = []
-    for title, measured, rows, known in measured_groups(study):
+    for group in groups:
         try:
-            first = find_curve(anchor, known, "--anchor")
-            others = [find_curve(t, known, "--test") for t in tests] or [c for c in known if c != first]
+            first = find_curve(anchor, group.curves, "--anchor")
+            others = [find_curve(t, group.curves, "--test") for t in tests] or [c for c in group.curves if c != first]
         except BadSetting as mistake:
             mistakes.append(mistake)
             continue
-        images, distances = _distances(first, others, measured, seed)
-        points = pd.DataFrame([line for c in others for line in _lines(c, first, measured, rows)])
+        images, distances = _distances(first, others, group.measured, seed)
+        points = pd.DataFrame([line for c in others for line in _lines(c, first, group.measured)])
         if len(points):
             points["p_holm"] = holm(points.p.tolist())
         if len(points) or len(distances):
-            found.append(Comparison(title, first.name, images, DRAWS, distances, points))
+            most = int(group.rows.images.max())
+            found.append(Comparison(group.title, first.name, images, most, DRAWS, distances, points, bad))
     if found:
         return found
+    _say_apart(groups, anchor, tests)
     if mistakes:
         raise mistakes[0]
     raise Refused(f"nothing of {', '.join(tests) or 'any curve'} can be compared with {anchor}")
+
+
+def _groups(studies: list[Study], labels: str | None) -> tuple[list[Group], list[str]]:
+    readings = [read(study) for study in studies]
+    bad = [line for reading in readings for line in reading.bad]
+    if len(readings) == 1:
+        return [judged(group, labels) for group in readings[0].groups], bad
+    names = [study.name for study in studies]
+    if len(set(names)) < len(names):
+        names = [str(study.folder) for study in studies]
+    return together(list(zip(names, readings, strict=True)), labels), bad
+
+
+def _say_apart(groups: list[Group], anchor: str, tests: Sequence[str]) -> None:
+    """Raises Refused where anchor and test are both there, but never on the same images and classifier."""
+
+    def having(name: str) -> list[Group]:
+        found = []
+        for group in groups:
+            with suppress(BadSetting):
+                find_curve(name, group.curves, "")
+                found.append(group)
+        return found
+
+    for test in tests:
+        for here, there in product(having(anchor), having(test)):
+            if here is there:  # the names fit; what there is to compare does not
+                return
+            what = "classifiers are" if here.judge != there.judge else "images are"
+            raise Refused(
+                f"{anchor} and {test} cannot be compared, their {what} not the same: "
+                f"{here.title} and {there.title}; measure both on the same"
+            )
 
 
 def _distances(anchor: Curve, tests: list[Curve], measured: list[Measured], seed: int) -> tuple[int, pd.DataFrame]:
     tests = [c for c in tests if len(c.rows) > 1]
     if len(anchor.rows) < 2 or not tests:
         return 0, pd.DataFrame()
-    places = list(dict.fromkeys(i for c in (anchor, *tests) for i in c.rows))
+    places = [i for i in dict.fromkeys(i for c in (anchor, *tests) for i in c.rows) if measured[i].good.any()]
     table = paired_table([measured[i] for i in places])
     if not len(table.images):
         return 0, pd.DataFrame()
-    drawn = draws(table, seed=seed)
+    rates, accuracies = draws(table, seed=seed)
+    whole_rates, whole_accuracies = table.whole
+    columns = {c: [places.index(i) for i in c.rows if i in places] for c in (anchor, *tests)}
 
-    def of(curve: Curve, r: Array, a: Array) -> tuple[Array, Array]:
-        columns = [places.index(i) for i in curve.rows]
-        return r[:, columns], a[:, columns]
+    def of(curve: Curve) -> tuple[Drawn, Drawn, Drawn]:
+        """On the front and raw, all images at once; on the front in each draw."""
+        few = columns[curve]
+        whole = whole_rates[:, few], whole_accuracies[:, few]
+        return drawn(whole), drawn(whole, on_envelope=False), drawn((rates[:, few], accuracies[:, few]))
 
-    lines = []
-    for curve in tests:
+    first, lines = of(anchor), []
+    for curve in (c for c in tests if columns[c] and columns[anchor]):
+        second = of(curve)
         line: dict[str, object] = {"curve": curve.name}
         for name, distance in (("bd_accuracy", bd_accuracy), ("bd_rate", bd_rate)):
-            whole, raw = (
-                distance(of(anchor, *table.whole), of(curve, *table.whole), on_envelope)
-                for on_envelope in (True, False)
-            )
-            said = estimate(whole, distance(of(anchor, *drawn), of(curve, *drawn)))
+            whole, raw, drawn_ = (distance(a, t) for a, t in zip(first, second, strict=True))
+            said = estimate(whole, drawn_)
             line |= {name: said.value, f"{name}_low": said.low, f"{name}_high": said.high}
             line |= {f"{name}_raw": float(raw.value[0]), f"{name}_overlap": said.overlap}
-            line |= {f"{name}_refused": said.refused, f"{name}_reason": _reason(said.value, said.overlap, name)}
+            line |= {f"{name}_refused": said.refused, f"{name}_reason": reason(said.value, said.overlap, name)}
+        mine, theirs = columns[curve], columns[anchor]
+        beaten = dominated(whole_rates[0], whole_accuracies[0])
+        line["points"], line["dominated"] = len(mine), int(beaten[np.ix_(mine, theirs)].any(axis=1).sum())
+        line["anchor_points"], line["dominates"] = len(theirs), int(beaten[np.ix_(theirs, mine)].any(axis=1).sum())
         lines.append(line)
     return len(table.images), pd.DataFrame(lines)
 
 
-def _reason(value: float, overlap: float, name: str) -> str:
+def reason(value: float, overlap: float, name: str) -> str:
+    """Why there is no figure; nothing where there is one."""
     if np.isfinite(value):
         return ""
     axis = "rates" if name == "bd_accuracy" else "accuracies"
@@ -110,10 +162,15 @@ def _reason(value: float, overlap: float, name: str) -> str:
 
 
 def find_curve(text: str, known: list[Curve], option: str) -> Curve:
-    """The curve of that name; settings may be left out as long as one curve alone fits."""
-    text = _SPACED.sub(TUNED, text.strip())
-    fitting = [c for c in known if c.name == text] or [c for c in known if _bare(c) == _words(text)]
-    fitting = fitting or [c for c in known if _words(text)[2] == c.tuned and all(a <= b for a, b in _sides(text, c))]
+    """The curve of that name; settings and the study's name may be left out as long as one curve alone fits."""
+    said = _NAME.match(text.strip())
+    assert said is not None  # every part of it is optional
+    quantizer, codec, tuned, study = said["quantizer"], said["codec"] or "", bool(said["tuned"]), said["study"]
+    among = [c for c in known if c.tuned == tuned and study in (None, c.study)]
+    whole = [c for c in among if (c.quantizer, c.codec) == (quantizer, codec)]
+    bare = [c for c in among if (c.quantizer.split(":")[0], c.codec.split(":")[0]) == (quantizer, codec)]
+    partly = [c for c in among if _within(quantizer, c.quantizer) and _within(codec, c.codec)]
+    fitting = whole or bare or partly
     if len(fitting) == 1:
         return fitting[0]
     names = [c.name for c in fitting or known]
@@ -121,43 +178,12 @@ def find_curve(text: str, known: list[Curve], option: str) -> Curve:
     raise BadSetting(f"{option} {text!r} {what}; there are {'; '.join(names)}")
 
 
-TUNED = ", fine-tuned"
-_SPACED = re.compile(r",\s*fine-tuned$")
+_NAME = re.compile(r"(?P<quantizer>[^+]*)(\+(?P<codec>.*?))?(?P<tuned>,\s*fine-tuned)?(\s*\[(?P<study>[^]]*)\])?$")
+"""quantizer+codec, fine-tuned [study]"""
 
 
-def _words(text: str) -> tuple[str, str, bool]:
-    quantizer, _, codec = text.removesuffix(TUNED).partition("+")
-    return quantizer, codec, text.endswith(TUNED)
-
-
-def _bare(curve: Curve) -> tuple[str, str, bool]:
-    """Without settings."""
-    return curve.quantizer.split(":")[0], curve.codec.split(":")[0], curve.tuned
-
-
-def _sides(text: str, curve: Curve) -> list[tuple[set[str], set[str]]]:
-    """What the text says of quantizer and codec, and what the curve has."""
-    quantizer, codec, _ = _words(text)
-    return [(set(a.split(":")), set(b.split(":"))) for a, b in ((quantizer, curve.quantizer), (codec, curve.codec))]
-
-
-def measured_groups(study: Study) -> list[Group]:
-    """What a study has measured, by data set and classifier. Raises Unavailable where that is nothing."""
-    index = Index(study.records)
-    records, _ = Records(study.records).read()
-    measured, _ = gather(with_references(study.load()), records, index)
-    if not measured:
-        raise Unavailable(f"{study.folder} holds no records of its matrix; measure it: rabench run {study.folder}")
-    parts: dict[tuple[str, str], list[Measured]] = {}
-    for m in measured:
-        parts.setdefault((m.point.dataset.label, m.point.frozen.label), []).append(m)
-    found = []
-    for members in parts.values():
-        rows = summary(members)
-        point = members[0].point
-        title = f"{point.dataset.title} ({int(rows.images.max()):,} images), {point.frozen.title}"
-        found.append((title, members, rows, curves([m.point for m in members], rows.bpp.to_numpy())))
-    return found
+def _within(said: str, full: str) -> bool:
+    return set(said.split(":")) <= set(full.split(":"))
 
 
 def _dials(m: Measured) -> tuple[object, ...]:
@@ -167,117 +193,38 @@ def _dials(m: Measured) -> tuple[object, ...]:
     return tuple([*said, (codec.name, dial, getattr(codec, dial))] if (dial := codec.dial()) else said)
 
 
-def _lines(curve: Curve, anchor: Curve, measured: list[Measured], rows: pd.DataFrame) -> list[dict[str, object]]:
+def _lines(curve: Curve, anchor: Curve, measured: list[Measured]) -> list[dict[str, object]]:
     of = {_dials(measured[i]): i for i in anchor.rows}
     lines: list[dict[str, object]] = []
     for i in curve.rows:
         j = anchor.rows[0] if len(anchor.rows) == 1 else of.get(_dials(measured[i]))
         if j is None or i == j:
             continue
-        found = paired(measured[i], measured[j])
+        table = paired_table([measured[i], measured[j]])
+        if not len(table.images):
+            continue
+        (bpp, anchor_bpp), (accuracy, anchor_accuracy) = (values[0] for values in table.whole)
+        found = paired(table)
         low, high = found.interval
         lines.append(
             {
+                "curve": curve.name,
                 "quantizer": measured[i].point.quantizer.short,
                 "codec": measured[i].point.codec.short,
                 "classifier": "fine-tuned" if curve.tuned else "frozen",
-                "bpp": rows.bpp[i],
-                "anchor_bpp": rows.bpp[j],
-                "accuracy": rows.accuracy[i],
-                "anchor_accuracy": rows.accuracy[j],
+                "bpp": bpp,
+                "anchor_bpp": anchor_bpp,
+                "accuracy": accuracy,
+                "anchor_accuracy": anchor_accuracy,
                 "images": found.images,
                 "difference": found.difference,
                 "low": low,
                 "high": high,
-                "gained": found.gained,
-                "lost": found.lost,
+                "gained": len(found.gained),
+                "lost": len(found.lost),
                 "p": found.p,
+                "gained_images": found.gained.tolist(),
+                "lost_images": found.lost.tolist(),
             }
         )
     return lines
-
-
-CURVES = (
-    "BD-accuracy: percentage points above the anchor, over the common range of log(bpp). BD-rate: bits more (+) or saved (-) at equal "
-    "accuracy. Both between Pareto fronts; raw: between all points. -: less than half of the ranges in common, or accuracy that dips. "
-    "Intervals: 95 %, of {draws:,} draws of the {images:,} images that "
-    "all these points share, the same draw for every point. overlap: common range by union; below 50 % nothing is said."
-)
-POINTS = (
-    "Points of equal settings on the same images. difference: percentage points with Tango's 95 % interval for pairs. gained, lost: "
-    "images right in this point alone, in the anchor alone. p: McNemar's exact test, adjusted by Holm over this table."
-)
-
-
-def shown(found: Comparison) -> list[tuple[str, pd.DataFrame, list[str]]]:
-    """Title, table and notes, as people read them."""
-    tables = []
-    if len(found.curves):
-        lines = [
-            {
-                "curve": row["curve"],
-                "BD-accuracy": _told(row, "bd_accuracy", ""),
-                "raw accuracy": _signed(row["bd_accuracy_raw"], ""),
-                "bpp overlap": f"{100 * row['bd_accuracy_overlap']:.0f} %",
-                "BD-rate": _told(row, "bd_rate", " %"),
-                "raw rate": _signed(row["bd_rate_raw"], " %"),
-                "accuracy overlap": f"{100 * row['bd_rate_overlap']:.0f} %",
-            }
-            for row in found.curves.to_dict("records")
-        ]
-        note = CURVES.format(draws=found.draws, images=found.images)
-        tables.append((f"{found.title}: curves against {found.anchor}", pd.DataFrame(lines), [note]))
-    if len(found.points):
-        lines = [
-            {
-                "quantizer": row.quantizer,
-                "codec": row.codec,
-                "classifier": row.classifier,
-                "bpp": f"{row.bpp:.3f}",
-                "anchor bpp": f"{row.anchor_bpp:.3f}",
-                "accuracy %": f"{100 * row.accuracy:.2f}",
-                "anchor %": f"{100 * row.anchor_accuracy:.2f}",
-                "difference": f"{100 * row.difference:+.2f} [{100 * row.low:+.2f}, {100 * row.high:+.2f}]",
-                "gained": str(row.gained),
-                "lost": str(row.lost),
-                "p (Holm)": f"{row.p_holm:.2g}",
-            }
-            for _, row in found.points.iterrows()
-        ]
-        table = pd.DataFrame(lines)
-        if (found.points.classifier == "frozen").all():
-            table = table.drop(columns="classifier")
-        tables.append((f"{found.title}: points against {found.anchor}", table, [POINTS]))
-    return tables
-
-
-def _told(row: dict[Hashable, Any], name: str, unit: str) -> str:
-    told, low, high, refused = _signed(row[name], unit), row[f"{name}_low"], row[f"{name}_high"], row[f"{name}_refused"]
-    if np.isfinite(low):
-        told += f" [{low:+.2f}, {high:+.2f}]"
-    return told + (f" ({100 * refused:.0f} % of draws refused)" if told != "-" and refused > 0.01 else "")
-
-
-def _signed(value: float, unit: str) -> str:
-    return f"{value:+.2f}{unit}" if np.isfinite(value) else "-"
-
-
-FORMATS = ("text", "markdown", "latex", "csv", "json")
-
-
-def as_text(found: list[Comparison], form: str) -> str:
-    """markdown and latex as people read them; csv (points, one header) and json with every figure."""
-    if form == "json":
-        return json.dumps([_plain(c) for c in found], indent=1)
-    if form == "csv":
-        parts = [
-            part.assign(title=c.title, anchor=c.anchor) for c in found for part in (c.curves, c.points) if len(part)
-        ]
-        return pd.concat(parts, ignore_index=True).to_csv(index=False, lineterminator="\n")
-    write = markdown if form == "markdown" else latex
-    return "\n".join(write(*table, legend="") for c in found for table in shown(c))
-
-
-def _plain(found: Comparison) -> dict[str, Any]:
-    tables = {name: json.loads(getattr(found, name).to_json(orient="records")) for name in ("curves", "points")}
-    return {"title": found.title, "anchor": found.anchor, "images": found.images, "draws": found.draws, **tables}

@@ -184,10 +184,13 @@ class Curve:
     """Positions in the summary, from the lowest rate to the highest."""
     tuned: bool = False
     """Whether each point has a classifier of its own, fine-tuned on it."""
+    study: str = ""
+    """Which study's, where several are compared."""
 
     @property
     def name(self) -> str:
-        return f"{self.quantizer}+{self.codec}{', fine-tuned' if self.tuned else ''}"
+        tuned, study = ", fine-tuned" if self.tuned else "", f" [{self.study}]" if self.study else ""
+        return f"{self.quantizer}+{self.codec}{tuned}{study}"
 
 
 def merged(curve: Curve, measured: list[Measured]) -> list[list[int]]:

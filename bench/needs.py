@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import Any, ClassVar, Protocol
+
 import numpy as np
 import pandas as pd
 
 from ..core.errors import Refused
 from .bjontegaard import Array, envelope, value_at
 from .bootstrap import draws, paired_table
-from .compare import measured_groups
-from .curves import Curve
 from .matrix import Study
+from .reading import Group, judged, read
 
 NOTE = (
     "measured: the {best} of the curve's own points that {meets}, with its 95 % interval (Wilson). on the curve: between the points of its Pareto "
@@ -18,65 +20,118 @@ NOTE = (
 )
 
 
+class Need(Protocol):
+    """What is asked of a curve."""
+
+    words: ClassVar[tuple[str, str]]
+    digits: ClassVar[int]
+
+    def __str__(self) -> str: ...
+
+    def best(self, rows: pd.DataFrame) -> pd.DataFrame:
+        """The point that serves best, or none."""
+        ...
+
+    def order(self, row: Any) -> float:
+        """What the best of several curves has least of."""
+        ...
+
+    def on_the_front(self, rates: Array, accuracies: Array) -> Array:
+        """(B, P) each -> (B,), NaN where a curve does not get there."""
+        ...
+
+
+@dataclass(frozen=True)
+class AtLeast:
+    """An accuracy in percent, for as few bits as possible."""
+
+    percent: float
+    words: ClassVar[tuple[str, str]] = ("cheapest", "reaches it")
+    digits: ClassVar[int] = 3
+
+    def __str__(self) -> str:
+        return f"accuracy >= {self.percent:g} %"
+
+    def best(self, rows: pd.DataFrame) -> pd.DataFrame:
+        return rows.loc[rows.accuracy >= self.percent / 100].sort_values("bpp", kind="stable").head(1)
+
+    def order(self, row: Any) -> float:
+        return row.bpp
+
+    def on_the_front(self, rates: Array, accuracies: Array) -> Array:
+        return 10 ** value_at(envelope(rates, accuracies, to_the_end=False).turned(), self.percent / 100)
+
+
+@dataclass(frozen=True)
+class AtMost:
+    """A rate in bits per pixel, for as much accuracy as possible."""
+
+    bpp: float
+    words: ClassVar[tuple[str, str]] = ("best", "keeps within it")
+    digits: ClassVar[int] = 2
+
+    def __str__(self) -> str:
+        return f"bpp <= {self.bpp:g}"
+
+    def best(self, rows: pd.DataFrame) -> pd.DataFrame:
+        return rows.loc[rows.bpp <= self.bpp].sort_values("accuracy", ascending=False, kind="stable").head(1)
+
+    def order(self, row: Any) -> float:
+        return -row.accuracy
+
+    def on_the_front(self, rates: Array, accuracies: Array) -> Array:
+        return 100 * value_at(envelope(rates, accuracies), float(np.log10(self.bpp)))
+
+
+def need_of(at_least: float | None, at_most: float | None) -> Need:
+    """at_least: accuracy in percent. at_most: bits per pixel. Raises Refused for none or both."""
+    if at_least is not None and at_most is None:
+        if not 1 < at_least <= 100:
+            raise Refused(f"--at-least is an accuracy in percent, such as 85, got {at_least:g}")
+        return AtLeast(at_least)
+    if at_most is not None and at_least is None:
+        return AtMost(at_most)
+    raise Refused("say either --at-least PERCENT or --at-most BPP, not both and not neither")
+
+
 def operating_points(
-    study: Study, at_least: float | None = None, at_most: float | None = None
-) -> list[tuple[str, pd.DataFrame, list[str]]]:
-    """Title, table and notes for each data set and classifier; curves that meet the need best first.
-
-    at_least: accuracy in percent. at_most: bits per pixel. Raises Refused for none or both.
-    """
-    if (at_least is None) == (at_most is None):
-        raise Refused("say either --at-least PERCENT or --at-most BPP, not both and not neither")
-    if at_least is not None and not 1 < at_least <= 100:
-        raise Refused(f"--at-least is an accuracy in percent, such as 85, got {at_least:g}")
-    found = []
-    for title, measured, rows, curves in measured_groups(study):
-        table = paired_table(measured)
-        whole, drawn = table.whole, draws(table) if len(table.images) else None
-        lines = []
-        for curve in curves:
-            part = rows.iloc[list(curve.rows)]
-            meets = part.accuracy >= at_least / 100 if at_least is not None else part.bpp <= at_most
-            chosen = part[meets]
-            chosen = chosen.nsmallest(1, "bpp") if at_least is not None else chosen.nlargest(1, "accuracy")
-            line, order = {"curve": curve.name, "measured": "-", "bpp": "-", "accuracy %": "-"}, np.inf
-            if len(chosen):
-                row = chosen.iloc[0]
-                point = measured[chosen.index[0]].point
-                line["measured"] = f"{point.quantizer.short}+{point.codec.short}"
-                line["bpp"] = f"{row.bpp:.3f}"
-                low, high = 100 * row.accuracy_low, 100 * row.accuracy_high
-                line["accuracy %"] = f"{100 * row.accuracy:.2f} [{low:.2f}, {high:.2f}]"
-                order = row.bpp if at_least is not None else -row.accuracy
-            line["on the curve"] = "-" if drawn is None else _on_the_curve(curve, whole, drawn, at_least, at_most)
-            lines.append((order, line))
-        lines.sort(key=lambda pair: pair[0])
-        need = f"accuracy >= {at_least:g} %" if at_least is not None else f"bpp <= {at_most:g}"
-        words = ("cheapest", "reaches it") if at_least is not None else ("best", "keeps within it")
-        note = NOTE.format(best=words[0], meets=words[1])
-        found.append((f"{title}: {need}", pd.DataFrame([line for _, line in lines]), [note]))
-    return found
+    study: Study, need: Need, labels: str | None = None
+) -> tuple[list[tuple[str, pd.DataFrame, list[str]]], list[str]]:
+    """Title, table and notes for each data set and classifier, curves that meet the need best first; and damaged files."""
+    found = read(study)
+    note = NOTE.format(best=need.words[0], meets=need.words[1])
+    groups = [judged(group, labels) for group in found.groups]
+    return [(f"{g.title}: {need}", _table(g, need), [note]) for g in groups], found.bad
 
 
-def _on_the_curve(
-    curve: Curve, whole: tuple[Array, Array], drawn: tuple[Array, Array], at_least: float | None, at_most: float | None
-) -> str:
-    """The rate in bpp at an accuracy, or the accuracy in percent at a rate, with its interval over draws."""
-    columns = list(curve.rows)
+def _table(group: Group, need: Need) -> pd.DataFrame:
+    table = paired_table([m for m in group.measured if m.good.any()])
+    columns = {i: column for column, i in enumerate(i for i, m in enumerate(group.measured) if m.good.any())}
+    drawn = draws(table) if len(table.images) else None
+    lines = []
+    for curve in group.curves:
+        line, order = {"curve": curve.name, "measured": "-", "bpp": "-", "accuracy %": "-"}, np.inf
+        chosen = need.best(group.rows.iloc[list(curve.rows)])
+        if len(chosen):
+            row, point = chosen.iloc[0], group.measured[chosen.index[0]].point
+            low, high = 100 * row.accuracy_low, 100 * row.accuracy_high
+            line["measured"], line["bpp"] = f"{point.quantizer.short}+{point.codec.short}", f"{row.bpp:.3f}"
+            line["accuracy %"] = f"{100 * row.accuracy:.2f} [{low:.2f}, {high:.2f}]"
+            order = need.order(row)
+        few = [columns[i] for i in curve.rows if i in columns]
+        line["on the curve"] = "-"
+        if drawn is not None and few:
+            whole, each = (need.on_the_front(r[:, few], a[:, few]) for r, a in (table.whole, drawn))
+            line["on the curve"] = _told(float(whole[0]), each, need.digits)
+        lines.append((order, line))
+    return pd.DataFrame([line for _, line in sorted(lines, key=lambda pair: pair[0])])
 
-    def of(r: Array, a: Array) -> Array:
-        if at_least is not None:
-            return 10 ** value_at(envelope(r[:, columns], a[:, columns], to_the_end=False).turned(), at_least / 100)
-        assert at_most is not None
-        return 100 * value_at(envelope(r[:, columns], a[:, columns]), float(np.log10(at_most)))
 
-    value, values = of(*whole)[0], of(*drawn)
-    values = values[np.isfinite(values)]
+def _told(value: float, drawn: Array, digits: int) -> str:
     if not np.isfinite(value):
         return "-"
-    digits = 3 if at_least is not None else 2
-    told = f"{value:.{digits}f}"
-    if len(values) >= len(drawn[0]) / 2:
-        low, high = np.quantile(values, [0.025, 0.975])
+    found, told = drawn[np.isfinite(drawn)], f"{value:.{digits}f}"
+    if len(found) >= len(drawn) / 2:
+        low, high = np.quantile(found, [0.025, 0.975])
         told += f" [{low:.{digits}f}, {high:.{digits}f}]"
     return told

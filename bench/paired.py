@@ -8,45 +8,49 @@ from math import sqrt
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.optimize import brentq
 from scipy.stats import binomtest
 
-from .bootstrap import paired_table
-from .curves import Z95, Measured
+from .bootstrap import Table
+from .curves import Z95
 
 
 @dataclass(frozen=True)
 class Paired:
-    """One point (test) against another (anchor), on the images that both have, with labels."""
+    """One point (test) against another (anchor), on the labelled images that both have."""
 
     images: int
-    gained: int
-    """Right in the test alone."""
-    lost: int
+    gained: NDArray[np.int64]
+    """Positions of images right in the test alone."""
+    lost: NDArray[np.int64]
     """Right in the anchor alone."""
 
     @property
     def difference(self) -> float:
         """Of the two accuracies, as a share."""
-        return (self.gained - self.lost) / self.images if self.images else np.nan
+        return (len(self.gained) - len(self.lost)) / self.images if self.images else np.nan
 
     @property
     def interval(self) -> tuple[float, float]:
         """95 % (Tango 1998, the score interval), as shares."""
-        return tango(self.gained, self.lost, self.images)
+        return tango(len(self.gained), len(self.lost), self.images)
 
     @property
     def p(self) -> float:
         """McNemar's exact test, two-sided: that both are right equally often."""
-        both = self.gained + self.lost
-        return float(binomtest(self.gained, both).pvalue) if both else 1.0
+        return mcnemar(len(self.gained), len(self.lost))
 
 
-def paired(test: Measured, anchor: Measured) -> Paired:
-    """Counts over the images that went through both."""
-    table = paired_table([test, anchor])
+def paired(table: Table) -> Paired:
+    """Of two points: the test, then the anchor."""
     here, there = table.right.T.astype(bool)
-    return Paired(len(table.images), int((here & ~there).sum()), int((there & ~here).sum()))
+    return Paired(len(table.images), table.images[here & ~there], table.images[there & ~here])
+
+
+def mcnemar(gained: int, lost: int) -> float:
+    """The p-value of McNemar's exact test, two-sided; 1 where nothing differs."""
+    return float(binomtest(gained, gained + lost).pvalue) if gained + lost else 1.0
 
 
 def tango(gained: int, lost: int, images: int, z: float = Z95) -> tuple[float, float]:

@@ -125,7 +125,7 @@ class Records:
 
     def write(self, identity: Identity, rows: Rows, about: dict[str, Any]) -> None:
         """Keeps a record; one with failures apart, replacing what an earlier try left there."""
-        metadata = {"identity": asdict(identity), "seconds": rows.seconds, **about}
+        metadata = {"format": FORMAT, "identity": asdict(identity), "seconds": rows.seconds, **about}
         errors = [rows.errors.get(i) for i in range(len(rows))]
         table = pa.table({**rows.columns, "error": pa.array(errors, pa.string())})
         failed = self.failed / f"{identity.name}.parquet"
@@ -140,10 +140,13 @@ class Records:
         for path in sorted([*self.failed.glob("*.parquet"), *self.folder.glob("*.parquet")], key=lambda p: p.name):
             try:
                 about = json.loads(pq.read_metadata(path).metadata[b"rabench"])
-                said = about.pop("identity")
+                said, written = about.pop("identity"), about.pop("format", 1)
                 identity = Identity(tuple(said["labels"]), tuple(said["key"]), tuple(said["versions"]), said["block"])
             except (pa.ArrowInvalid, OSError, KeyError, TypeError, ValueError) as error:
                 bad.append(f"{path}: no whole record ({str(error).splitlines()[0][:100]}); delete it and run again")
+                continue
+            if written > FORMAT:
+                bad.append(f"{path}: of a newer rabench (format {written}, this one reads {FORMAT}); update rabench")
                 continue
             if path.parent == self.folder or path.stem not in good:
                 good[path.stem] = Record(path, identity, about)

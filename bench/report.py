@@ -8,18 +8,18 @@ from pathlib import Path
 
 import pandas as pd
 
-from ..core.errors import RabenchError, Unavailable
+from ..core.errors import RabenchError
 from ..core.files import write_text
 from ..quantizers.colorcnn.quantizer import ColorCNNQuantizer
 from . import tables
-from .curves import Curve, Measured, curves, gather, is_reference, summary, timings
+from .curves import Curve, Measured, is_reference, timings
 from .dial_figure import accuracy_over_dial, rate_over_dial
 from .figures import save
 from .matrix import Matrix, Study
-from .plan import with_references
 from .points import weights_of
 from .rate_figure import View, rate_accuracy
-from .records import UNREADABLE, Index, Records
+from .reading import Group, Reading, read
+from .records import UNREADABLE
 from .show import show
 
 
@@ -49,40 +49,41 @@ def report(study: Study, axis: str | None = None, with_psnr: bool = False) -> Re
 
     Raises Unavailable when nothing has been measured yet.
     """
-    matrix = study.load()
-    records, bad = Records(study.records).read()
-    index = Index(study.records)
-    measured, damaged = gather(with_references(matrix), records, index)
-    if not measured:
-        raise Unavailable(f"{study.folder} holds no records of its matrix; measure it: rabench run {study.folder}")
-    rows = summary(measured)
-    files = [_csv(rows, study.folder / "summary.csv"), _csv(timings(measured), study.folder / "timing.csv")]
+    found = read(study)
+    files = [_csv(found.rows, study.folder / "summary.csv")]
+    files.append(_csv(timings([m for g in found.groups for m in g.measured]), study.folder / "timing.csv"))
     written: list[tuple[str, pd.DataFrame, list[str]]] = []
-    groups = _groups(measured)
-    for places in groups:
-        members = [measured[i] for i in places]
-        part = rows.iloc[places].reset_index(drop=True)
-        view, table, notes = _group(members, part, index, matrix, axis or matrix.axis, with_psnr)
+    for group in found.groups:
+        view, table, notes = _seen(group, found, axis or found.matrix.axis, with_psnr)
         written.append((view.title, table, notes))
         # One data set and classifier: plain names; several: a name each
-        suffix = "" if len(groups) == 1 else "-" + _slug(members[0])
-        found = _without_reference(curves([m.point for m in members], part.bpp.to_numpy()), members)
-        if found:
-            figures = {"rate-accuracy": rate_accuracy(part, found, view)}
-            for name, over in (
-                ("rate-over-dial", rate_over_dial(part, found, members, view.title)),
-                ("accuracy-over-dial", accuracy_over_dial(part, found, members, view)),
-            ):
-                if over is not None:
-                    figures[name] = over
-            for name, ending in product(figures, ("png", "svg")):
-                save(figures[name], path := study.folder / f"{name}{suffix}.{ending}")
-                files.append(path)
-    for name, form, head in (("table.md", tables.markdown, f"# {matrix.title}\n\n"), ("table.tex", tables.latex, "")):
+        suffix = "" if len(found.groups) == 1 else "-" + _slug(group.measured[0])
+        files += _figures(group, view, study.folder, suffix)
+    for name, form, head in (
+        ("table.md", tables.markdown, f"# {found.matrix.title}\n\n"),
+        ("table.tex", tables.latex, ""),
+    ):
         write_text(study.folder / name, head + "\n".join(form(*w) for w in written))
         files.append(study.folder / name)
-    drawn, left_out = _activation_maps(study, matrix)
-    return Report(files + drawn, rows, written, bad + damaged, _failures(measured), left_out)
+    drawn, left_out = _activation_maps(study, found.matrix)
+    return Report(files + drawn, found.rows, written, found.bad, _failures(found), left_out)
+
+
+def _figures(group: Group, view: View, folder: Path, suffix: str) -> list[Path]:
+    shown = _without_reference(group)
+    if not shown:
+        return []
+    drawn = {
+        "rate-accuracy": rate_accuracy(group.rows, shown, view),
+        "rate-over-dial": rate_over_dial(group.rows, shown, group.measured, view.title),
+        "accuracy-over-dial": accuracy_over_dial(group.rows, shown, group.measured, view),
+    }
+    files = []
+    for (name, figure), ending in product(drawn.items(), ("png", "svg")):
+        if figure is not None:
+            save(figure, path := folder / f"{name}{suffix}.{ending}")
+            files.append(path)
+    return files
 
 
 def _activation_maps(study: Study, matrix: Matrix) -> tuple[list[Path], tuple[str, ...]]:
@@ -100,41 +101,27 @@ def _activation_maps(study: Study, matrix: Matrix) -> tuple[list[Path], tuple[st
     return files, tuple(left_out)
 
 
-def _groups(measured: list[Measured]) -> list[list[int]]:
-    """Positions by data set and classifier; fine-tuned ones go with what they were tuned from."""
-    found: dict[tuple[str, str], list[int]] = {}
-    for number, m in enumerate(measured):
-        found.setdefault((m.point.dataset.label, m.point.frozen.label), []).append(number)
-    return list(found.values())
-
-
-def _group(
-    members: list[Measured], part: pd.DataFrame, index: Index, matrix: Matrix, axis: str, with_psnr: bool
-) -> tuple[View, pd.DataFrame, list[str]]:
+def _seen(group: Group, found: Reading, axis: str, with_psnr: bool) -> tuple[View, pd.DataFrame, list[str]]:
     """One data set and classifier: what its figure shows, its table, and the notes to both."""
-    point, label = members[0].point, members[0].point.dataset.label
-    reference = next((i for i, m in enumerate(members) if is_reference(m.point)), None)
-    labelled = bool(part.labelled.sum())
-    native = tables.native_bpp(index, label)
-    uncompressed = float(part.accuracy[reference]) if labelled and reference is not None else None
-    title = f"{point.dataset.title} ({int(part.images.max()):,} images), {point.frozen.title}"
+    label, rows, index = group.measured[0].point.dataset.label, group.rows, found.index
     notes = tables.source_audit(index, label)
-    if uncompressed is not None and reference is not None:
-        row = part.iloc[reference]
+    uncompressed = None
+    if group.labelled and group.reference is not None:
+        row = rows.iloc[group.reference]
+        uncompressed = float(row.accuracy)
         notes.insert(
             0,
             f"Uncompressed: {100 * row.accuracy:.2f} % [{100 * row.accuracy_low:.2f}, {100 * row.accuracy_high:.2f}].",
         )
-    notes += _colors_for_others(members)
-    if failed := int(part.failed.sum()):
+    notes += _colors_for_others(group.measured)
+    if failed := int(rows.failed.sum()):
         notes.append(
             f"{failed:,} rows failed and are left out of every figure; their reasons stand in the records, column error."
         )
-    if absent := _absent(matrix, members):
+    if absent := _absent(found.matrix, group.measured):
         notes.append(f"Not measured yet, or not possible where this ran: {absent}.")
-    found = curves([m.point for m in members], part.bpp.to_numpy())
-    table = tables.point_table(part, members, found, tables.common_size(index, label), with_psnr)
-    return View(title, axis, labelled, uncompressed, native), table, notes
+    table = tables.point_table(rows, group.measured, group.curves, tables.common_size(index, label), with_psnr)
+    return View(group.title, axis, group.labelled, uncompressed, tables.native_bpp(index, label)), table, notes
 
 
 def _colors_for_others(members: list[Measured]) -> list[str]:
@@ -165,16 +152,16 @@ def _absent(matrix: Matrix, members: list[Measured]) -> str:
     return ", ".join(absent[:3]) + (f" and {len(absent) - 3} more" if len(absent) > 3 else "")
 
 
-def _without_reference(found: list[Curve], members: list[Measured]) -> list[Curve]:
+def _without_reference(group: Group) -> list[Curve]:
     """The uncompressed image is a line in the figure, not a curve."""
-    return [c for c in found if not all(is_reference(members[i].point) for i in c.rows)]
+    return [c for c in group.curves if not all(is_reference(group.measured[i].point) for i in c.rows)]
 
 
-def _failures(measured: list[Measured]) -> tuple[str, ...]:
+def _failures(found: Reading) -> tuple[str, ...]:
     """What failed, told apart by whether another try could help."""
     unreadable: dict[tuple[str, int], str] = {}
     failed, example = 0, ""
-    for m in measured:
+    for m in (m for group in found.groups for m in group.measured):
         for record in m.records if m.rows["failed"].any() else ():
             table = record.rows().select(["image", "error"])
             for image, reason in zip(*table.filter(table["error"].is_valid()).to_pydict().values(), strict=True):

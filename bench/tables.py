@@ -150,6 +150,8 @@ NUMERIC |= {
     "raw rate",
     "bpp overlap",
     "accuracy overlap",
+    "dominated",
+    "dominates",
 }
 
 

@@ -2,17 +2,25 @@
 
 import io
 import json
+import shutil
 
 import numpy as np
 import pandas as pd
+import pyarrow.parquet as pq
 import pytest
 import rabench
+from hypothesis import given
+from hypothesis import strategies as st
 from rabench.bench import executors, runner
-from rabench.bench.compare import as_text, compare, find_curve, shown
-from rabench.bench.curves import Curve
+from rabench.bench.compare import compare, find_curve
+from rabench.bench.compare_text import as_text, shown
+from rabench.bench.curves import Curve, wilson
+from rabench.bench.dominance import beaten_by, dominated, pareto_front
 from rabench.bench.matrix import find_study
-from rabench.bench.needs import operating_points
-from rabench.bench.paired import Paired, holm, tango
+from rabench.bench.needs import need_of, operating_points
+from rabench.bench.paired import holm, mcnemar, tango
+from rabench.bench.records import write_table
+from rabench.bench.report import report
 from rabench.core.errors import BadSetting, Refused, Unavailable
 from scipy.optimize import minimize_scalar
 
@@ -57,9 +65,32 @@ def test_the_interval_holds_the_truth_as_often_as_it_says(gain, loss):
     assert 0.935 < held < 0.965
 
 
+@pytest.mark.parametrize("counts", [(8, 1), (30, 41), (0, 7), (250, 250)])
+def test_mcnemar_is_statsmodels(counts):
+    from statsmodels.stats.contingency_tables import mcnemar as theirs
+
+    table = [[500, counts[0]], [counts[1], 400]]
+    assert mcnemar(*counts) == pytest.approx(theirs(table, exact=True).pvalue, abs=1e-12)
+
+
+def test_holm_is_statsmodels():
+    from statsmodels.stats.multitest import multipletests
+
+    p = np.random.default_rng(1979).uniform(0, 0.2, 40).tolist()
+    assert holm(p) == pytest.approx(multipletests(p, method="holm")[1], abs=1e-12)
+
+
+def test_wilson_is_statsmodels():
+    from statsmodels.stats.proportion import proportion_confint
+
+    for correct, images in ((0, 7), (3, 7), (7, 7), (421, 1000), (9_999, 10_000)):
+        expected = proportion_confint(correct, images, method="wilson")
+        assert wilson(correct, images) == pytest.approx(expected, abs=1e-12)
+
+
 def test_mcnemar_is_exact():
-    assert Paired(100, 8, 1).p == pytest.approx(2 * (1 + 9) / 2**9)
-    assert Paired(100, 0, 0).p == 1
+    assert mcnemar(8, 1) == pytest.approx(2 * (1 + 9) / 2**9)
+    assert mcnemar(0, 0) == 1
 
 
 def test_holm_raises_p_values_by_their_rank():
@@ -115,8 +146,11 @@ def test_every_format_says_the_same(study):
     jpeg = said["curves"][1]
     assert jpeg["bd_rate"] is None and "in common" in jpeg["bd_rate_reason"]
     rows = pd.read_csv(io.StringIO(as_text(found, "csv")))
-    assert len(rows) == 5 and rows.gained.dropna().tolist() == found[0].points.gained.tolist()
-    assert r"\begin{tabular}{lrrrrrr}" in as_text(found, "latex")
+    assert (
+        rows.kind.value_counts().to_dict() == {"curve": 2, "point": 3}
+        and rows.gained.dropna().tolist() == found[0].points.gained.tolist()
+    )
+    assert r"\begin{tabular}{lrrrrrrrr}" in as_text(found, "latex")
     assert "| octree+png |" in as_text(found, "markdown")
 
 
@@ -140,16 +174,17 @@ def test_a_study_that_was_never_measured_is_told(tmp_path):
 
 
 def test_operating_points_by_need(study):
-    ((title, table, _),) = operating_points(study, at_least=70)
+    ((title, table, _),), bad = operating_points(study, need_of(70, None))
+    assert not bad
     assert title.endswith("accuracy >= 70 %")
     reached = table[table.bpp != "-"]
     assert reached.bpp.astype(float).is_monotonic_increasing
     assert all(float(a.split()[0]) >= 70 for a in reached["accuracy %"])
-    ((_, table, _),) = operating_points(study, at_most=2.0)
+    ((_, table, _),), _ = operating_points(study, need_of(None, 2.0))
     assert all(float(b) <= 2 for b in table["bpp"].tolist() if b != "-")
     assert any(v != "-" for v in table["on the curve"].tolist())
     with pytest.raises(Refused, match="say either --at-least PERCENT or --at-most BPP"):
-        operating_points(study)
+        need_of(None, None)
 
 
 def test_the_same_from_python(study):
@@ -167,3 +202,108 @@ def test_the_same_from_python(study):
     assert found.points.gained.tolist() == compare(study, "median-cut+png", ["octree+png"])[0].points.gained.tolist()
     frame = rabench.curves(study.folder)["photos:split=test, small:precision=fp32:weights=small-photos"]["octree+png"]
     assert frame.bpp.is_monotonic_increasing and len(frame) == 2
+
+
+def test_the_pareto_front_and_who_beats_whom():
+    rate = np.array([1.0, 2.0, 3.0, 2.0, 1.0, np.nan])
+    accuracy = np.array([0.3, 0.5, 0.5, 0.4, 0.3, 0.9])
+    assert pareto_front(rate, accuracy) == [0, 4, 1]  # equal points do not beat each other
+    assert beaten_by(rate, accuracy) == [None, None, 1, 1, None, None]
+    assert not dominated(rate, accuracy)[:, 5].any()
+
+
+@given(st.lists(st.tuples(st.integers(1, 9), st.integers(0, 9)), min_size=1, max_size=25))
+def test_every_point_is_on_the_front_or_beaten_by_one_of_it(points):
+    rate, accuracy = np.array(points, float).T
+    front, by = pareto_front(rate, accuracy), beaten_by(rate, accuracy)
+    for i, beater in enumerate(by):
+        assert (beater is None) == (i in front)
+        if beater is not None:
+            assert beater in front and rate[beater] <= rate[i] and accuracy[beater] >= accuracy[i]
+
+
+def test_flips_name_the_images(study):
+    (found,) = compare(study, "median-cut+png", ["octree+png"])
+    row = found.points.iloc[0]
+    images = rabench.load(study.folder).images
+    right = {
+        name: set(part.image[part.prediction == part.label])
+        for name, part in images[images.codec.str.startswith("png")].groupby("quantizer")
+    }
+    octree, median = right["octree:colors=2:dither=none"], right["median-cut:colors=2:dither=none"]
+    assert set(row.gained_images) == octree - median and set(row.lost_images) == median - octree
+    assert (row.gained, row.lost) == (len(row.gained_images), len(row.lost_images))
+    title, table, _ = shown(found, flips=True)[-1]
+    assert "flip" in title and table.gained[0].startswith(" ".join(map(str, row.gained_images[:3])))
+
+
+def test_agreement_counts_the_uncompressed_images_prediction_as_right(study):
+    (found,) = compare(study, "median-cut+png", ["octree+png"], labels="agreement")
+    rows = rabench.load(study.folder).points.set_index(["quantizer", "codec"])
+    agreement = rows.loc[("octree:colors=2:dither=none", "png:effort=6:palette=yes")].agreement
+    assert found.points.accuracy[0] == pytest.approx(agreement)
+    with pytest.raises(BadSetting, match="--labels must be one of dataset, agreement, got 'own'"):
+        compare(study, "median-cut+png", labels="own")
+
+
+OTHER = """
+dataset = "photos"
+classifiers = ["small:weights=small-photos"]
+[[points]]
+codecs = ["webp:quality=5,50"]
+"""
+
+
+@pytest.fixture(scope="module")
+def other(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("other")
+    (folder / "matrix.toml").write_text(OTHER)
+    found = find_study(str(folder))
+    runner.run(found, executors.in_process, limit=150)
+    return found
+
+
+def test_curves_of_two_studies_are_compared_as_if_they_were_of_one(study, other, tmp_path):
+    (found,) = compare([study, other], "none+jpeg", ["none+webp"])
+    assert (found.anchor, found.images) == (f"none+jpeg [{study.name}]", 150)
+    assert found.curves.curve.tolist() == [f"none+webp [{other.name}]"]
+    (tmp_path / "matrix.toml").write_text(OTHER.replace('"webp', '"jpeg:quality=5,50", "webp'))
+    one = find_study(str(tmp_path))
+    runner.run(one, executors.in_process, limit=150)
+    (alone,) = compare(one, "none+jpeg", ["none+webp"])
+    pd.testing.assert_frame_equal(alone.curves.drop(columns="curve"), found.curves.drop(columns="curve"))
+    # The same curve in both: nothing between them
+    (same,) = compare([study, one], f"none+jpeg [{study.name}]", [f"none+jpeg [{one.name}]"])
+    assert same.curves.bd_accuracy[0] == 0 and same.points.gained.sum() == same.points.lost.sum() == 0
+    with pytest.raises(BadSetting, match=r"fits 2 curves; there are none.jpeg \["):
+        compare([study, one], "none+jpeg")
+
+
+def test_studies_of_different_images_or_classifiers_are_refused(study, tmp_path):
+    for text, what in (
+        (OTHER.replace('"photos"', '"photos:split=train"'), "images are not the same"),
+        (OTHER.replace("weights=small-photos", "weights=small-photos:precision=bf16"), "classifiers are not the same"),
+    ):
+        folder = tmp_path / what[:3]
+        folder.mkdir()
+        (folder / "matrix.toml").write_text(text)
+        apart = find_study(str(folder))
+        runner.run(apart, executors.in_process, limit=20)
+        with pytest.raises(Refused, match=f"none.jpeg and none.webp cannot be compared, their {what}"):
+            compare([study, apart], "none+jpeg", ["none+webp"])
+
+
+def test_damaged_records_and_those_of_a_newer_version_are_named_and_skipped(other, tmp_path):
+    copy = tmp_path / "copy"
+    shutil.copytree(other.folder, copy)
+    whole, cut = sorted((copy / "records").glob("*.parquet"))[:2]
+    cut.write_bytes(cut.read_bytes()[:-40])
+    table, said = pq.read_table(whole), json.loads(pq.read_metadata(whole).metadata[b"rabench"])
+    newer = copy / "records" / "newer.parquet"
+    write_table(table, newer, {"rabench": json.dumps({**said, "format": 2})})
+    found = find_study(str(copy))
+    written = report(found)
+    assert sorted(line.split(": ")[0] for line in written.bad) == sorted(map(str, (cut, newer)))
+    assert any("of a newer rabench (format 2, this one reads 1); update rabench" in line for line in written.bad)
+    assert len(written.summary) == 2
+    assert operating_points(found, need_of(1.5, None))[1] == written.bad

@@ -1,0 +1,120 @@
+"""Studies whose truth is known, and how often intervals hold it. As a script: the tables of docs/coverage.md.
+
+An image has a difficulty, a point a limit and a bit of chance: images are right together at several points, as real
+ones are, and each point's expected accuracy is known.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from rabench.bench.bjontegaard import bd_accuracy, bd_rate, drawn
+from rabench.bench.bootstrap import Table, draws, estimate
+from rabench.bench.curves import wilson
+from rabench.bench.paired import paired
+from scipy.stats import norm
+
+CHANCE = 0.7
+"""Standard deviation of a point's own noise, by that of the difficulty."""
+
+
+def synthetic(rng, n, shares, bits):
+    """n images at points of these expected accuracies and mean file sizes."""
+    noise = CHANCE * rng.normal(size=(n, len(shares)))
+    limit = norm.ppf(shares) * np.sqrt(1 + CHANCE**2)
+    right = (rng.normal(size=(n, 1)) + noise < limit).astype(float)
+    sizes = np.asarray(bits) * rng.lognormal(0, 0.3, (n, 1))
+    return Table(np.arange(n), sizes, right, np.full(n, 64.0 * 64))
+
+
+@dataclass(frozen=True)
+class Coverage:
+    """Of 95 % intervals over many studies."""
+
+    held: float
+    """Share that held the truth."""
+    silent: float
+    """Share of studies in which nothing was said."""
+    flips: float
+    """Discordant images of two points, the mean."""
+
+
+def _summed(said, truth, flips):
+    spoken = [(low, high) for low, high in said if np.isfinite(low)]
+    held = np.mean([low <= truth <= high for low, high in spoken]) if spoken else np.nan
+    return Coverage(float(held), 1 - len(spoken) / len(said), float(np.mean(flips)))
+
+
+def of_accuracy(share, images, studies, seed=0):
+    counts = np.random.default_rng(seed).binomial(images, share, studies)
+    return _summed([wilson(int(c), images) for c in counts], share, [0])
+
+
+def of_difference(shares, images, studies, seed=0):
+    rng, said, flips = np.random.default_rng(seed), [], []
+    for _ in range(studies):
+        found = paired(synthetic(rng, images, shares, [1000, 1000]))
+        said.append(found.interval)
+        flips.append(len(found.gained) + len(found.lost))
+    return _summed(said, shares[0] - shares[1], flips)
+
+
+def of_bd(anchor, test, images, studies, count=2000, figure=bd_accuracy, seed=0):
+    """anchor, test: (mean bits, expected accuracies), low rates first."""
+    rng, said, flips = np.random.default_rng(seed), [], []
+    (rates, shares), (other_rates, other_shares) = anchor, test
+    n = len(shares)
+    truth = float(figure(*(drawn((np.array([r], float), np.array([s], float))) for r, s in (anchor, test))).value[0])
+    for _ in range(studies):
+        table = synthetic(rng, images, [*shares, *other_shares], [*rates, *other_rates])
+        each = draws(table, count, seed=int(rng.integers(1 << 30)))
+        here, there = (
+            ((r[:, :n], a[:, :n]) for r, a in (table.whole, each)),
+            ((r[:, n:], a[:, n:]) for r, a in (table.whole, each)),
+        )
+        (a_whole, a_each), (t_whole, t_each) = map(drawn, here), map(drawn, there)
+        found = estimate(figure(a_whole, t_whole), figure(a_each, t_each))
+        said.append((found.low, found.high))
+        flips.append(np.sum(table.right[:, n // 2] != table.right[:, n + n // 2]))
+    return _summed(said, truth, flips)
+
+
+BITS = np.array([2000, 4000, 8000, 16000])
+CURVES = {
+    "rising, test 1 to 4 points above": (([0.30, 0.42, 0.52, 0.60]), ([0.34, 0.45, 0.54, 0.61]), 0.9),
+    "rising, equal": (([0.30, 0.42, 0.52, 0.60]), ([0.30, 0.42, 0.52, 0.60]), 1.0),
+    "low accuracies": (([0.20, 0.25, 0.30, 0.34]), ([0.22, 0.28, 0.31, 0.35]), 0.9),
+    "high accuracies": (([0.60, 0.70, 0.76, 0.80]), ([0.63, 0.71, 0.77, 0.80]), 0.9),
+    "both level at the end": (([0.40, 0.55, 0.60, 0.60]), ([0.45, 0.57, 0.60, 0.60]), 0.9),
+    "both flat": (([0.60, 0.60, 0.60, 0.60]), ([0.60, 0.60, 0.60, 0.60]), 0.9),
+}
+
+
+def _line(name, found, *more):
+    return (
+        f"| {name} | {' | '.join(more)}{' | ' if more else ''}{100 * found.held:.1f} % | {100 * found.silent:.1f} % |"
+    )
+
+
+def main(studies=2000):
+    print("| accuracy | images | 95 % intervals that hold it | nothing said |\n| ---: | ---: | ---: | ---: |")
+    for images in (100, 1000, 10_000):
+        for share in (0.02, 0.2, 0.5, 0.8, 0.98):
+            print(_line(f"{100 * share:.0f} %", of_accuracy(share, images, studies), f"{images:,}"))
+    print("\n| accuracies | images | images that flip | 95 % intervals that hold the difference | nothing said |")
+    print("| ---: | ---: | ---: | ---: | ---: |")
+    for images in (20, 100, 1000):
+        for shares in ((0.2, 0.25), (0.5, 0.5), (0.5, 0.55), (0.75, 0.8), (0.97, 0.98)):
+            found = of_difference(shares, images, studies)
+            names = " and ".join(f"{100 * s:.0f}" for s in shares)
+            print(_line(f"{names} %", found, f"{images:,}", f"{found.flips:.0f}"))
+    for title, figure in (("BD-accuracy", bd_accuracy), ("BD-rate", bd_rate)):
+        print(f"\n| curves | images | images that flip | 95 % intervals that hold {title} | nothing said |")
+        print("| :--- | ---: | ---: | ---: | ---: |")
+        for images in (200, 1000):
+            for name, (anchor, test, bits) in CURVES.items():
+                found = of_bd((BITS, anchor), (bits * BITS, test), images, studies, count=1000, figure=figure)
+                print(_line(name, found, f"{images:,}", f"{found.flips:.0f}"), flush=True)
+
+
+if __name__ == "__main__":
+    main()
