@@ -30,6 +30,11 @@ class Point:
         return "+".join(plugin.short for plugin in (self.quantizer, self.codec, self.classifier))
 
     @property
+    def name(self) -> str:
+        """Among the points of one data set and classifier."""
+        return f"{self.quantizer.short}+{self.codec.short}{', fine-tuned' if self.tuned_from else ''}"
+
+    @property
     def labels(self) -> tuple[str, str, str, str]:
         """Data set, quantizer, codec and classifier as tables name them."""
         return (self.dataset.label, self.quantizer.label, self.codec.label, self.classifier.label)

@@ -20,12 +20,8 @@ PACKAGES = ("torch", "numpy", "pillow", "pandas", "pyarrow", "scipy", "scikit-im
 
 def add(folder: Path, command: str, records: int, seconds: float, workers: int) -> None:
     """Adds a run to a study's ``run.json``; paths in the command are told by their names alone."""
-    path = folder / FILE
-    try:
-        runs: list[Any] = json.loads(path.read_text())["runs"]
-    except (OSError, ValueError, KeyError, TypeError):
-        runs = []
-    runs.append(
+    known = runs(folder)
+    known.append(
         {
             "command": command,
             "date": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -38,7 +34,15 @@ def add(folder: Path, command: str, records: int, seconds: float, workers: int) 
             "machine": {"system": f"{platform.system()} {platform.machine()}", "cpu": _cpu(), "cores": os.cpu_count()},
         }
     )
-    write_text(path, json.dumps({"runs": runs}, indent=1) + "\n")
+    write_text(folder / FILE, json.dumps({"runs": known}, indent=1) + "\n")
+
+
+def runs(folder: Path) -> list[dict[str, Any]]:
+    """Those that are noted; none where there is no file or it is damaged."""
+    try:
+        return list(json.loads((folder / FILE).read_text())["runs"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return []
 
 
 def _versions() -> dict[str, str]:

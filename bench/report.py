@@ -11,11 +11,12 @@ import pandas as pd
 from ..core.errors import RabenchError
 from ..core.files import write_text
 from ..quantizers.colorcnn.quantizer import ColorCNNQuantizer
-from . import tables
+from . import provenance, tables
 from .curves import Curve, Measured, is_reference, timings
 from .dial_figure import accuracy_over_dial, rate_over_dial
 from .figures import save
 from .matrix import Matrix, Study
+from .page import Seen, write_page
 from .points import weights_of
 from .rate_figure import View, rate_accuracy
 from .reading import Group, Reading, read
@@ -53,20 +54,32 @@ def report(study: Study, axis: str | None = None, with_psnr: bool = False) -> Re
     files = [_csv(found.rows, study.folder / "summary.csv")]
     files.append(_csv(timings([m for g in found.groups for m in g.measured]), study.folder / "timing.csv"))
     written: list[tuple[str, pd.DataFrame, list[str]]] = []
+    seen: list[Seen] = []
     for group in found.groups:
         view, table, notes = _seen(group, found, axis or found.matrix.axis, with_psnr)
         written.append((view.title, table, notes))
         # One data set and classifier: plain names; several: a name each
         suffix = "" if len(found.groups) == 1 else "-" + _slug(group.measured[0])
         files += _figures(group, view, study.folder, suffix)
+        label = group.measured[0].point.dataset.label
+        seen.append(Seen(group, notes, view.native_bpp, tables.common_size(found.index, label)))
     for name, form, head in (
         ("table.md", tables.markdown, f"# {found.matrix.title}\n\n"),
         ("table.tex", tables.latex, ""),
     ):
         write_text(study.folder / name, head + "\n".join(form(*w) for w in written))
         files.append(study.folder / name)
+    failures = _failures(found)
+    write_page(
+        page := study.folder / "report.html",
+        found.matrix.title,
+        seen,
+        [*found.bad, *failures],
+        provenance.runs(study.folder),
+    )
+    files.append(page)
     drawn, left_out = _activation_maps(study, found.matrix)
-    return Report(files + drawn, found.rows, written, found.bad, _failures(found), left_out)
+    return Report(files + drawn, found.rows, written, found.bad, failures, left_out)
 
 
 def _figures(group: Group, view: View, folder: Path, suffix: str) -> list[Path]:
@@ -146,9 +159,7 @@ def _absent(matrix: Matrix, members: list[Measured]) -> str:
     """Points of the matrix, for the data set and classifier of ``members``, that have no records."""
     first, known = members[0].point, {m.point for m in members}
     same = [p for p in matrix.points if (p.dataset, p.frozen) == (first.dataset, first.frozen)]
-    absent = [
-        f"{p.quantizer.short}+{p.codec.short}{', fine-tuned' * bool(p.tuned_from)}" for p in same if p not in known
-    ]
+    absent = [p.name for p in same if p not in known]
     return ", ".join(absent[:3]) + (f" and {len(absent) - 3} more" if len(absent) > 3 else "")
 
 

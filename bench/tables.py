@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -21,11 +22,14 @@ UNREADABLE = "unreadable"
 
 def floor_bpp(m: Measured, size: tuple[int, int]) -> float:
     """The rate of a flat image of (width, height) through a point's codec: what the format costs at the least."""
-    width, height = size
+    return _floor(m.point.codec, not isinstance(m.point.quantizer, NoQuantizer), *size)
+
+
+@lru_cache(maxsize=4096)
+def _floor(codec: Codec, indexed: bool, width: int, height: int) -> float:
     image: Any = np.full((height, width, 3), GREY, np.uint8)
-    if not isinstance(m.point.quantizer, NoQuantizer):
+    if indexed:
         image = IndexedImage(np.zeros((height, width), np.uint8), np.full((1, 3), GREY, np.uint8))
-    codec: Codec = m.point.codec
     try:
         codec.version()
         return len(codec.encode(image)) * 8 / (width * height)

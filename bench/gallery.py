@@ -1,0 +1,178 @@
+"""Some images of a study as they come out of its codecs, for the report to show."""
+
+from __future__ import annotations
+
+import base64
+import io
+from dataclasses import dataclass, field
+from itertools import zip_longest
+
+import numpy as np
+from PIL import Image
+
+from ..core.errors import RabenchError
+from ..core.images import RGB, as_rgb
+from ..datasets.base import BadImage
+from .curves import Measured
+from .reading import Group
+
+MOST = 200
+BYTES = 2_200_000
+"""Of pictures, as text, in one page: what a report of 8 MB has room for."""
+POINTS = 24
+PLAIN = 64
+"""Pixels a side up to which a picture is kept as it is; larger ones are shrunk to twice that, and lossy."""
+SEED = 0
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A decoded image."""
+
+    source: str
+    """As a data URI."""
+    bytes: int
+    """Of the codec's file."""
+    alike: bool
+    """Whether that file is as long as the measured one."""
+    prediction: int
+    """As it was measured."""
+
+
+@dataclass(frozen=True)
+class Shown:
+    """An image of the gallery."""
+
+    image: int
+    """Its position in the data set."""
+    size: tuple[int, int]
+    """Width and height."""
+    label: str
+    why: str
+    original: str
+    prediction: int
+    """Of the uncompressed image; -1 where it is not measured."""
+    pictures: dict[int, Picture]
+    """By point."""
+
+
+@dataclass(frozen=True)
+class Gallery:
+    """Images under some points of a group."""
+
+    points: list[int] = field(default_factory=list)
+    images: list[Shown] = field(default_factory=list)
+    of: int = 0
+    """Images that there are."""
+    left_out: str = ""
+    """Why there is no gallery."""
+
+
+def gallery(group: Group, room: int = BYTES) -> Gallery:
+    """The images whose predictions points agree on least, and as many at random; as many as ``room`` holds.
+
+    Runs quantizers and codecs anew, so that a page shows what was measured; without the data set there is none.
+    """
+    dataset = group.measured[0].point.dataset
+    if dataset.where() is None:
+        return Gallery(left_out=f"{dataset.short} is not on this machine")
+    points = _points(group)
+    wanted = _images(group)
+    shown: list[Shown] = []
+    try:
+        for image, why in wanted:
+            found = _shown(group, points, image, why)
+            if found is None:
+                continue
+            size = len(found.original) + sum(len(p.source) for p in found.pictures.values())
+            if size > room:
+                break
+            room -= size
+            shown.append(found)
+    except RabenchError as error:
+        return Gallery(left_out=str(error))
+    if not shown:
+        return Gallery(left_out="no image fits into the page")
+    shown.sort(key=lambda s: s.image)
+    return Gallery(points, shown, len(_verdicts(group)[0]))
+
+
+def _points(group: Group) -> list[int]:
+    """Of each curve the lowest, the middle and the highest rate; fewer where there are many curves."""
+    several = [c for c in group.curves if any(i != group.reference for i in c.rows)]
+    each = max(1, min(3, POINTS // max(1, len(several))))
+    found: dict[int, None] = {}
+    for curve in several:
+        rows = [i for i in curve.rows if i != group.reference]
+        chosen = {1: [len(rows) // 2], 2: [0, len(rows) - 1], 3: [0, len(rows) // 2, len(rows) - 1]}[each]
+        found |= dict.fromkeys(rows[i] for i in chosen)
+    return list(found)[:POINTS]
+
+
+def _verdicts(group: Group) -> tuple[np.ndarray, np.ndarray]:
+    """Positions of images, and for each how many points have it right and wrong; (N,), (N, 2)."""
+    every = np.unique(np.concatenate([m.rows["image"] for m in group.measured]))
+    found = np.zeros((len(every), 2), np.int64)
+    for m in group.measured:
+        judged = m.good & (m.rows["label"] >= 0)
+        places = np.searchsorted(every, m.rows["image"][judged])
+        wrong = (m.rows["prediction"] != m.rows["label"])[judged].astype(int)
+        np.add.at(found, (places, wrong), 1)
+    return every, found
+
+
+def _images(group: Group) -> list[tuple[int, str]]:
+    """Up to MOST images in the order in which they are shown as long as there is room: by turns one of either kind."""
+    every, counts = _verdicts(group)
+    flips = counts[:, 0] * counts[:, 1]  # pairs of points that it tells apart
+    most = np.argsort(-flips, kind="stable")
+    by_flips = [(int(every[i]), "flips") for i in most[: MOST // 2] if flips[i]]
+    taken = {image for image, _ in by_flips}
+    drawn = np.random.default_rng(SEED).permutation(every)
+    by_chance = [(int(i), "random") for i in drawn if int(i) not in taken][: MOST - len(by_flips)]
+    turns = zip_longest(by_flips, by_chance)
+    return [found for both in turns for found in both if found is not None]
+
+
+def _shown(group: Group, points: list[int], image: int, why: str) -> Shown | None:
+    dataset = group.measured[0].point.dataset
+    block = dataset.load(image, image + 1)
+    pixels, label = block.images[0], int(block.labels[0])
+    if isinstance(pixels, BadImage):
+        return None
+    pictures = {}
+    for place in points:
+        picture = _picture(group.measured[place], pixels, image)
+        if picture is not None:
+            pictures[place] = picture
+    name = dataset.classes[label] if 0 <= label < len(dataset.classes) else ""
+    size = (pixels.shape[1], pixels.shape[0])
+    said = -1 if group.reference is None else _row(group.measured[group.reference], image, "prediction")
+    return Shown(image, size, name, why, _packed(pixels), -1 if said is None else said, pictures)
+
+
+def _row(m: Measured, image: int, column: str) -> int | None:
+    here = np.flatnonzero((m.rows["image"] == image) & m.good)
+    return int(m.rows[column][here[0]]) if len(here) else None
+
+
+def _picture(m: Measured, pixels: RGB, image: int) -> Picture | None:
+    measured, prediction = _row(m, image, "bytes"), _row(m, image, "prediction")
+    if measured is None or prediction is None:
+        return None
+    try:
+        (quantized,) = m.point.quantizer.quantize([pixels])
+        file = m.point.codec.encode(quantized)
+        decoded = as_rgb(m.point.codec.decode(file))
+    except Exception:  # what was measured elsewhere need not run here
+        return None
+    return Picture(_packed(decoded), len(file), len(file) == measured, prediction)
+
+
+def _packed(pixels: RGB) -> str:
+    picture, side = Image.fromarray(pixels), max(pixels.shape[:2])
+    if side > PLAIN:
+        picture.thumbnail((2 * PLAIN, 2 * PLAIN), Image.Resampling.LANCZOS)
+    file = io.BytesIO()
+    picture.save(file, "WEBP", lossless=side <= PLAIN, quality=85 if side > PLAIN else 60, method=4)
+    return "data:image/webp;base64," + base64.b64encode(file.getvalue()).decode("ascii")
