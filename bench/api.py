@@ -36,9 +36,12 @@ def run(
     return runner.run(found, lambda: executors.make(workers, dask), limit, progress, f"rabench.run({str(study)!r})")
 
 
-def report(study: str | Path, axis: str | None = None, with_psnr: bool = False) -> Report:
-    """Writes a study's tables and figures from its records; ``.summary`` is a data frame, one row a point."""
-    return write_report(find_study(str(study)), axis, with_psnr)
+def report(study: str | Path, axis: str | None = None, with_psnr: bool = False, paper: bool = False) -> Report:
+    """Writes a study's page, tables and figures from its records; ``.summary`` is a data frame, one row a point.
+
+    paper: figures in the widths of one and two columns, as PDF and SVG, too.
+    """
+    return write_report(find_study(str(study)), axis, with_psnr, paper)
 
 
 @dataclass(frozen=True)

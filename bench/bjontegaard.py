@@ -2,12 +2,12 @@
 
 BD-accuracy: the mean vertical distance, in percentage points, over the common range of log10(rate). BD-rate: the
 mean horizontal distance, in percent, over the common range of accuracy. Curves are piecewise cubic (PCHIP: Fritsch and
-Butland 1984, as in scipy), many at a time: rates and accuracies are (B, P), a row each draw of a bootstrap.
+Butland 1984, or Akima 1970, as in scipy), many at a time: rates and accuracies are (B, P), a row each draw of a bootstrap.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -26,6 +26,8 @@ class Knots:
     x: Array
     y: Array
     count: NDArray[np.int64]
+    between: str = "pchip"
+    """pchip or akima: which cubics."""
 
     @property
     def low(self) -> Array:
@@ -37,7 +39,7 @@ class Knots:
 
     def turned(self) -> Knots:
         """x over y; for curves whose y rises strictly."""
-        return Knots(self.y, self.x, self.count)
+        return Knots(self.y, self.x, self.count, self.between)
 
     @cached_property
     def pieces(self) -> Pieces:
@@ -94,7 +96,7 @@ def _pieces(knots: Knots) -> Pieces:
     there = _used(knots)
     h = np.where(there, np.diff(knots.x, axis=1), 1.0)
     slope = np.where(there, np.diff(knots.y, axis=1) / h, 0.0)
-    d = _derivatives(h, slope, knots.count)
+    d = (_akima if knots.between == "akima" else _derivatives)(h, slope, knots.count)
     c2, c3 = (3 * slope - 2 * d[:, :-1] - d[:, 1:]) / h, (d[:, :-1] + d[:, 1:] - 2 * slope) / h**2
     return Pieces(there, h, knots.y[:, :-1], d[:, :-1], c2, c3)
 
@@ -146,6 +148,27 @@ def _derivatives(h: Array, slope: Array, count: NDArray[np.int64]) -> Array:
     return d
 
 
+def _akima(h: Array, slope: Array, count: NDArray[np.int64]) -> Array:
+    """At each knot, those of Akima (JACM 1970), as in scipy: the slopes around it, weighted by how they change."""
+    rows, points = np.arange(len(h)), h.shape[1] + 1
+    m = np.zeros((len(h), points + 3))  # slopes with two more at either end, which go on as the last two do
+    m[:, 2:-2] = slope
+    last = count  # the last segment's place in m
+    second = np.maximum(last - 1, 2)
+    m[:, 1] = np.where(count > 2, 2 * m[:, 2] - m[:, 3], m[:, 2])
+    m[:, 0] = 2 * m[:, 1] - m[:, 2]
+    m[rows, last + 1] = np.where(count > 2, 2 * m[rows, last] - m[rows, second], m[rows, last])
+    m[rows, last + 2] = 2 * m[rows, last + 1] - m[rows, last]
+    change = np.abs(np.diff(m, axis=1))
+    before, after = change[:, :-2], change[:, 2:]
+    total = before + after
+    inside = np.arange(points)[None, :] < count[:, None]
+    curved = total > 1e-9 * np.where(inside, total, 0.0).max(axis=1, initial=0.0, keepdims=True)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        weighted = (after * m[:, 1:-2] + before * m[:, 2:-1]) / total
+    return np.where(curved, weighted, 0.5 * (m[:, 3:] + m[:, :-3]))
+
+
 def _at_an_end(h0: Array, h1: Array, m0: Array, m1: Array) -> Array:
     """One-sided, from the two segments at an end; of one segment its slope."""
     d = ((2 * h0 + h1) * m0 - h0 * m1) / (h0 + h1)
@@ -189,11 +212,15 @@ class Drawn:
     """Whether its accuracy rises from each rate to the next, so that it has one rate for each accuracy."""
 
 
-def drawn(points: Points, on_envelope: bool = True) -> Drawn:
+BETWEEN = ("pchip", "akima")
+
+
+def drawn(points: Points, on_envelope: bool = True, between: str = "pchip") -> Drawn:
+    """between: pchip, which never overshoots, or akima, which is smoother."""
     if on_envelope:
-        front = envelope(*points, to_the_end=False)
-        return Drawn(envelope(*points), front.turned(), np.ones(len(front.x), bool))
-    every = raw(*points)
+        front, level = (replace(envelope(*points, to_the_end=end), between=between) for end in (False, True))
+        return Drawn(level, front.turned(), np.ones(len(front.x), bool))
+    every = replace(raw(*points), between=between)
     return Drawn(every, every.turned(), _rises(every))
 
 

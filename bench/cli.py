@@ -187,22 +187,26 @@ def report(
     out_folder: Annotated[Path | None, typer.Option("--out", help="Where the run's --out put its records.")] = None,
     axis: AxisOption = None,
     psnr: PSNROption = False,
+    style: Annotated[
+        str | None, typer.Option(metavar="paper", help="Figures as wide as one and two columns, as PDF and SVG, too.")
+    ] = None,
 ) -> None:
-    """Write tables and figures from a study's records; measures nothing."""
+    """Write a page (report.html), tables and figures from a study's records; measures nothing."""
     from .matrix import AXES, find_study
 
     _among("--axis", axis, AXES)
+    _among("--style", style, ("paper",))
     found = find_study(study, out_folder)
-    written = _report(found, axis, psnr)
+    written = _report(found, axis, psnr, style == "paper")
     if written.bad or written.failed:
         _say_failed(written)
         sys.exit(INCOMPLETE)
 
 
-def _report(study: Study, axis: str | None, psnr: bool) -> Report:
+def _report(study: Study, axis: str | None, psnr: bool, paper: bool = False) -> Report:
     from .report import report as write_report
 
-    written = write_report(study, axis, psnr)
+    written = write_report(study, axis, psnr, paper)
     for title, table, notes in written.tables:
         _print_table(title, table.drop(columns=["bundle", "floor", "images", "failed"]), notes)
     for file in written.files:
@@ -292,6 +296,9 @@ def compare(
         list[str] | None, typer.Option(help="A curve to compare, may be repeated; default: every other.")
     ] = None,
     labels: LabelsOption = None,
+    interpolation: Annotated[
+        str, typer.Option(metavar="pchip|akima", help="What goes through the points of a curve.")
+    ] = "pchip",
     flips: Annotated[bool, typer.Option("--flips", help="Name the images that each point gains and loses.")] = False,
     out_folder: Annotated[
         Path | None, typer.Option("--out", help="Where the run's --out put its records; of one study.")
@@ -299,16 +306,18 @@ def compare(
     form: Annotated[str, typer.Option("--format", help="text, markdown, latex, csv or json")] = "text",
 ) -> None:
     """Compare curves on the same images: BD figures and paired differences with 95 % intervals."""
+    from .bjontegaard import BETWEEN
     from .compare import compare as compared
     from .compare_text import FORMATS, as_text, shown
     from .matrix import find_study
     from .reading import LABELS
 
     _among("--format", form, FORMATS)
+    _among("--interpolation", interpolation, BETWEEN)
     _among("--labels", labels, LABELS)
     if out_folder and len(studies) > 1:
         _end("--out goes with one study; of several name the folders themselves", USER)
-    found = compared([find_study(s, out_folder) for s in studies], anchor, test or [], labels)
+    found = compared([find_study(s, out_folder) for s in studies], anchor, test or [], labels, interpolation)
     if form != "text":
         out.print(as_text(found, form, flips), soft_wrap=True, markup=False)
     for table in (table for c in found if form == "text" for table in shown(c, flips)):

@@ -48,12 +48,14 @@ def compare(
     anchor: str,
     tests: Sequence[str] = (),
     labels: str | None = None,
+    between: str = "pchip",
     seed: int = 0,
 ) -> list[Comparison]:
     """One for each data set and classifier that has the anchor.
 
     The tests are all other curves where none is named. A point is compared with the anchor's point of equal settings;
     an anchor of one point with every point. labels: dataset or agreement; None: the data set's where it has any.
+    between: pchip or akima, what goes through the points of a curve.
     Raises BadSetting for a name that fits no curve or several, Unavailable without records, Refused where nothing can
     be compared.
     """
@@ -67,7 +69,7 @@ def compare(
         except BadSetting as mistake:
             mistakes.append(mistake)
             continue
-        images, distances = _distances(first, others, group.measured, seed)
+        images, distances = _distances(first, others, group.measured, between, seed)
         points = pd.DataFrame([line for c in others for line in _lines(c, first, group.measured)])
         if len(points):
             points["p_holm"] = holm(points.p.tolist())
@@ -115,7 +117,9 @@ def _say_apart(groups: list[Group], anchor: str, tests: Sequence[str]) -> None:
             )
 
 
-def _distances(anchor: Curve, tests: list[Curve], measured: list[Measured], seed: int) -> tuple[int, pd.DataFrame]:
+def _distances(
+    anchor: Curve, tests: list[Curve], measured: list[Measured], between: str, seed: int
+) -> tuple[int, pd.DataFrame]:
     tests = [c for c in tests if len(c.rows) > 1]
     if len(anchor.rows) < 2 or not tests:
         return 0, pd.DataFrame()
@@ -131,7 +135,8 @@ def _distances(anchor: Curve, tests: list[Curve], measured: list[Measured], seed
         """On the front and raw, all images at once; on the front in each draw."""
         few = columns[curve]
         whole = whole_rates[:, few], whole_accuracies[:, few]
-        return drawn(whole), drawn(whole, on_envelope=False), drawn((rates[:, few], accuracies[:, few]))
+        each = rates[:, few], accuracies[:, few]
+        return drawn(whole, True, between), drawn(whole, False, between), drawn(each, True, between)
 
     first, lines = of(anchor), []
     for curve in (c for c in tests if columns[c] and columns[anchor]):

@@ -5,23 +5,23 @@ from __future__ import annotations
 import base64
 import io
 from dataclasses import dataclass, field
-from itertools import zip_longest
+from itertools import accumulate, zip_longest
 
 import numpy as np
 from PIL import Image
 
 from ..core.errors import RabenchError
-from ..core.images import RGB, as_rgb
+from ..core.images import RGB, IndexedImage, as_rgb
 from ..datasets.base import BadImage
 from .curves import Measured
 from .reading import Group
 
 MOST = 200
-BYTES = 2_200_000
-"""Of pictures, as text, in one page: what a report of 8 MB has room for."""
 POINTS = 24
 PLAIN = 64
 """Pixels a side up to which a picture is kept as it is; larger ones are shrunk to twice that, and lossy."""
+AT_ONCE = 32
+"""Images that go through a quantizer together."""
 SEED = 0
 
 
@@ -68,27 +68,23 @@ class Gallery:
     """Why there is no gallery."""
 
 
-def gallery(group: Group, room: int = BYTES) -> Gallery:
-    """The images whose predictions points agree on least, and as many at random; as many as ``room`` holds.
+def gallery(group: Group, room: int) -> Gallery:
+    """The images whose predictions points agree on least, and as many at random; as many as ``room`` bytes hold.
 
     Runs quantizers and codecs anew, so that a page shows what was measured; without the data set there is none.
     """
     dataset = group.measured[0].point.dataset
     if dataset.where() is None:
         return Gallery(left_out=f"{dataset.short} is not on this machine")
-    points = _points(group)
-    wanted = _images(group)
-    shown: list[Shown] = []
+    points, wanted, shown = _points(group), _images(group), list[Shown]()
     try:
-        for image, why in wanted:
-            found = _shown(group, points, image, why)
-            if found is None:
-                continue
-            size = len(found.original) + sum(len(p.source) for p in found.pictures.values())
-            if size > room:
+        for few in (wanted[at : at + AT_ONCE] for at in range(0, len(wanted), AT_ONCE)):
+            found = _shown(group, points, few)
+            sizes = [len(s.original) + sum(len(p.source) for p in s.pictures.values()) for s in found]
+            fitting = [s for s, used in zip(found, accumulate(sizes), strict=True) if used <= room]
+            shown, room = shown + fitting, room - sum(sizes)
+            if room <= 0:
                 break
-            room -= size
-            shown.append(found)
     except RabenchError as error:
         return Gallery(left_out=str(error))
     if not shown:
@@ -134,21 +130,33 @@ def _images(group: Group) -> list[tuple[int, str]]:
     return [found for both in turns for found in both if found is not None]
 
 
-def _shown(group: Group, points: list[int], image: int, why: str) -> Shown | None:
+def _shown(group: Group, points: list[int], wanted: list[tuple[int, str]]) -> list[Shown]:
     dataset = group.measured[0].point.dataset
-    block = dataset.load(image, image + 1)
-    pixels, label = block.images[0], int(block.labels[0])
-    if isinstance(pixels, BadImage):
-        return None
-    pictures = {}
-    for place in points:
-        picture = _picture(group.measured[place], pixels, image)
-        if picture is not None:
-            pictures[place] = picture
-    name = dataset.classes[label] if 0 <= label < len(dataset.classes) else ""
-    size = (pixels.shape[1], pixels.shape[0])
-    said = -1 if group.reference is None else _row(group.measured[group.reference], image, "prediction")
-    return Shown(image, size, name, why, _packed(pixels), -1 if said is None else said, pictures)
+    found, pixels = [], []
+    for image, why in wanted:
+        block = dataset.load(image, image + 1)
+        original, label = block.images[0], int(block.labels[0])
+        if isinstance(original, BadImage):
+            continue
+        said = -1 if group.reference is None else _row(group.measured[group.reference], image, "prediction")
+        name = dataset.classes[label] if 0 <= label < len(dataset.classes) else ""
+        size = (original.shape[1], original.shape[0])
+        found.append(Shown(image, size, name, why, _packed(original), -1 if said is None else said, {}))
+        pixels.append(original)
+    quantizers = dict.fromkeys(group.measured[place].point.quantizer for place in points)
+    for quantizer in quantizers:
+        try:
+            quantized = quantizer.quantize(pixels)
+        except Exception:  # what was measured elsewhere need not run here
+            continue
+        for place in points:
+            if (m := group.measured[place]).point.quantizer != quantizer:
+                continue
+            for shown, image in zip(found, quantized, strict=True):
+                picture = _picture(m, image, shown.image)
+                if picture is not None:
+                    shown.pictures[place] = picture
+    return found
 
 
 def _row(m: Measured, image: int, column: str) -> int | None:
@@ -156,15 +164,14 @@ def _row(m: Measured, image: int, column: str) -> int | None:
     return int(m.rows[column][here[0]]) if len(here) else None
 
 
-def _picture(m: Measured, pixels: RGB, image: int) -> Picture | None:
+def _picture(m: Measured, quantized: RGB | IndexedImage, image: int) -> Picture | None:
     measured, prediction = _row(m, image, "bytes"), _row(m, image, "prediction")
     if measured is None or prediction is None:
         return None
     try:
-        (quantized,) = m.point.quantizer.quantize([pixels])
         file = m.point.codec.encode(quantized)
         decoded = as_rgb(m.point.codec.decode(file))
-    except Exception:  # what was measured elsewhere need not run here
+    except Exception:  # as above
         return None
     return Picture(_packed(decoded), len(file), len(file) == measured, prediction)
 

@@ -19,10 +19,10 @@ from .. import __version__
 from ..core.files import write_text
 from .curves import Measured, merged, wilson
 from .dominance import beaten_by
-from .every_pair import EveryPair, every_pair
-from .gallery import BYTES, Gallery, gallery
+from .every_pair import EveryPair
+from .gallery import Gallery, gallery
 from .rate_figure import MARKERS, styles_of
-from .reading import Group, judged
+from .reading import Group
 from .tables import floor_bpp
 
 SYMBOLS = dict(
@@ -50,11 +50,18 @@ SYMBOLS = dict(
 )
 
 
+LARGEST = 7_800_000
+"""Bytes of a page, about."""
+PICTURES = 2_200_000
+"""Bytes of pictures at the most, as text."""
+
+
 @dataclass(frozen=True)
 class Seen:
     """A group and what is said beside it."""
 
     group: Group
+    pairs: EveryPair | None
     notes: list[str]
     native_bpp: float | None
     """The rate of the data set's own files."""
@@ -82,8 +89,9 @@ def write_page(
     runs: list[dict[str, Any]],
 ) -> None:
     """failures: a line each. runs: as provenance keeps them."""
-    room = BYTES // max(1, len(groups))
-    parts = [_part(seen, room) for seen in groups]
+    plotly = _script(get_plotlyjs())
+    left = LARGEST - len(plotly.encode()) - sum(_without_pictures(seen.group) for seen in groups)
+    parts = [_part(seen, max(0, min(PICTURES, left)) // len(groups)) for seen in groups]
     write_text(
         path,
         _environment()
@@ -95,10 +103,16 @@ def write_page(
             runs=runs,
             versions=_versions([seen.group for seen in groups]),
             version=__version__,
-            plotly=_script(get_plotlyjs()),
+            plotly=plotly,
             script=json.dumps([part.script for part in parts], allow_nan=False).replace("</", "<\\/"),
         ),
     )
+
+
+def _without_pictures(group: Group) -> int:
+    """Bytes that a group takes in a page beside its pictures, rather too many."""
+    points, images = len(group.measured), int(group.rows.images.max())
+    return 20_000 + points * (1_800 + images * 2 // 6) + 450 * len(group.curves) ** 2
 
 
 def _versions(groups: list[Group]) -> list[tuple[str, str]]:
@@ -141,7 +155,7 @@ def _part(seen: Seen, room: int) -> Part:
         "gallery": {"points": shown.points, "images": [asdict(s) for s in shown.images]},
         "classes": list(group.measured[0].point.dataset.classes) if shown.images else [],
     }
-    return Part(group.title, seen.notes, points, every_pair(judged(group, None)), shown, script)
+    return Part(group.title, seen.notes, points, seen.pairs, shown, script)
 
 
 def _curves(group: Group) -> list[dict[str, Any]]:

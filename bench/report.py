@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import product
 from pathlib import Path
 
 import pandas as pd
@@ -12,14 +11,17 @@ from ..core.errors import RabenchError
 from ..core.files import write_text
 from ..quantizers.colorcnn.quantizer import ColorCNNQuantizer
 from . import provenance, tables
+from .anatomy_figure import anatomy
 from .curves import Curve, Measured, is_reference, timings
 from .dial_figure import accuracy_over_dial, rate_over_dial
-from .figures import save
+from .every_pair import EveryPair, every_pair
+from .figures import save_all
 from .matrix import Matrix, Study
 from .page import Seen, write_page
+from .pair_figure import curve_against_curve
 from .points import weights_of
 from .rate_figure import View, rate_accuracy
-from .reading import Group, Reading, read
+from .reading import Group, Reading, judged, read
 from .records import UNREADABLE
 from .show import show
 
@@ -45,9 +47,10 @@ class Report:
         return int(self.summary.failed.sum())
 
 
-def report(study: Study, axis: str | None = None, with_psnr: bool = False) -> Report:
+def report(study: Study, axis: str | None = None, with_psnr: bool = False, paper: bool = False) -> Report:
     """Writes all of a study's results from its records; only activation maps need images and weights.
 
+    paper: figures in the widths of one and two columns, as PDF and SVG, too.
     Raises Unavailable when nothing has been measured yet.
     """
     found = read(study)
@@ -60,9 +63,10 @@ def report(study: Study, axis: str | None = None, with_psnr: bool = False) -> Re
         written.append((view.title, table, notes))
         # One data set and classifier: plain names; several: a name each
         suffix = "" if len(found.groups) == 1 else "-" + _slug(group.measured[0])
-        files += _figures(group, view, study.folder, suffix)
+        pairs = every_pair(judged(group, None))
+        files += _figures(group, view, pairs, study.folder, suffix, paper)
         label = group.measured[0].point.dataset.label
-        seen.append(Seen(group, notes, view.native_bpp, tables.common_size(found.index, label)))
+        seen.append(Seen(group, pairs, notes, view.native_bpp, tables.common_size(found.index, label)))
     for name, form, head in (
         ("table.md", tables.markdown, f"# {found.matrix.title}\n\n"),
         ("table.tex", tables.latex, ""),
@@ -82,7 +86,7 @@ def report(study: Study, axis: str | None = None, with_psnr: bool = False) -> Re
     return Report(files + drawn, found.rows, written, found.bad, failures, left_out)
 
 
-def _figures(group: Group, view: View, folder: Path, suffix: str) -> list[Path]:
+def _figures(group: Group, view: View, pairs: EveryPair | None, folder: Path, suffix: str, paper: bool) -> list[Path]:
     shown = _without_reference(group)
     if not shown:
         return []
@@ -90,12 +94,13 @@ def _figures(group: Group, view: View, folder: Path, suffix: str) -> list[Path]:
         "rate-accuracy": rate_accuracy(group.rows, shown, view),
         "rate-over-dial": rate_over_dial(group.rows, shown, group.measured, view.title),
         "accuracy-over-dial": accuracy_over_dial(group.rows, shown, group.measured, view),
+        "anatomy": anatomy(group.rows, shown, group.measured, view.title),
+        "curve-against-curve": curve_against_curve(pairs, view.title),
     }
-    files = []
-    for (name, figure), ending in product(drawn.items(), ("png", "svg")):
+    files: list[Path] = []
+    for name, figure in drawn.items():
         if figure is not None:
-            save(figure, path := folder / f"{name}{suffix}.{ending}")
-            files.append(path)
+            files += save_all(figure, folder, name + suffix, paper, bars=name == "anatomy")
     return files
 
 

@@ -1,5 +1,7 @@
 """BD figures against the bjontegaard package, closed forms, and what must hold for any curves."""
 
+from dataclasses import replace
+
 import bjontegaard
 import numpy as np
 import pytest
@@ -7,7 +9,7 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from rabench.bench.bjontegaard import bd_accuracy, bd_rate, drawn, envelope, integral, raw, value_at
 from rabench.bench.bootstrap import Table, draws
-from scipy.interpolate import PchipInterpolator
+from scipy.interpolate import Akima1DInterpolator, PchipInterpolator
 from simulated import BITS, CURVES, of_accuracy, of_bd, of_difference, synthetic
 
 RNG = np.random.default_rng(2001)
@@ -17,28 +19,29 @@ def rows(*curve):
     return tuple(np.asarray(v, float)[None] for v in curve)
 
 
-def accuracy(anchor, test, on_envelope=True):
-    return float(bd_accuracy(drawn(rows(*anchor), on_envelope), drawn(rows(*test), on_envelope)).value[0])
+def accuracy(anchor, test, *how):
+    return float(bd_accuracy(drawn(rows(*anchor), *how), drawn(rows(*test), *how)).value[0])
 
 
-def rate(anchor, test, on_envelope=True):
-    return float(bd_rate(drawn(rows(*anchor), on_envelope), drawn(rows(*test), on_envelope)).value[0])
+def rate(anchor, test, *how):
+    return float(bd_rate(drawn(rows(*anchor), *how), drawn(rows(*test), *how)).value[0])
 
 
 def monotone(points):
     return np.sort(RNG.uniform(0.3, 3, points)), np.sort(RNG.uniform(0.2, 0.8, points))
 
 
-def test_monotone_curves_give_what_the_bjontegaard_package_gives():
+@pytest.mark.parametrize("between", ["pchip", "akima"])
+def test_monotone_curves_give_what_the_bjontegaard_package_gives(between):
     compared = 0
     for _ in range(200):
         a, t = monotone(RNG.integers(4, 10)), monotone(RNG.integers(4, 10))
-        options = {"method": "pchip", "require_matching_points": False, "min_overlap": 0}
+        options = {"method": between, "require_matching_points": False, "min_overlap": 0}
         for on_envelope in (True, False):
-            if np.isfinite(found := accuracy(a, t, on_envelope)):
+            if np.isfinite(found := accuracy(a, t, on_envelope, between)):
                 assert found == pytest.approx(100 * bjontegaard.bd_psnr(*a, *t, **options), abs=1e-6)
                 compared += 1
-            if np.isfinite(found := rate(a, t, on_envelope)):
+            if np.isfinite(found := rate(a, t, on_envelope, between)):
                 assert found == pytest.approx(bjontegaard.bd_rate(*a, *t, **options), abs=1e-6)
                 compared += 1
     assert compared > 400
@@ -55,16 +58,17 @@ def test_straight_lines_have_closed_forms():
     assert accuracy(a, steeper) == pytest.approx(100 * 0.1 * (x[1] ** 2 - x[0] ** 2) / 2 / (x[1] - x[0]))
 
 
-def test_integrals_are_scipys():
-    for points in (2, 3, 5, 9):
+@pytest.mark.parametrize(("between", "theirs"), [("pchip", PchipInterpolator), ("akima", Akima1DInterpolator)])
+def test_integrals_are_scipys(between, theirs):
+    for points in (2, 3, 5, 9)[between == "akima" :]:  # scipy's Akima begins at three
         r, a = np.sort(RNG.uniform(0.3, 3, points)), RNG.uniform(0, 1, points)
         x = np.log10(r)
         low, high = np.sort(RNG.uniform(x[0], x[-1], 2))
         if points == 2:
             expected = np.trapezoid(np.interp([low, high], x, a), [low, high])
         else:
-            expected = PchipInterpolator(x, a).integrate(low, high)
-        found = integral(raw(*rows(r, a)), np.array([low]), np.array([high]))
+            expected = theirs(x, a).integrate(low, high)
+        found = integral(replace(raw(*rows(r, a)), between=between), np.array([low]), np.array([high]))
         assert found[0] == pytest.approx(float(expected), abs=1e-12)
 
 
@@ -82,9 +86,9 @@ def test_a_dip_leaves_a_figure_and_is_refused_where_it_has_none():
     a, t = (r, np.array([0.40, 0.50, 0.56, 0.60])), (0.9 * r, np.array([0.40, 0.51, 0.505, 0.61]))
     with pytest.raises(ValueError, match=r"sorted|increasing|monoton"):
         bjontegaard.bd_rate(*a, *t, method="pchip")
-    assert np.isnan(rate(a, t, on_envelope=False))
+    assert np.isnan(rate(a, t, False))
     assert np.isfinite(rate(a, t)) and abs(rate(a, t)) < 30
-    assert abs(accuracy(a, t)) < 3 and abs(accuracy(a, t, on_envelope=False)) < 3
+    assert abs(accuracy(a, t)) < 3 and abs(accuracy(a, t, False)) < 3
 
 
 def test_a_plateau_is_held_to_its_end():

@@ -2,6 +2,7 @@
 
 import io
 import json
+import struct
 from dataclasses import replace
 from unittest.mock import patch
 
@@ -195,3 +196,31 @@ def test_the_anatomy_of_a_jpeg_is_what_measurements_say():
     parts = codec.anatomy(codec.encode(image))
     assert parts.container + parts.tables >= 600
     assert parts.tables == 2 * (2 + 2 + 65) + 2 * (2 + 2 + 1 + 16 + 12) + 2 * (2 + 2 + 1 + 16 + 162)
+
+
+def png_parts(file):
+    """(IDAT, PLTE) bytes by an independent walk: PNG is length, type, data, CRC after eight bytes of signature."""
+    stream, found = io.BytesIO(file), {b"IDAT": 0, b"PLTE": 0}
+    stream.read(8)
+    while head := stream.read(8):
+        length, kind = struct.unpack(">I4s", head)
+        stream.read(length + 4)
+        found[kind] = found.get(kind, 0) + length
+    return found[b"IDAT"], found[b"PLTE"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("quantizer", ["none", "octree:colors=7"])
+@pytest.mark.parametrize("name", sorted(CODECS.members))
+def test_the_parts_of_1000_real_files_sum_to_their_lengths(name, quantizer):
+    codec = CODECS[name]()
+    try:
+        codec.version()
+    except Unavailable as reason:
+        pytest.skip(str(reason))
+    images = QUANTIZERS.make(quantizer).quantize(PHOTOS.load(0, 1000).images)
+    for file in codec.encode_batch(images):
+        parts = codec.anatomy(file)
+        assert sum(parts) == len(file) and min(parts) >= 0 and parts.payload > 0
+        if name == "png":
+            assert (parts.payload, parts.palette) == png_parts(file)

@@ -1,8 +1,8 @@
 """Rates, accuracies, intervals, curves, tables and figures."""
 
 import csv
-import io
-import struct
+import re
+import shutil
 
 import numpy as np
 import pandas as pd
@@ -21,6 +21,7 @@ from rabench.codecs import CODECS
 from rabench.datasets import DATASETS
 from rabench.quantizers import QUANTIZERS
 from scipy.stats import binomtest
+from test_chain import png_parts
 
 MATRIX = """
 dataset = "photos"
@@ -57,28 +58,25 @@ def test_the_half_width_at_one_half_is_the_textbooks():
     assert (high - low) / 2 == pytest.approx(0.031, abs=5e-4)
 
 
-def test_rates_are_total_bits_by_total_original_pixels(measured):
+@pytest.mark.parametrize(
+    ("quantizer", "codec"),
+    [
+        ("median-cut:colors=2:dither=none", "png:effort=6:palette=yes"),
+        ("octree:colors=8:dither=floyd-steinberg", "png:effort=6:palette=yes"),
+        ("none", "png:effort=6:palette=yes"),
+    ],
+)
+def test_rates_are_total_bits_by_total_original_pixels(measured, quantizer, codec):
     """Recomputed from the files themselves, three rates by hand."""
-    _study, written = measured
     images = DATASETS.make("photos").load(0, 120).images
-    row = written.summary.set_index(["quantizer", "codec"]).loc[
-        ("median-cut:colors=2:dither=none", "png:effort=6:palette=yes")
-    ]
-    files = CODECS.make("png").encode_batch(QUANTIZERS.make("median-cut:colors=2").quantize(images))
+    row = measured[1].summary.set_index(["quantizer", "codec"]).loc[(quantizer, codec)]
+    files = CODECS.make(codec).encode_batch(QUANTIZERS.make(quantizer).quantize(images))
     pixels = 120 * 32 * 32
+    own = [sum(png_parts(file)) for file in files]
     assert row.bpp == 8 * sum(map(len, files)) / pixels
-    payload = container = 0
-    for file in files:  # an independent walk: PNG is length, type, data, CRC after eight bytes of signature
-        stream, own = io.BytesIO(file), 0
-        stream.read(8)
-        while head := stream.read(8):
-            length, kind = struct.unpack(">I4s", head)
-            stream.read(length + 4)
-            own += length if kind in (b"IDAT", b"PLTE") else 0
-        payload += own
-        container = max(container, len(file) - own)
-    assert row.payload_bpp == 8 * payload / pixels
-    assert row.bundle_bpp == 8 * (payload + container) / pixels
+    assert row.payload_bpp == 8 * sum(own) / pixels
+    once = max(len(file) - part for file, part in zip(files, own, strict=True))
+    assert row.bundle_bpp == 8 * (sum(own) + once) / pixels
 
 
 def test_sums_and_ratios_agree(measured):
@@ -106,7 +104,7 @@ def test_an_equal_run_gives_an_equal_summary_and_equal_figures(measured, tmp_pat
     again = find_study(str(study.folder), tmp_path / "again")
     runner.run(again, executors.in_process, 120, Progress())
     report(again)
-    for name in ("summary.csv", "table.md", "table.tex", "rate-accuracy.png"):
+    for name in ("summary.csv", "table.md", "table.tex", "rate-accuracy.png", "curve-against-curve.svg"):
         assert (tmp_path / "again" / name).read_bytes() == (study.folder / name).read_bytes(), name
 
 
@@ -125,10 +123,10 @@ def test_every_file_said_to_be_written_is_there_and_readable(measured):
     names = {f.name for f in written.files}
     figures = {
         f"{figure}.{ending}"
-        for figure in ("rate-accuracy", "rate-over-dial", "accuracy-over-dial")
+        for figure in ("rate-accuracy", "rate-over-dial", "accuracy-over-dial", "anatomy", "curve-against-curve")
         for ending in ("png", "svg")
     }
-    assert names == {"summary.csv", "timing.csv", "table.md", "table.tex"} | figures
+    assert names == {"summary.csv", "timing.csv", "table.md", "table.tex", "report.html"} | figures
     with Image.open(study.folder / "rate-accuracy.png") as image:
         assert image.size[0] > 1000
     assert "<svg" in (study.folder / "rate-accuracy.svg").read_text()
@@ -274,3 +272,16 @@ def test_equal_figures_are_equal_files(tmp_path):
             save(figure, tmp_path / f"{name}.{ending}")
     for ending in ("png", "svg"):
         assert (tmp_path / f"a.{ending}").read_bytes() == (tmp_path / f"b.{ending}").read_bytes()
+
+
+def test_figures_for_a_paper_are_as_wide_as_its_columns(measured, tmp_path):
+    copy = tmp_path / "copy"
+    shutil.copytree(measured[0].folder, copy)
+    written = report(find_study(str(copy)), paper=True)
+    pdfs = sorted(f.name for f in written.files if f.suffix == ".pdf")
+    assert "rate-accuracy-1-column.pdf" in pdfs and "anatomy-2-columns.pdf" in pdfs
+    assert "anatomy-1-column.pdf" not in pdfs  # names and bars need the page's width
+    for columns, inches in (("1-column", 3.35), ("2-columns", 6.9)):
+        box = re.search(rb"/MediaBox \[ ?0 0 ([\d.]+) ", (copy / f"rate-accuracy-{columns}.pdf").read_bytes())
+        assert box is not None and float(box.group(1)) == pytest.approx(72 * inches, abs=0.1)
+        assert (copy / f"rate-accuracy-{columns}.svg").is_file()

@@ -177,19 +177,21 @@
 
     anatomy() {
       const shown = this.data.points.map((p, i) => [p, i]).filter(([, i]) => i !== this.data.reference);
-      const names = shown.map(([p]) => p.name);
+      const longest = narrow() ? 20 : 48;
+      const names = shown.map(([p]) => (p.name.length > longest ? `${p.name.slice(0, longest - 1)}\u2026` : p.name));
+      const places = shown.map((_, i) => i);
       const colors = ["#949494", "#de8f05", "#cc78bc", "#0173b2"];
       const traces = ["container", "tables", "palette", "payload"].map((part, k) => ({
-        type: "bar", orientation: "h", name: part, y: names, x: shown.map(([p]) => p.anatomy[k]), marker: { color: colors[k] },
-        customdata: shown.map(([, i]) => i), hovertemplate: `%{y}<br>${part}: %{x:.3f} bpp<extra></extra>`,
+        type: "bar", orientation: "h", name: part, y: places, x: shown.map(([p]) => p.anatomy[k]), marker: { color: colors[k] },
+        customdata: shown.map(([p]) => p.name), hovertemplate: `%{customdata}<br>${part}: %{x:.3f} bpp<extra></extra>`,
       }));
       const target = this.find(".anatomy");
       target.style.height = `${Math.max(240, 110 + 17 * names.length)}px`;
       Plotly.react(target, traces, this.layout({
         barmode: "stack", bargap: 0.25, legend: { orientation: "h", y: 1.01, yanchor: "bottom", traceorder: "normal" },
-        margin: { l: narrow() ? 130 : 250, r: 15, t: 40, b: 50 },
+        margin: { l: 10, r: 15, t: narrow() ? 75 : 40, b: 50 },
         xaxis: { title: { text: "bits per pixel" }, rangemode: "tozero" },
-        yaxis: { autorange: "reversed", tickfont: { size: narrow() ? 9 : 11 }, automargin: false },
+        yaxis: { autorange: "reversed", tickfont: { size: narrow() ? 9 : 11 }, tickvals: places, ticktext: names, zeroline: false },
       }), { responsive: true, displaylogo: false });
     }
 
