@@ -1,8 +1,10 @@
 """The public Python API."""
 
 import doctest
+import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import rabench
@@ -32,3 +34,14 @@ def test_importing_rabench_imports_nothing_heavy():
 def test_an_unknown_name_is_answered_with_the_known_ones():
     with pytest.raises(AttributeError, match="rabench has no 'CODEC'; it has CLASSIFIERS, CODECS"):
         _ = rabench.CODEC
+
+
+@pytest.mark.slow
+def test_the_examples_of_the_docs_run(tmp_path, monkeypatch, capsys):
+    text = (Path(rabench.__file__).parent / "docs" / "python.md").read_text()
+    monkeypatch.chdir(tmp_path)
+    names: dict[str, object] = {}
+    for example in re.findall(r"```python\n(.*?)```", text, re.S):
+        exec(example, names)
+    said = capsys.readouterr().out
+    assert "records measured" in said and "100 images in common" in said and "did you mean" in said

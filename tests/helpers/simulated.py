@@ -40,7 +40,7 @@ class Coverage:
 
 def _summed(said, truth, flips):
     spoken = [(low, high) for low, high in said if np.isfinite(low)]
-    held = np.mean([low <= truth <= high for low, high in spoken]) if spoken else np.nan
+    held = np.mean([low <= truth <= high for low, high in spoken]) if spoken and np.isfinite(truth) else np.nan
     return Coverage(float(held), 1 - len(spoken) / len(said), float(np.mean(flips)))
 
 
