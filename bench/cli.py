@@ -48,6 +48,25 @@ LabelsOption = Annotated[
         help="agreement: right is what the uncompressed image gives; default: the data set's labels where it has any.",
     ),
 ]
+
+
+def _bring(files: list[Path] | None) -> list[Path] | None:
+    from .brought import bring
+
+    for file in files or []:
+        bring(file)
+    return files
+
+
+PluginOption = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--plugin",
+        metavar="FILE",
+        callback=_bring,
+        help="A .py file of plug-ins, or a .toml file of programs; may be repeated.",
+    ),
+]
 PSNROption = Annotated[bool, typer.Option("--psnr", help="A PSNR column in the tables.")]
 
 
@@ -104,6 +123,7 @@ def run(
     ] = 1800,
     axis: AxisOption = None,
     psnr: PSNROption = False,
+    plugin: PluginOption = None,
 ) -> None:
     """Measure what is missing of a study, then report. Stop it at any time; the same command goes on."""
     from . import executors, runner
@@ -190,6 +210,7 @@ def report(
     style: Annotated[
         str | None, typer.Option(metavar="paper", help="Figures as wide as one and two columns, as PDF and SVG, too.")
     ] = None,
+    plugin: PluginOption = None,
 ) -> None:
     """Write a page (report.html), tables and figures from a study's records; measures nothing."""
     from .matrix import AXES, find_study
@@ -216,14 +237,31 @@ def _report(study: Study, axis: str | None, psnr: bool, paper: bool = False) -> 
     return written
 
 
+LEFT = {
+    "quantizer",
+    "codec",
+    "classifier",
+    "curve",
+    "against",
+    "measured",
+    "name",
+    "settings",
+    "here",
+    "what",
+    "promise",
+    "",
+}
+NARROW = {"curve", "against", "promise"}
+
+
 def _print_table(title: str, table: Any, notes: list[str]) -> None:
     from rich.table import Table
 
     shown = Table(title=title, title_justify="left", box=None, header_style="bold", pad_edge=False)
     for column in table.columns:
-        left = column in ("quantizer", "codec", "classifier", "curve", "measured", "name", "settings", "here", "what")
+        left = column in LEFT
         shown.add_column(
-            column, justify="left" if left else "right", no_wrap=not left or column == "curve", overflow="fold"
+            column, justify="left" if left else "right", no_wrap=not left or column in NARROW, overflow="fold"
         )
     for row in table.to_numpy():
         shown.add_row(*(str(cell).replace("[", "\\[") for cell in row))
@@ -254,9 +292,75 @@ def _say_failed(written: Report) -> None:
         err.print(line, soft_wrap=True, markup=False)
 
 
+@app.command()
+def check(
+    codec: Annotated[str, typer.Argument(metavar="CODEC", help="A codec, such as jpeg or mycodec:quality=50.")],
+    plugin: PluginOption = None,
+) -> None:
+    """Whether a codec holds to what the bench relies on: sizes, determinism, batches, corrupt files, speed, ..."""
+    import pandas as pd
+
+    from ..codecs import CODECS
+    from .check import check_codec, rows
+
+    found = check_codec(CODECS.make(codec))
+    broken = sum(not c.passed for c in found)
+    title = f"{codec}: " + (f"{broken} of {len(found)} promises broken" if broken else "every promise kept")
+    _print_table(title, pd.DataFrame(rows(found)), [])
+    if broken:
+        sys.exit(INCOMPLETE)
+
+
+@app.command()
+def add(
+    codec: Annotated[
+        str, typer.Argument(metavar="CODEC", help="mycodec, or mycodec:quality=10..90/10; several by several calls.")
+    ],
+    study: Annotated[str, typer.Option("--to", metavar="STUDY", help="A study that is measured.")],
+    quantizer: Annotated[
+        list[str] | None, typer.Option(help="Before the codec, may be repeated; default: none, the originals.")
+    ] = None,
+    out_folder: Annotated[Path | None, typer.Option("--out", help="Where the run's --out put its records.")] = None,
+    workers: Annotated[int | None, typer.Option(help="Worker processes; 0: in this process.")] = None,
+    plugin: PluginOption = None,
+) -> None:
+    """Measure one codec more on a study's images, add its curve, and say how it compares with each other."""
+    from . import executors
+    from .add import add as added
+    from .add import against_each, swept
+    from .compare_text import new_against_each
+    from .matrix import find_study
+    from .progress import Shown
+
+    _at_least("--workers", workers, 0)
+    found = find_study(study, out_folder)
+    count = executors.default_workers() if workers is None else workers
+    command = " ".join(["rabench", *(Path(w).name if Path(w).is_absolute() else w for w in sys.argv[1:])])
+    with Shown(err, found.name) as shown:
+        outcome = added(
+            *(
+                found,
+                codec,
+                quantizer or ["none"],
+                plugin or [],
+                lambda: executors.make(count, None),
+                shown.progress,
+                command,
+            )
+        )
+    err.print(
+        f"{found.name}: {outcome.measured:,} records measured, {outcome.finished:,} were there; noted in {found.added}"
+    )
+    written = _report(found, None, False)
+    for table in new_against_each(against_each(found, swept(codec))):
+        _print_table(*table)
+    _warn(outcome, written)
+
+
 @app.command("list")
 def list_(
     family: Annotated[str | None, typer.Argument(metavar="[codecs|quantizers|classifiers|datasets|studies]")] = None,
+    plugin: PluginOption = None,
 ) -> None:
     """What there is: names, settings with what is allowed, and whether it can be used here."""
     from .listing import tables
@@ -276,6 +380,7 @@ def show(
     target: Annotated[
         Path | None, typer.Option("--out", help="The PNG to write; default: in the study's folder.")
     ] = None,
+    plugin: PluginOption = None,
 ) -> None:
     """Draw one image under every quantizer and codec of a study, with bpp and prediction."""
     from .matrix import find_study
@@ -304,6 +409,7 @@ def compare(
         Path | None, typer.Option("--out", help="Where the run's --out put its records; of one study.")
     ] = None,
     form: Annotated[str, typer.Option("--format", help="text, markdown, latex, csv or json")] = "text",
+    plugin: PluginOption = None,
 ) -> None:
     """Compare curves on the same images: BD figures and paired differences with 95 % intervals."""
     from .bjontegaard import BETWEEN
@@ -340,6 +446,7 @@ def points(
     at_most: Annotated[str | None, typer.Option(metavar="BPP", help="A rate to keep within: 0.5 or 0.5bpp.")] = None,
     labels: LabelsOption = None,
     out_folder: Annotated[Path | None, typer.Option("--out", help="Where the run's --out put its records.")] = None,
+    plugin: PluginOption = None,
 ) -> None:
     """What a need costs: the cheapest point of each curve that reaches an accuracy, or the best within a rate."""
     from .matrix import find_study
@@ -367,6 +474,7 @@ def cam(
     target: Annotated[
         Path | None, typer.Option("--out", help="The PNG to write; default: in the study's folder.")
     ] = None,
+    plugin: PluginOption = None,
 ) -> None:
     """Draw where the classifier looks: class activation maps of one image under every quantizer and codec."""
     from .matrix import find_study
@@ -408,6 +516,7 @@ def finetune(
     workers: Annotated[int | None, typer.Option(min=0, help="Processes that code images; default: one a core.")] = None,
     threads: Annotated[int, typer.Option(min=0, help="CPU threads of the tuning; 0: one a core.")] = 0,
     restart: Annotated[bool, typer.Option("--restart", help="Forget the checkpoints and begin again.")] = False,
+    plugin: PluginOption = None,
 ) -> None:
     """Tune a classifier on training images as a quantizer and a codec leave them. Test images are never seen."""
     from .training_command import run_finetune

@@ -10,6 +10,8 @@ import numpy as np
 import pandas as pd
 
 from .compare import Comparison
+from .every_pair import EveryPair, Pair
+from .reading import Group
 from .tables import latex, markdown
 
 CURVES = (
@@ -137,3 +139,31 @@ def _plain(found: Comparison) -> dict[str, Any]:
     tables = {name: json.loads(getattr(found, name).to_json(orient="records")) for name in ("curves", "points")}
     said = {"title": found.title, "anchor": found.anchor, "images": found.images, "draws": found.draws}
     return {**said, **tables, "left_out": found.bad}
+
+
+def new_against_each(found: list[tuple[Group, EveryPair, list[int]]]) -> list[tuple[str, pd.DataFrame, list[str]]]:
+    """Title, table and notes: BD figures of curves that were added against every other."""
+    tables = []
+    for group, pairs, new in found:
+        lines = [
+            {
+                "curve": pairs.curves[i],
+                "against": pairs.curves[j],
+                "BD-accuracy": _figure(pairs.accuracy[i][j], ""),
+                "BD-rate": _figure(pairs.rate[i][j], " %"),
+            }
+            for i in new
+            for j in range(len(pairs.curves))
+            if j not in new
+        ]
+        if lines:
+            note = f"On the {pairs.images:,} images that all points share; 95 % intervals of {pairs.draws:,} draws of images. Where nothing is said stands why."
+            tables.append((f"{group.title}: the new against each", pd.DataFrame(lines), [note]))
+    return tables
+
+
+def _figure(pair: Pair | None, unit: str) -> str:
+    if pair is None or pair.reason:
+        return pair.reason if pair else ""
+    interval = f" [{pair.low:+.2f}, {pair.high:+.2f}]" if np.isfinite(pair.low) else ""
+    return f"{pair.value:+.2f}{unit}{interval}"

@@ -17,6 +17,7 @@ from ..core.plugins import Family, Location, Plugin
 from ..core.specs import quote
 from ..datasets import DATASETS
 from ..quantizers import QUANTIZERS
+from .brought import bring, bring_programs, line_in
 from .points import Point, tuned_from
 
 FILE = "matrix.toml"
@@ -24,9 +25,15 @@ EMBEDDED = Path(__file__).parent / "studies"
 RUNS = Path("runs")
 AXES = ("log2", "linear")
 
-TOP_KEYS = ("title", "base", "dataset", "quantizers", "codecs", "classifiers", "tuned", "points", "report")
+TOP_KEYS = (
+    *("title", "base", "dataset", "quantizers", "codecs", "classifiers", "tuned", "points", "report"),
+    *("plugins", "programs"),
+)
 POINT_KEYS = ("dataset", "quantizers", "codecs", "classifiers", "tuned")
 REPORT_KEYS = ("axis", "cam")
+PLUGIN_KEYS = ("files",)
+ADDED = "added.toml"
+"""Beside a matrix: blocks that `rabench add` wrote."""
 
 
 @dataclass(frozen=True)
@@ -52,8 +59,12 @@ class Study:
     def records(self) -> Path:
         return self.folder / "records"
 
+    @property
+    def added(self) -> Path:
+        return self.folder / ADDED
+
     def load(self) -> Matrix:
-        return load(self.matrix)
+        return load(self.matrix, self.added)
 
     def base(self) -> Path:
         """The folder that paths in the matrix begin at."""
@@ -82,18 +93,12 @@ def find_study(text: str, out: Path | None = None) -> Study:
     )
 
 
-def load(path: Path) -> Matrix:
-    """The points of a matrix file. Errors name file, line, key and what was meant."""
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-        content = tomllib.loads(text)
-    except UnicodeDecodeError as error:
-        raise BadSetting(f"{path}: no UTF-8 text ({error.reason} at byte {error.start}); save it as UTF-8") from None
-    except tomllib.TOMLDecodeError as error:
-        raise BadSetting(f"{path}: no valid TOML: {error}") from None
-    where = _Where(path, text)
+def load(path: Path, added: Path | None = None) -> Matrix:
+    """The points of a matrix file and of what was added beside it. Errors name file, line, key and what was meant."""
+    where, content = opened(path)
     where.check_keys(content, TOP_KEYS, "")
     where.base = base_of(path, content)
+    _bring(where, content, where.base)
     report = where.table(content, "report")
     where.check_keys(report, REPORT_KEYS, " in [report]")
     axis = report.get("axis", "log2")
@@ -102,17 +107,52 @@ def load(path: Path) -> Matrix:
     cam = report.get("cam", [])
     if not isinstance(cam, list) or not all(isinstance(i, int) and i >= 0 for i in cam):
         raise where.error("cam", f"report.cam is a list of images by position, such as cam = [0, 17], got {cam!r}")
-    blocks = content.get("points", [{}])
-    if not isinstance(blocks, list) or not all(isinstance(b, dict) for b in blocks):
-        raise where.error("points", "points is written as [[points]], once for each block")
-    points: dict[Point, None] = {}
-    for block in blocks:
-        where.check_keys(block, POINT_KEYS, " in [[points]]")
-        points |= dict.fromkeys(_block_points(where, {**content, **block}))
+    points = dict.fromkeys(_points(where, content, content.get("points", [{}])))
+    if added is not None and added.is_file():
+        there, more = opened(added)
+        there.check_keys(more, ("points", "plugins", "programs"), "")
+        there.base = where.base
+        _bring(there, more, added.parent)
+        points |= dict.fromkeys(_points(there, content, more.get("points", [])))
     if not points:
         raise where.error("points", "there is no point to measure; write a [[points]] block with codecs")
     _check_labels(points, where)
     return Matrix(str(content.get("title", path.parent.name)), tuple(points), axis, tuple(cam))
+
+
+def opened(path: Path) -> tuple[_Where, dict[str, Any]]:
+    """A TOML file's content, and what names its lines."""
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+        return _Where(path, text), tomllib.loads(text)
+    except UnicodeDecodeError as error:
+        raise BadSetting(f"{path}: no UTF-8 text ({error.reason} at byte {error.start}); save it as UTF-8") from None
+    except tomllib.TOMLDecodeError as error:
+        raise BadSetting(f"{path}: no valid TOML: {error}") from None
+
+
+def _bring(where: _Where, content: dict[str, Any], folder: Path) -> None:
+    """Makes the plug-ins known that a matrix names or declares."""
+    plugins = where.table(content, "plugins")
+    where.check_keys(plugins, PLUGIN_KEYS, " in [plugins]")
+    files = plugins.get("files", [])
+    if not isinstance(files, list) or not all(isinstance(f, str) for f in files):
+        raise where.error("files", f'plugins.files is a list of paths, such as files = ["mycodec.py"], got {files!r}')
+    for file in files:
+        try:
+            bring(folder / file)
+        except RabenchError as error:
+            raise where.error(file, str(error)) from None
+    if "programs" in content:
+        bring_programs(content["programs"], where.path.name, where)
+
+
+def _points(where: _Where, content: dict[str, Any], blocks: Any) -> Iterable[Point]:
+    if not isinstance(blocks, list) or not all(isinstance(b, dict) for b in blocks):
+        raise where.error("points", "points is written as [[points]], once for each block")
+    for block in blocks:
+        where.check_keys(block, POINT_KEYS, " in [[points]]")
+        yield from _block_points(where, {**content, **block})
 
 
 def base_of(path: Path, content: dict[str, Any]) -> Path:
@@ -162,11 +202,14 @@ class _Where:
     """Says where in a matrix file a mistake stands."""
 
     def __init__(self, path: Path, text: str) -> None:
-        self.path, self.lines, self.base = path, text.splitlines(), path.parent
+        self.path, self.base = path, path.parent
+        self._line = line_in(str(path), text)
+
+    def __call__(self, needle: object) -> str:
+        return self._line(needle)
 
     def error(self, needle: Any, message: str) -> BadSetting:
-        number = next((n for n, line in enumerate(self.lines, 1) if str(needle) in line.split("#")[0]), None)
-        return BadSetting(f"{self.path}{f', line {number}' if number else ''}: {message}")
+        return BadSetting(f"{self(needle)}: {message}")
 
     def check_keys(self, table: dict[str, Any], known: tuple[str, ...], place: str) -> None:
         for key in table:

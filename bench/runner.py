@@ -158,10 +158,11 @@ def run(
     progress: Progress | None = None,
     command: str = "rabench.run",
     timeout: float = TIMEOUT,
+    only: Callable[[Point], bool] = lambda _: True,
 ) -> Outcome:
     """Measures what is missing of a study. Raises RabenchError for what the user can set right.
 
-    timeout: seconds without any task coming back after which workers count as hung.
+    only: the points to look at. timeout: seconds without any task coming back after which workers count as hung.
     """
     progress, begun = progress or Progress(), monotonic()
     matrix = study.load()
@@ -171,7 +172,8 @@ def run(
         runner = Runner(pool, records, progress, timeout)
         try:
             try:
-                plan = make_plan(with_references(matrix), records, index, limit, pool, progress.say)
+                points = tuple(filter(only, with_references(matrix)))
+                plan = make_plan(points, records, index, limit, pool, progress.say)
             finally:
                 index.save()
             if not plan.spans:

@@ -20,7 +20,7 @@ from dataclasses import Field, dataclass, field, fields
 from importlib.metadata import entry_points
 from operator import index
 from pathlib import Path
-from typing import Any, ClassVar, Generic, TypeVar
+from typing import Any, ClassVar, Generic, SupportsIndex, TypeVar
 
 from . import specs
 from .errors import BadSetting, UnknownName, nearest, unknown
@@ -76,6 +76,15 @@ class Plugin:
     """One named choice with its settings. Equal settings must mean equal results."""
 
     name: ClassVar[str]
+    origin: ClassVar[Any] = None
+    """What the class is made from, where no package brings it (origins.py)."""
+
+    def __reduce_ex__(self, protocol: SupportsIndex) -> Any:
+        if self.origin is None:
+            return super().__reduce_ex__(protocol)
+        from .origins import revive
+
+        return revive, (self.origin, self.name, {f.name: value for f, value in self._pairs()})
 
     def __init_subclass__(cls) -> None:
         taken = {n for n, value in vars(Plugin).items() if isinstance(value, property)} & set(cls.__annotations__)
@@ -162,12 +171,23 @@ class Family(Generic[P]):
         self.kind = kind
         self.package = package
         self.members = dict(members)
+        self.added: dict[str, type[P]] = {}
 
     def names(self) -> list[str]:
-        """Every name, those that other packages bring as entry points included."""
-        return sorted({*self.members, *(e.name for e in entry_points(group=self.package))})
+        """Every name, those that other packages and files bring included."""
+        return sorted({*self.members, *self.added, *(e.name for e in entry_points(group=self.package))})
+
+    def add(self, cls: type[P]) -> None:
+        """Makes a plug-in of a file known. Raises BadSetting for a name that is taken."""
+        known, entries = self.added.get(cls.name), {e.name for e in entry_points(group=self.package)}
+        if cls.name in self.members or cls.name in entries or (known and known.origin.name != cls.origin.name):
+            by = f"by {known.origin.name}" if known else "already"
+            raise BadSetting(f"{cls.origin.name}: the {self.kind} name {cls.name!r} is taken {by}; choose another")
+        self.added[cls.name] = cls
 
     def __getitem__(self, name: str) -> type[P]:
+        if name in self.added:
+            return self.added[name]
         if name in self.members:
             module, _, attribute = self.members[name].partition(":")
             return getattr(importlib.import_module(f".{module}", self.package), attribute)

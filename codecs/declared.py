@@ -1,0 +1,239 @@
+"""Codecs that are declared, not written: an encoder and a decoder program, their arguments and settings, as TOML."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, make_dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+from PIL import Image
+
+from ..core.errors import BadSetting, Unavailable, nearest
+from ..core.images import RGB, AnyImage, IndexedImage, as_rgb
+from ..core.origins import Origin
+from ..core.plugins import Plugin, Span, setting
+from . import programs
+from .base import Codec
+from .pillow import read
+from .png import PNG
+
+KEYS = ("encode", "decode", "version", "timeout", "lossless", "palette", "dial", "settings", "remedy")
+SETTING_KEYS = ("default", "from", "to", "step", "unit", "among", "help")
+FORMATS = {"png": "PNG", "ppm": "PPM", "pnm": "PPM", "bmp": "BMP", "tif": "TIFF", "tiff": "TIFF"}
+"""Of images that programs read and write, by the ending in a placeholder."""
+_PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
+_NAME = re.compile(r"[a-z][a-z0-9_-]*")
+
+
+@dataclass(frozen=True)
+class Declaration(Origin):
+    """One table of a TOML file, as JSON with sorted keys: its hash changes with this codec alone."""
+
+    def make(self) -> list[type[Plugin]]:
+        said = json.loads(self.content)
+        return [_codec(said["name"], said["table"])]
+
+
+def declare(name: str, table: Any, file: str, where: Callable[[object], str]) -> Declaration:
+    """Checks a table and keeps it. where: a needle in the file's text -> ``file, line 7``. Raises BadSetting."""
+    try:
+        _check(name, table)
+    except _At as mistake:
+        raise BadSetting(f"{where(mistake.needle)}: {name}: {mistake}") from None
+    return Declaration(file, json.dumps({"name": name, "table": table}, sort_keys=True).encode())
+
+
+class _At(Exception):
+    """A mistake, and the text in the file that shows where."""
+
+    def __init__(self, needle: object, message: str) -> None:
+        super().__init__(message)
+        self.needle = needle
+
+
+def _check(name: str, table: Any) -> None:
+    if not _NAME.fullmatch(name):
+        raise _At(name, f"a codec's name is of lower-case letters, digits, - and _, got {name!r}")
+    if not isinstance(table, dict):
+        raise _At(name, "a codec is a table, written as [programs.NAME]")
+    for key in table:
+        if key not in KEYS:
+            raise _At(key, f"no key is named {key!r}{nearest(key, KEYS)}; there are {', '.join(KEYS)}")
+    settings = table.get("settings", {})
+    if not isinstance(settings, dict):
+        raise _At("settings", f"settings is a table, written as [programs.{name}.settings]")
+    for key, said in settings.items():
+        _check_setting(key, said)
+    for key in ("encode", "decode"):
+        _check_command(key, table.get(key), {*settings, "width", "height"})
+    version = table.get("version", [])
+    if not isinstance(version, list) or not all(isinstance(word, str) for word in version):
+        raise _At("version", 'version is the command that tells it, such as version = ["cjxl", "--version"]')
+    timeout = table.get("timeout", 60)
+    if isinstance(timeout, bool) or not isinstance(timeout, int | float) or timeout <= 0:
+        raise _At("timeout", f"timeout is seconds for one image, above 0, got {timeout!r}")
+    for key in ("lossless", "palette"):
+        if not isinstance(table.get(key, False), bool):
+            raise _At(key, f"{key} is true or false, got {table[key]!r}")
+    if (dial := table.get("dial")) is not None and dial not in settings:
+        raise _At("dial", f"dial names a setting, got {dial!r}; there are {', '.join(settings) or 'none'}")
+
+
+def _check_command(key: str, command: Any, known: set[str]) -> None:
+    if not isinstance(command, list) or not command or not all(isinstance(word, str) for word in command):
+        raise _At(key, f'{key} is a list of arguments, such as {key} = ["prog", "{{input.png}}", "{{output.bin}}"]')
+    found = [place for word in command for place in _PLACEHOLDER.findall(word)]
+    for place in found:
+        if not re.fullmatch(r"(input|output)\.\w+", place) and place not in known:
+            files = "input.ENDING, output.ENDING"
+            raise _At(
+                "{" + place,
+                f"{{{place}}} is no setting{nearest(place, known)}; known are {files}, {', '.join(sorted(known))}",
+            )
+    for side in ("input", "output"):
+        endings = {place.partition(".")[2] for place in found if place.startswith(f"{side}.")}
+        if len(endings) != 1:
+            raise _At(key, f"{key} names its {side} file once as {{{side}.ENDING}}, got {len(endings)} endings")
+        if (side == "input") == (key == "encode") and not endings <= FORMATS.keys():
+            raise _At(
+                key, f"{key}: {{{side}.{endings.pop()}}} is an image, whose ending is one of {', '.join(FORMATS)}"
+            )
+
+
+def _check_setting(key: str, said: Any) -> None:
+    if not re.fullmatch(r"[a-z][a-z0-9_]*", key):
+        raise _At(key, f"a setting's name is of lower-case letters, digits and _, got {key!r}")
+    example = f"{key} = {{ default = 1.0, from = 0.0, to = 15.0 }} or {{ default = 7, among = [3, 7] }}"
+    if not isinstance(said, dict) or "default" not in said or ("among" in said) == ("from" in said):
+        raise _At(key, f"a setting is a table such as {example}")
+    for other in said:
+        if other not in SETTING_KEYS:
+            raise _At(
+                other, f"{key} has no key {other!r}{nearest(other, SETTING_KEYS)}; there are {', '.join(SETTING_KEYS)}"
+            )
+    values = said["among"] if "among" in said else [said["default"], said["from"], said.get("to")]
+    kinds = {type(value) for value in [said["default"], *values]} if isinstance(values, list) else set()
+    if len(kinds) != 1 or not kinds <= {int, float, str}:
+        raise _At(
+            key,
+            f"default and what is allowed are of one type (1 and 15 are whole numbers, 1.0 and 15.0 are not): {example}",
+        )
+    if said["default"] not in _among(said):
+        raise _At(key, f"the default {said['default']!r} of {key} is not among what is allowed")
+
+
+def _among(said: dict[str, Any]) -> Any:
+    if "among" in said:
+        return tuple(said["among"])
+    if isinstance(said["from"], float):
+        return Span(said["from"], said["to"], said.get("unit", ""))
+    return range(said["from"], said["to"] + 1, said.get("step", 1))
+
+
+def _codec(name: str, table: dict[str, Any]) -> type[Codec]:
+    fields = [
+        (
+            key,
+            type(said["default"]),
+            setting(said["default"], _among(said), dial=key == table.get("dial"), help=said.get("help", "")),
+        )
+        for key, said in table.get("settings", {}).items()
+    ]
+    own = {
+        "name": name,
+        "table": table,
+        "lossless": table.get("lossless", False),
+        "__doc__": f"The program {table['encode'][0]}, as declared.",
+    }
+    return make_dataclass(f"Declared_{name.replace('-', '_')}", fields, bases=(Declared,), namespace=own, frozen=True)
+
+
+@dataclass(frozen=True)
+class Declared(Codec):
+    """A codec that two programs are; subclasses hold the settings."""
+
+    table: ClassVar[dict[str, Any]]
+
+    def version(self) -> str:
+        remedy = self.table.get("remedy", "install it, or take the codec out of the study")
+        paths = [programs.find(self.table[key][0], remedy) for key in ("encode", "decode")]
+        command = self.table.get("version", [])
+        return _said_by(programs.find(command[0], remedy), *command[1:]) if command else _hashes(*dict.fromkeys(paths))
+
+    def encode(self, image: AnyImage) -> bytes:
+        self._probe()
+        return self._encode(image)
+
+    def _encode(self, image: AnyImage) -> bytes:
+        keeps = self.table.get("palette", False) and isinstance(image, IndexedImage)
+        height, width = as_rgb(image).shape[:2]
+
+        def write(path: Path) -> None:
+            if keeps:
+                path.write_bytes(PNG().encode(image))
+            else:
+                Image.fromarray(as_rgb(image)).save(path, compress_level=1)  # other formats pass it over
+
+        return self._through("encode", write, {"width": width, "height": height})
+
+    def decode(self, data: bytes) -> RGB:
+        ending = next(p for word in self.table["decode"] for p in _PLACEHOLDER.findall(word) if p.startswith("output."))
+        found = self._through("decode", lambda path: path.write_bytes(data), {})
+        return read(found, FORMATS[ending.removeprefix("output.")])
+
+    def encode_batch(self, images: Sequence[AnyImage]) -> list[bytes]:
+        return programs.each(self.encode, images)
+
+    def decode_batch(self, files: Sequence[bytes]) -> list[RGB]:
+        return programs.each(self.decode, files)
+
+    def _through(self, key: str, write: Callable[[Path], object], sizes: dict[str, int]) -> bytes:
+        with programs.scratch() as folder:
+            places: dict[str, Path] = {}
+
+            def value(place: re.Match[str]) -> str:
+                name = place[1]
+                if name.startswith(("input.", "output.")):
+                    places[name.partition(".")[0]] = folder / name
+                    return str(folder / name)
+                return str(sizes[name] if name in sizes else getattr(self, name))
+
+            words = [(word, _PLACEHOLDER.sub(value, word)) for word in self.table[key]]
+            command = [filled for word, filled in words if filled or not word]  # a setting may be no argument at all
+            write(places["input"])
+            return programs.output(command, places["output"], float(self.table.get("timeout", 60)))
+
+    def _probe(self) -> None:
+        """Raises ProgramError for a program that gives the same file for black and for white."""
+        if _ignores_its_input(self):
+            raise programs.ProgramError(
+                f"{self.table['encode'][0]}: black and white give the same file: it ignores its input"
+            )
+
+
+@lru_cache(maxsize=1024)
+def _ignores_its_input(codec: Declared) -> bool:
+    black, white = (codec._encode(np.full((16, 16, 3), level, np.uint8)) for level in (0, 255))
+    return black == white
+
+
+@lru_cache
+def _said_by(path: str, *arguments: str) -> str:
+    """The first line that a program says of itself. Raises Unavailable where it does not run."""
+    try:
+        said = programs.run([path, *arguments], 30)
+    except programs.ProgramError as error:
+        raise Unavailable(f"{error}; its version command does not work") from None
+    return next((line.strip() for line in said.splitlines() if line.strip()), Path(path).name)
+
+
+@lru_cache
+def _hashes(*paths: str) -> str:
+    """Of programs that cannot tell their version."""
+    return ", ".join(f"{Path(p).name} {hashlib.sha256(Path(p).read_bytes()).hexdigest()[:16]}" for p in paths)
