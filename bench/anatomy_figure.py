@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 import seaborn as sns
@@ -18,9 +20,9 @@ MOST = 60
 """Bars that one figure can show."""
 
 
-def ends_and_middle(curve: Curve) -> list[int]:
-    """The rows of a curve's lowest, middle and highest rate."""
-    return list(dict.fromkeys(curve.rows[round(i)] for i in np.linspace(0, len(curve.rows) - 1, 3)))
+def ends_and_middle(rows: Sequence[int]) -> list[int]:
+    """Of a curve's rows those of the lowest, the middle and the highest rate."""
+    return list(dict.fromkeys(rows[round(i)] for i in np.linspace(0, len(rows) - 1, 3)))
 
 
 def anatomy(rows: pd.DataFrame, curves: list[Curve], measured: list[Measured], title: str) -> Figure | None:
@@ -29,7 +31,7 @@ def anatomy(rows: pd.DataFrame, curves: list[Curve], measured: list[Measured], t
     None where even those are too many.
     """
     every = [i for c in curves for i in c.rows]
-    shown = every if len(every) <= MOST else [i for c in curves for i in ends_and_middle(c)]
+    shown = every if len(every) <= MOST else [i for c in curves for i in ends_and_middle(c.rows)]
     if not shown or len(shown) > MOST:
         return None
     with sns.axes_style("ticks"), sns.plotting_context("paper"):
@@ -40,7 +42,7 @@ def anatomy(rows: pd.DataFrame, curves: list[Curve], measured: list[Measured], t
     part = rows.iloc[shown]
     left = np.zeros(len(shown))
     for name, color in COLORS.items():
-        bpp = 8 * part[name].to_numpy(float) / part.pixels.to_numpy(float)
+        bpp = 8 * part[name].to_numpy(float) / np.maximum(part.pixels.to_numpy(float), 1)
         axes.barh(range(len(shown)), bpp, left=left, color=color, label=name, height=0.78, linewidth=0)
         left += bpp
     axes.set_yticks(range(len(shown)), [measured[i].point.name for i in shown], fontsize=7)

@@ -63,7 +63,7 @@ class Loaded:
 def load(study: str | Path) -> Loaded:
     """A study's records as data frames; measures nothing. Raises Unavailable where there are none."""
     found = read(find_study(str(study)))
-    return Loaded(found.rows, tuple(m for group in found.groups for m in group.measured))
+    return Loaded(found.rows, tuple(found.measured))
 
 
 def curves(study: str | Path) -> dict[str, dict[str, pd.DataFrame]]:

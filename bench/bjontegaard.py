@@ -114,13 +114,14 @@ def integral(knots: Knots, low: Array, high: Array) -> Array:
     return np.where(p.there, antiderivative(end) - antiderivative(begin), 0.0).sum(axis=1)
 
 
-def value_at(knots: Knots, x: float) -> Array:
-    """Of each curve at x, NaN beyond its ends; (B,)."""
+def value_at(knots: Knots, x: float | Array) -> Array:
+    """Of each curve at x, one for all or one each, NaN beyond its ends; (B,)."""
+    x = np.broadcast_to(np.asarray(x, float), len(knots.x))
     if knots.x.shape[1] < 2:
         return np.where(knots.x[:, 0] == x, knots.y[:, 0], np.nan)
     p = knots.pieces
     inside = np.arange(knots.x.shape[1])[None, :] < knots.count[:, None]
-    piece = np.clip((inside & (knots.x <= x)).sum(axis=1) - 1, 0, np.maximum(knots.count - 2, 0))
+    piece = np.clip((inside & (knots.x <= x[:, None])).sum(axis=1) - 1, 0, np.maximum(knots.count - 2, 0))
     x0, y0, c1, c2, c3 = (v[np.arange(len(v)), piece] for v in (knots.x, p.y0, p.c1, p.c2, p.c3))
     s = x - x0
     found = y0 + s * (c1 + s * (c2 + s * c3))
@@ -192,7 +193,7 @@ def distances(anchor: Knots, test: Knots) -> Distances:
     union = np.maximum(anchor.high, test.high) - np.minimum(anchor.low, test.low)
     width = high - low
     with np.errstate(divide="ignore", invalid="ignore"):
-        overlap = np.where(union > 0, np.maximum(width, 0) / union, 0.0)
+        overlap = np.where(union > 0, np.maximum(width, 0) / union, 1.0)  # 1: the same one value
         value = (integral(test, low, high) - integral(anchor, low, high)) / width
     good = (overlap >= LEAST_OVERLAP) & (anchor.count > 1) & (test.count > 1)
     return Distances(np.where(good, value, np.nan), overlap)

@@ -34,8 +34,20 @@ class Table:
         return (self.bits.sum(0) / self.pixels.sum())[None], self.right.mean(0)[None]
 
 
+ENOUGH = 0.5
+"""Of the images of the point that has most: points with fewer would take them from all others."""
+
+
+def enough(measured: Sequence[Measured]) -> set[int]:
+    """The points that have images enough to be compared with the others."""
+    counts = [int(m.good.sum()) for m in measured]
+    return {i for i, count in enumerate(counts) if count and count >= ENOUGH * max(counts)}
+
+
 def paired_table(points: Sequence[Measured]) -> Table:
-    """The labelled images that went through every point."""
+    """The labelled images that went through every point; none of no points."""
+    if not points:
+        return Table(np.empty(0, np.int64), np.empty((0, 0)), np.empty((0, 0)), np.empty(0))
     common = reduce(np.intersect1d, (m.rows["image"][m.good & (m.rows["label"] >= 0)] for m in points))
     bits, right = np.empty((len(common), len(points))), np.empty((len(common), len(points)))
     for column, m in enumerate(points):

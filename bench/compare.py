@@ -4,21 +4,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass
-from itertools import product
 
 import numpy as np
 import pandas as pd
 
 from ..core.errors import BadSetting, Refused, nearest
 from .bjontegaard import LEAST_OVERLAP, Drawn, bd_accuracy, bd_rate, drawn
-from .bootstrap import DRAWS, draws, estimate, paired_table
+from .bootstrap import DRAWS, draws, enough, estimate, paired_table
 from .curves import Curve, Measured
 from .dominance import dominated
 from .matrix import Study
 from .paired import holm, paired
-from .reading import Group, judged, read, together
+from .reading import Group, Reading, judged, read, together
 
 
 @dataclass(frozen=True)
@@ -78,7 +76,6 @@ def compare(
             found.append(Comparison(group.title, first.name, images, most, DRAWS, distances, points, bad))
     if found:
         return found
-    _say_apart(groups, anchor, tests)
     if mistakes:
         raise mistakes[0]
     raise Refused(f"nothing of {', '.join(tests) or 'any curve'} can be compared with {anchor}")
@@ -92,29 +89,24 @@ def _groups(studies: list[Study], labels: str | None) -> tuple[list[Group], list
     names = [study.name for study in studies]
     if len(set(names)) < len(names):
         names = [str(study.folder) for study in studies]
-    return together(list(zip(names, readings, strict=True)), labels), bad
+    groups = together(list(zip(names, readings, strict=True)), labels)
+    for name, reading in zip(names, readings, strict=True):
+        shared = [g for g in groups if len(of := {c.study for c in g.curves}) > 1 and name in of]
+        if not shared:
+            raise Refused(_alone(name, reading, groups))
+    return groups, bad
 
 
-def _say_apart(groups: list[Group], anchor: str, tests: Sequence[str]) -> None:
-    """Raises Refused where anchor and test are both there, but never on the same images and classifier."""
-
-    def having(name: str) -> list[Group]:
-        found = []
-        for group in groups:
-            with suppress(BadSetting):
-                find_curve(name, group.curves, "")
-                found.append(group)
-        return found
-
-    for test in tests:
-        for here, there in product(having(anchor), having(test)):
-            if here is there:  # the names fit; what there is to compare does not
-                return
-            what = "classifiers are" if here.judge != there.judge else "images are"
-            raise Refused(
-                f"{anchor} and {test} cannot be compared, their {what} not the same: "
-                f"{here.title} and {there.title}; measure both on the same"
-            )
+def _alone(name: str, reading: Reading, groups: list[Group]) -> str:
+    """Why a study's curves cannot be set beside any other's."""
+    judges = {g.judge for g in groups if name not in {c.study for c in g.curves}}
+    what = (
+        "images (whole blocks of 1,000, or equal --limit)"
+        if judges & {g.judge for g in reading.groups}
+        else "classifier"
+    )
+    titles = "; ".join(dict.fromkeys(g.title for g in groups))
+    return f"{name} has no {what} in common with the other studies: {titles}; measure the same in both"
 
 
 def _distances(
@@ -123,7 +115,9 @@ def _distances(
     tests = [c for c in tests if len(c.rows) > 1]
     if len(anchor.rows) < 2 or not tests:
         return 0, pd.DataFrame()
-    places = [i for i in dict.fromkeys(i for c in (anchor, *tests) for i in c.rows) if measured[i].good.any()]
+    every = list(dict.fromkeys(i for c in (anchor, *tests) for i in c.rows))
+    usable = enough([measured[i] for i in every])
+    places = [i for place, i in enumerate(every) if place in usable]
     table = paired_table([measured[i] for i in places])
     if not len(table.images):
         return 0, pd.DataFrame()
@@ -138,8 +132,10 @@ def _distances(
         each = rates[:, few], accuracies[:, few]
         return drawn(whole, True, between), drawn(whole, False, between), drawn(each, True, between)
 
+    if not columns[anchor]:
+        return 0, pd.DataFrame()
     first, lines = of(anchor), []
-    for curve in (c for c in tests if columns[c] and columns[anchor]):
+    for curve in (c for c in tests if columns[c]):
         second = of(curve)
         line: dict[str, object] = {"curve": curve.name}
         for name, distance in (("bd_accuracy", bd_accuracy), ("bd_rate", bd_rate)):
@@ -163,7 +159,8 @@ def reason(value: float, overlap: float, name: str) -> str:
     axis = "rates" if name == "bd_accuracy" else "accuracies"
     if not overlap:
         return f"no common {axis}"
-    return f"only {100 * overlap:.0f} % of both ranges of {axis} in common" if overlap < LEAST_OVERLAP else "one point"
+    few = f"only {100 * overlap:.0f} % of both ranges of {axis} in common"
+    return few if overlap < LEAST_OVERLAP else "one point, or accuracy that does not change"
 
 
 def find_curve(text: str, known: list[Curve], option: str) -> Curve:

@@ -85,6 +85,7 @@ def shown(found: Comparison, flips: bool = False) -> list[tuple[str, pd.DataFram
     if len(found.points) and flips:
         lines = [
             {
+                **({"curve": row.curve} if found.points.curve.str.endswith(("]", "fine-tuned")).any() else {}),
                 "quantizer": row.quantizer,
                 "codec": row.codec,
                 "gained": _listed(row.gained_images),
@@ -136,7 +137,10 @@ def as_text(found: list[Comparison], form: str, flips: bool = False) -> str:
 
 
 def _plain(found: Comparison) -> dict[str, Any]:
-    tables = {name: json.loads(getattr(found, name).to_json(orient="records")) for name in ("curves", "points")}
+    tables = {
+        name: json.loads(getattr(found, name).to_json(orient="records", double_precision=15))
+        for name in ("curves", "points")
+    }
     said = {"title": found.title, "anchor": found.anchor, "images": found.images, "draws": found.draws}
     return {**said, **tables, "left_out": found.bad}
 

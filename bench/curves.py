@@ -69,18 +69,17 @@ def gather(points: Iterable[Point], records: Iterable[Record], index: Index) -> 
             [(start, by[known["sha256"]]) for start, _, known in spans if known["sha256"] in by] for by in candidates
         ]
         best = max(held, key=len, default=[])
-        columns, broken = _columns(best)
+        columns, read, broken = _columns(best)
         bad += broken
         if columns:
-            whole = len(best) == len(spans) and not broken
-            found.append(Measured(point, tuple(record for _, record in best), columns, whole))
+            found.append(Measured(point, tuple(read), columns, len(read) == len(spans)))
     return found, bad
 
 
-def _columns(records: list[tuple[int, Record]]) -> tuple[dict[str, NDArray[Any]], list[str]]:
-    """The rows of blocks and the images they begin at; and what is wrong with files that cannot be read."""
+def _columns(records: list[tuple[int, Record]]) -> tuple[dict[str, NDArray[Any]], list[Record], list[str]]:
+    """The rows of blocks and the images they begin at; whose they are; what is wrong with files that cannot be read."""
     parts: list[dict[str, NDArray[Any]]] = []
-    bad = []
+    read, bad = [], []
     for start, record in records:
         try:
             table = record.rows()
@@ -91,9 +90,10 @@ def _columns(records: list[tuple[int, Record]]) -> tuple[dict[str, NDArray[Any]]
         columns["failed"] = table["error"].is_valid().to_numpy()
         columns["image"] = np.arange(start, start + len(table))  # where the block lies in THIS data set
         parts.append(columns)
+        read.append(record)
     if not parts:
-        return {}, bad
-    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}, bad
+        return {}, [], bad
+    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}, read, bad
 
 
 def summary(measured: list[Measured]) -> pd.DataFrame:

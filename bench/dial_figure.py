@@ -83,7 +83,7 @@ def accuracy_over_dial(rows: pd.DataFrame, curves: list[Curve], measured: list[M
 
 
 def _over_dial(curves: list[Curve], measured: list[Measured], title: str, draw: Draw) -> Figure | None:
-    groups = dials(curves, measured)
+    groups = dials([c for c in curves if any(measured[i].good.any() for i in c.rows)], measured)
     if not groups:
         return None
     columns = min(len(groups), 2)

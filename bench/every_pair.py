@@ -6,12 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from .bjontegaard import Array, Distances, Drawn, bd_accuracy, bd_rate, drawn
-from .bootstrap import DRAWS, Estimate, draws, estimate, paired_table
+from .bootstrap import DRAWS, Estimate, draws, enough, estimate, paired_table
 from .compare import reason
 from .reading import Group
-
-ENOUGH = 0.5
-"""Of the images of the point that has most: points with fewer would take them from all others."""
 
 
 @dataclass(frozen=True)
@@ -22,6 +19,8 @@ class Pair:
     low: float
     high: float
     overlap: float
+    refused: float
+    """Share of the draws without a figure."""
     reason: str
     """Why there is no figure; empty where there is one."""
 
@@ -38,12 +37,13 @@ class EveryPair:
     images: int
     """That all points share."""
     draws: int
+    left_out: list[str]
+    """Points of too few images."""
 
 
 def every_pair(group: Group, count: int = DRAWS, seed: int = 0) -> EveryPair | None:
     """Curves of two points or more; None where there are no two such. Intervals as in `rabench compare`."""
-    least = ENOUGH * max(int(m.good.sum()) for m in group.measured)
-    usable = {i for i, m in enumerate(group.measured) if m.good.any() and m.good.sum() >= least}
+    usable = enough(group.measured)
     curves = [c for c in group.curves if len(usable & set(c.rows)) > 1]
     if len(curves) < 2:
         return None
@@ -58,6 +58,7 @@ def every_pair(group: Group, count: int = DRAWS, seed: int = 0) -> EveryPair | N
         few = [column[i] for i in curve.rows if i in usable]
         both = [drawn((rates[:, few], accuracies[:, few])) for rates, accuracies in (whole, each)]
         prepared.append((both[0], both[1]))
+    left_out = [m.point.name for i, m in enumerate(group.measured) if i not in usable]
     n = len(curves)
     accuracy: list[list[Pair | None]] = [[None] * n for _ in curves]
     rate: list[list[Pair | None]] = [[None] * n for _ in curves]
@@ -69,7 +70,7 @@ def every_pair(group: Group, count: int = DRAWS, seed: int = 0) -> EveryPair | N
             accuracy[anchor][test] = _pair([_turned(d, lambda v: -v) for d in above], "bd_accuracy")
             rate[test][anchor] = _pair(more, "bd_rate")
             rate[anchor][test] = _pair([_turned(d, lambda v: 100 * (100 / (100 + v) - 1)) for d in more], "bd_rate")
-    return EveryPair([c.name for c in curves], accuracy, rate, len(table.images), count)
+    return EveryPair([c.name for c in curves], accuracy, rate, len(table.images), count, left_out)
 
 
 def _turned(found: Distances, back: Callable[[Array], Array]) -> Distances:
@@ -79,4 +80,4 @@ def _turned(found: Distances, back: Callable[[Array], Array]) -> Distances:
 
 def _pair(found: list[Distances], name: str) -> Pair:
     said: Estimate = estimate(*found)
-    return Pair(said.value, said.low, said.high, said.overlap, reason(said.value, said.overlap, name))
+    return Pair(said.value, said.low, said.high, said.overlap, said.refused, reason(said.value, said.overlap, name))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import io
 from dataclasses import dataclass, field
-from itertools import accumulate, zip_longest
+from itertools import accumulate, product, zip_longest
 
 import numpy as np
 from PIL import Image
@@ -13,8 +13,10 @@ from PIL import Image
 from ..core.errors import RabenchError
 from ..core.images import RGB, IndexedImage, as_rgb
 from ..datasets.base import BadImage
+from .anatomy_figure import ends_and_middle
 from .curves import Measured
 from .reading import Group
+from .task import one_by_one_on_failure
 
 MOST = 200
 POINTS = 24
@@ -68,14 +70,16 @@ class Gallery:
     """Why there is no gallery."""
 
 
-def gallery(group: Group, room: int) -> Gallery:
+def gallery(group: Group, stamp: str, room: int) -> Gallery:
     """The images whose predictions points agree on least, and as many at random; as many as ``room`` bytes hold.
 
-    Runs quantizers and codecs anew, so that a page shows what was measured; without the data set there is none.
+    stamp: the data set's, as it was measured. Runs quantizers and codecs anew, so that a page shows what was measured; without the data set there is none.
     """
     dataset = group.measured[0].point.dataset
     if dataset.where() is None:
         return Gallery(left_out=f"{dataset.short} is not on this machine")
+    if dataset.stamp() != stamp:
+        return Gallery(left_out=f"{dataset.short} has changed since it was measured")
     points, wanted, shown = _points(group), _images(group), list[Shown]()
     try:
         for few in (wanted[at : at + AT_ONCE] for at in range(0, len(wanted), AT_ONCE)):
@@ -94,15 +98,12 @@ def gallery(group: Group, room: int) -> Gallery:
 
 
 def _points(group: Group) -> list[int]:
-    """Of each curve the lowest, the middle and the highest rate; fewer where there are many curves."""
+    """Of each curve the lowest, the middle and the highest rate; the middle alone where there are many curves."""
     several = [c for c in group.curves if any(i != group.reference for i in c.rows)]
-    each = max(1, min(3, POINTS // max(1, len(several))))
-    found: dict[int, None] = {}
-    for curve in several:
-        rows = [i for i in curve.rows if i != group.reference]
-        chosen = {1: [len(rows) // 2], 2: [0, len(rows) - 1], 3: [0, len(rows) // 2, len(rows) - 1]}[each]
-        found |= dict.fromkeys(rows[i] for i in chosen)
-    return list(found)[:POINTS]
+    chosen = [ends_and_middle([i for i in c.rows if i != group.reference]) for c in several]
+    if sum(map(len, chosen)) > POINTS:
+        chosen = [few[len(few) // 2 :][:1] for few in chosen]
+    return [i for few in chosen for i in few][:POINTS]
 
 
 def _verdicts(group: Group) -> tuple[np.ndarray, np.ndarray]:
@@ -145,17 +146,16 @@ def _shown(group: Group, points: list[int], wanted: list[tuple[int, str]]) -> li
         pixels.append(original)
     quantizers = dict.fromkeys(group.measured[place].point.quantizer for place in points)
     for quantizer in quantizers:
-        try:
-            quantized = quantizer.quantize(pixels)
-        except Exception:  # what was measured elsewhere need not run here
-            continue
-        for place in points:
-            if (m := group.measured[place]).point.quantizer != quantizer:
-                continue
-            for shown, image in zip(found, quantized, strict=True):
-                picture = _picture(m, image, shown.image)
-                if picture is not None:
-                    shown.pictures[place] = picture
+        mine = [place for place in points if group.measured[place].point.quantizer == quantizer]
+        # What failed when it was measured is not tried again
+        good = set.union(*(set(group.measured[p].rows["image"][group.measured[p].good].tolist()) for p in mine))
+        quantized, _ = one_by_one_on_failure(
+            quantizer.quantize, {i: p for i, p in enumerate(pixels) if found[i].image in good}
+        )
+        for place, (i, image) in product(mine, quantized.items()):
+            picture = _picture(group.measured[place], image, found[i].image)
+            if picture is not None:
+                found[i].pictures[place] = picture
     return found
 
 

@@ -16,40 +16,35 @@ from numpy.typing import NDArray
 from plotly.offline import get_plotlyjs
 
 from .. import __version__
+from ..core.errors import RabenchError
 from ..core.files import write_text
+from .bootstrap import enough
 from .curves import Measured, merged, wilson
 from .dominance import beaten_by
 from .every_pair import EveryPair
 from .gallery import Gallery, gallery
-from .rate_figure import MARKERS, styles_of
-from .reading import Group
+from .rate_figure import styles_of
+from .reading import Group, judged
 from .tables import floor_bpp
 
-SYMBOLS = dict(
-    zip(
-        MARKERS,
-        [
-            "circle",
-            "square",
-            "diamond",
-            "triangle-up",
-            "triangle-down",
-            "x",
-            "cross",
-            "triangle-left",
-            "triangle-right",
-            "star",
-            "pentagon",
-            "hexagon",
-            "asterisk",
-            "diamond-tall",
-            "hexagon2",
-        ],
-        strict=False,
-    )
-)
-
-
+SYMBOLS = {
+    "o": "circle",
+    "s": "square",
+    "D": "diamond",
+    "^": "triangle-up",
+    "v": "triangle-down",
+    "P": "cross",
+    "X": "x",
+    "<": "triangle-left",
+    ">": "triangle-right",
+    "p": "pentagon",
+    "h": "hexagon",
+    "*": "star",
+    "d": "diamond-tall",
+    "8": "octagon",
+    "H": "hexagon2",
+}
+"""Plotly's names of matplotlib's markers."""
 LARGEST = 7_800_000
 """Bytes of a page, about."""
 PICTURES = 2_200_000
@@ -67,6 +62,8 @@ class Seen:
     """The rate of the data set's own files."""
     size: tuple[int, int] | None
     """Width and height that floors are of."""
+    stamp: str
+    """The data set's, as it was measured."""
 
 
 @dataclass(frozen=True)
@@ -104,7 +101,7 @@ def write_page(
             versions=_versions([seen.group for seen in groups]),
             version=__version__,
             plotly=plotly,
-            script=json.dumps([part.script for part in parts], allow_nan=False).replace("</", "<\\/"),
+            script=json.dumps([part.script for part in parts], allow_nan=False).replace("<", "\\u003c"),
         ),
     )
 
@@ -144,7 +141,9 @@ def _environment() -> Environment:
 
 def _part(seen: Seen, room: int) -> Part:
     group = seen.group
-    points, shown = _points(group, seen.size), gallery(group, room)
+    points = _points(group, seen.size)
+    judging = judged(group, None) if group.labelled or group.reference is not None else group
+    shown = gallery(judging, seen.stamp, room)
     script = {
         "curves": _curves(group),
         "points": points,
@@ -153,9 +152,20 @@ def _part(seen: Seen, room: int) -> Part:
         "native": seen.native_bpp,
         **_predictions(group),
         "gallery": {"points": shown.points, "images": [asdict(s) for s in shown.images]},
-        "classes": list(group.measured[0].point.dataset.classes) if shown.images else [],
+        "classes": _classes(group) if shown.images else [],
     }
     return Part(group.title, seen.notes, points, seen.pairs, shown, script)
+
+
+def _classes(group: Group) -> list[str]:
+    """What predictions are called; of a data set without labels by the classifier, where its weights are here."""
+    point = group.measured[0].point
+    if point.dataset.classes:
+        return list(point.dataset.classes)
+    try:
+        return list(point.frozen.classes)
+    except RabenchError:
+        return []
 
 
 def _curves(group: Group) -> list[dict[str, Any]]:
@@ -182,7 +192,8 @@ def _dash(dash: Any) -> str:
 def _points(group: Group, size: tuple[int, int] | None) -> list[dict[str, Any]]:
     rows = group.rows
     share = rows.accuracy if group.labelled else rows.agreement
-    by = beaten_by(rows.bpp.to_numpy(float), share.to_numpy(float))
+    usable = [i in enough(group.measured) for i in range(len(rows))]  # on few images anything is beaten
+    by = beaten_by(np.where(usable, rows.bpp, np.nan), np.where(usable, share, np.nan))
     alike = {i: same for curve in group.curves for same in merged(curve, group.measured) for i in same}
     curve_of = {i: c.name for c in group.curves for i in c.rows}
     found = []
@@ -211,6 +222,7 @@ def _points(group: Group, size: tuple[int, int] | None) -> list[dict[str, Any]]:
                     for part in (row.container, row.tables, row.palette, row.payload)
                 ],
                 "beaten_by": by[i],
+                "few": not usable[i],
                 "alike": [j for j in alike[i] if j != i],
             }
         )
@@ -239,12 +251,12 @@ def _predictions(group: Group) -> dict[str, Any]:
 
 def _bits(m: Measured, images: NDArray[np.int64]) -> list[str]:
     """Judged and right, one bit an image, most significant first."""
-    judged_, right = np.zeros(len(images), bool), np.zeros(len(images), bool)
+    known, right = np.zeros(len(images), bool), np.zeros(len(images), bool)
     there = m.good & (m.rows["label"] >= 0)
     places = np.searchsorted(images, m.rows["image"][there])
-    judged_[places] = True
+    known[places] = True
     right[places] = (m.rows["prediction"] == m.rows["label"])[there]
-    every = "" if judged_.all() else base64.b64encode(np.packbits(judged_).tobytes()).decode("ascii")
+    every = "" if known.all() else base64.b64encode(np.packbits(known).tobytes()).decode("ascii")
     return [every, base64.b64encode(np.packbits(right).tobytes()).decode("ascii")]
 
 

@@ -61,8 +61,10 @@ class Reading:
 
     matrix: Matrix
     index: Index
+    measured: list[Measured]
+    """In the matrix's order."""
     rows: pd.DataFrame
-    """A row a point, in the matrix's order."""
+    """Their summary, a row each."""
     groups: list[Group]
     bad: list[str]
     """What is wrong with files among the records, which are left out."""
@@ -83,7 +85,7 @@ def read(study: Study) -> Reading:
     for number, m in enumerate(measured):
         places.setdefault((m.point.dataset.label, m.point.frozen.label), []).append(number)
     groups = [_group([measured[i] for i in few], rows.iloc[few].reset_index(drop=True)) for few in places.values()]
-    return Reading(matrix, index, rows, groups, bad + damaged)
+    return Reading(matrix, index, measured, rows, groups, bad + damaged)
 
 
 def _group(measured: list[Measured], rows: pd.DataFrame) -> Group:
@@ -124,12 +126,18 @@ def together(studies: list[tuple[str, Reading]], labels: str | None) -> list[Gro
             starts = _starts(group.measured)
             for place, (other, known) in enumerate(joined):
                 if other.judge == group.judge and known.keys() & starts.keys():
-                    new = {block: start + (number << 32) for block, start in starts.items()} | known
+                    new = _placed(starts, known, number << 32)
                     joined[place] = (_added(other, group, new), new)
                     break
             else:
                 joined.append((group, starts))
     return [group for group, _ in joined]
+
+
+def _placed(starts: dict[str, int], known: dict[str, int], far: int) -> dict[str, int]:
+    """Where each block of both begins: as known; else as in its own study where that place is free, or far away."""
+    taken = set(known.values())
+    return {block: start if start not in taken else start + far for block, start in starts.items()} | known
 
 
 def _starts(measured: list[Measured]) -> dict[str, int]:

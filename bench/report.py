@@ -48,14 +48,14 @@ class Report:
 
 
 def report(study: Study, axis: str | None = None, with_psnr: bool = False, paper: bool = False) -> Report:
-    """Writes all of a study's results from its records; only activation maps need images and weights.
+    """Writes all of a study's results from its records; activation maps alone need weights, they and the page's pictures images.
 
     paper: figures in the widths of one and two columns, as PDF and SVG, too.
     Raises Unavailable when nothing has been measured yet.
     """
     found = read(study)
     files = [_csv(found.rows, study.folder / "summary.csv")]
-    files.append(_csv(timings([m for g in found.groups for m in g.measured]), study.folder / "timing.csv"))
+    files.append(_csv(timings(found.measured), study.folder / "timing.csv"))
     written: list[tuple[str, pd.DataFrame, list[str]]] = []
     seen: list[Seen] = []
     for group in found.groups:
@@ -63,10 +63,11 @@ def report(study: Study, axis: str | None = None, with_psnr: bool = False, paper
         written.append((view.title, table, notes))
         # One data set and classifier: plain names; several: a name each
         suffix = "" if len(found.groups) == 1 else "-" + _slug(group.measured[0])
-        pairs = every_pair(judged(group, None))
+        pairs = every_pair(judged(group, None)) if group.labelled or group.reference is not None else None
         files += _figures(group, view, pairs, study.folder, suffix, paper)
         label = group.measured[0].point.dataset.label
-        seen.append(Seen(group, pairs, notes, view.native_bpp, tables.common_size(found.index, label)))
+        stamp = found.index.datasets[label]["stamp"]
+        seen.append(Seen(group, pairs, notes, view.native_bpp, tables.common_size(found.index, label), stamp))
     for name, form, head in (
         ("table.md", tables.markdown, f"# {found.matrix.title}\n\n"),
         ("table.tex", tables.latex, ""),
@@ -124,8 +125,7 @@ def _seen(group: Group, found: Reading, axis: str, with_psnr: bool) -> tuple[Vie
     label, rows, index = group.measured[0].point.dataset.label, group.rows, found.index
     notes = tables.source_audit(index, label)
     uncompressed = None
-    if group.labelled and group.reference is not None:
-        row = rows.iloc[group.reference]
+    if group.reference is not None and (row := rows.iloc[group.reference]).labelled:
         uncompressed = float(row.accuracy)
         notes.insert(
             0,

@@ -14,6 +14,8 @@ from PIL import Image
 from rabench.bench import executors, runner
 from rabench.bench.gallery import gallery
 from rabench.bench.matrix import find_study
+from rabench.bench.page import SYMBOLS
+from rabench.bench.rate_figure import MARKERS
 from rabench.bench.reading import read
 from rabench.bench.report import report
 
@@ -92,12 +94,18 @@ def test_the_gallery_shows_what_the_codecs_made(study, data):
     assert {s["why"] for s in data["gallery"]["images"]} == {"flips", "random"}
 
 
+def test_the_page_marks_codecs_as_the_figures_do():
+    assert set(SYMBOLS) == set(MARKERS)
+
+
 def test_the_gallery_keeps_to_its_room(study):
     (group,) = read(study).groups
-    small = gallery(group, room=100_000)
-    assert 0 < len(small.images) < len(gallery(group, room=2_000_000).images)
+    stamp = group.measured[0].point.dataset.stamp()
+    small = gallery(group, stamp, room=100_000)
+    assert 0 < len(small.images) < len(gallery(group, stamp, room=2_000_000).images)
     assert sum(len(p.source) for s in small.images for p in s.pictures.values()) < 100_000
-    assert gallery(group, room=10).left_out == "no image fits into the page"
+    assert gallery(group, stamp, room=10).left_out == "no image fits into the page"
+    assert gallery(group, "other", room=10_000).left_out == "photos has changed since it was measured"
 
 
 def test_without_the_data_set_the_page_says_why_there_are_no_pictures(study, tmp_path, monkeypatch):

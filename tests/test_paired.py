@@ -6,6 +6,7 @@ import shutil
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import rabench
@@ -183,6 +184,8 @@ def test_operating_points_by_need(study):
     ((_, table, _),), _ = operating_points(study, need_of(None, 2.0))
     assert all(float(b) <= 2 for b in table["bpp"].tolist() if b != "-")
     assert any(v != "-" for v in table["on the curve"].tolist())
+    ((_, table, _),), _ = operating_points(study, need_of(None, 500.0))
+    assert "-" not in table["on the curve"].tolist()  # more bits than any point are no worse
     with pytest.raises(Refused, match="say either --at-least PERCENT or --at-most BPP"):
         need_of(None, None)
 
@@ -279,18 +282,58 @@ def test_curves_of_two_studies_are_compared_as_if_they_were_of_one(study, other,
         compare([study, one], "none+jpeg")
 
 
-def test_studies_of_different_images_or_classifiers_are_refused(study, tmp_path):
-    for text, what in (
-        (OTHER.replace('"photos"', '"photos:split=train"'), "images are not the same"),
-        (OTHER.replace("weights=small-photos", "weights=small-photos:precision=bf16"), "classifiers are not the same"),
-    ):
-        folder = tmp_path / what[:3]
-        folder.mkdir()
-        (folder / "matrix.toml").write_text(text)
-        apart = find_study(str(folder))
-        runner.run(apart, executors.in_process, limit=20)
-        with pytest.raises(Refused, match=f"none.jpeg and none.webp cannot be compared, their {what}"):
-            compare([study, apart], "none+jpeg", ["none+webp"])
+@pytest.mark.parametrize(
+    ("change", "what"),
+    [
+        (('"photos"', '"photos:split=train"'), r"no images \(whole blocks of 1,000, or equal --limit\)"),
+        (("weights=small-photos", "weights=small-photos:precision=bf16"), "no classifier"),
+    ],
+)
+def test_studies_of_different_images_or_classifiers_are_refused(study, tmp_path, change, what):
+    (tmp_path / "matrix.toml").write_text(OTHER.replace(*change))
+    apart = find_study(str(tmp_path))
+    runner.run(apart, executors.in_process, limit=20)
+    with pytest.raises(Refused, match=f"has {what} in common with the other studies: photos .150 images"):
+        compare([study, apart], "none+jpeg", ["none+webp"])
+
+
+def test_a_damaged_block_of_one_study_leaves_the_others_images_in_place(study, tmp_path):
+    one, two = (tmp_path / name for name in ("one", "two"))
+    for folder in (one, two):
+        shutil.copytree(study.folder, folder)
+    records = sorted((two / "records").glob("*.parquet"))
+    records[3].write_bytes(b"no parquet")
+    (found,) = compare([find_study(str(one)), find_study(str(two))], "median-cut+png [one]", ["octree+png [one]"])
+    assert found.images == 150 and max(found.points.gained_images[0]) < 150 and len(found.bad) == 1
+
+
+def test_a_curve_whose_images_all_failed_is_left_out(tmp_path):
+    (tmp_path / "matrix.toml").write_text(OTHER.replace("webp:quality=5,50", "jpeg:quality=5,50", 1))
+    found = find_study(str(tmp_path))
+    runner.run(found, executors.in_process, limit=20)
+    for path in (tmp_path / "records").glob("*.parquet"):
+        table, about = pq.read_table(path), pq.read_metadata(path).metadata[b"rabench"]
+        if b"jpeg" in about:
+            failed = table.set_column(table.column_names.index("error"), "error", pa.array(["encoder: no"] * 20))
+            write_table(failed, path, {"rabench": about.decode()})
+    with pytest.raises(Refused, match=r"nothing of any curve can be compared with none.jpeg"):
+        compare(found, "none+jpeg")
+    assert report(found).failed == 40
+    assert "No pictures" not in (tmp_path / "report.html").read_text()
+
+
+def test_one_nearly_empty_point_does_not_take_the_images_of_the_others(study, tmp_path):
+    copy = tmp_path / "copy"
+    shutil.copytree(study.folder, copy)
+    for path in (copy / "records").glob("*.parquet"):
+        table, about = pq.read_table(path), pq.read_metadata(path).metadata[b"rabench"]
+        if b"jpeg" in about and b"quality=50" in about:
+            reasons = pa.array([None] * 3 + ["encoder: no"] * 147, pa.string())
+            write_table(
+                table.set_column(table.column_names.index("error"), "error", reasons), path, {"rabench": about.decode()}
+            )
+    (found,) = compare(find_study(str(copy)), "median-cut+png")
+    assert found.images == 150
 
 
 def test_damaged_records_and_those_of_a_newer_version_are_named_and_skipped(other, tmp_path):

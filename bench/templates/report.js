@@ -8,6 +8,9 @@
   const SHARES = { accuracy: "top-1 accuracy (%)", agreement: "agreement with the uncompressed image (%)" };
   const PAGE = 12;
 
+  // Plotly reads some HTML in names.
+  const plain = (text) => text.replaceAll("&", "&amp;").replaceAll("<", "&lt;");
+
   function element(tag, text, className) {
     const made = document.createElement(tag);
     if (text !== undefined) made.textContent = text;
@@ -79,7 +82,13 @@
       this.choices();
     }
 
-    get share() { return this.find(".share").value; }
+    get share() { return this.find(".share").value || "accuracy"; }
+
+    // A verdict in words: of labels, or of what the uncompressed image gives
+    word(right) {
+      if (this.share === "agreement") return right ? "as uncompressed" : "not as uncompressed";
+      return right ? "right" : "wrong";
+    }
 
     show() {
       this.section.hidden = false;
@@ -106,12 +115,12 @@
 
     hover(p) {
       const share = p[this.share];
-      const lines = [`<b>${p.quantizer} + ${p.codec}</b>${p.tuned ? ", fine-tuned" : ""}`];
+      const lines = [`<b>${plain(p.quantizer)} + ${plain(p.codec)}</b>${p.tuned ? ", fine-tuned" : ""}`];
       if (share) lines.push(`${number(share[0], 2)} % [${number(share[1], 2)}, ${number(share[2], 2)}]`);
       lines.push(`${number(p.bpp[0], 3)} bpp; payload ${number(p.bpp[1], 3)}, bundle ${number(p.bpp[2], 3)}`);
       lines.push(`${p.images.toLocaleString("en")} images${p.failed ? `, ${p.failed} failed` : ""}${p.complete ? "" : ", unfinished"}`);
-      if (p.beaten_by !== null) lines.push(`beaten by ${this.data.points[p.beaten_by].name}`);
-      lines.push(`<i>${p.settings}</i>`);
+      if (p.beaten_by !== null) lines.push(`beaten by ${plain(this.data.points[p.beaten_by].name)}`);
+      lines.push(`<i>${plain(p.settings)}</i>`);
       return lines.join("<br>");
     }
 
@@ -123,7 +132,7 @@
         rows.sort((i, j) => points[i].bpp[rate] - points[j].bpp[rate]);
         const heights = rows.map((i) => points[i][share]);
         return {
-          type: "scatter", mode: "lines+markers", name: curve.name, customdata: rows,
+          type: "scatter", mode: "lines+markers", name: plain(curve.name), customdata: rows,
           x: rows.map((i) => points[i].bpp[rate]), y: heights.map((h) => h[0]),
           error_y: {
             type: "data", symmetric: false, thickness: 1, width: 2,
@@ -140,7 +149,7 @@
         shapes.push({ type: "line", line: { color: style("--quiet"), width: 1, dash: "dash" }, ...shape });
         annotations.push({ text, showarrow: false, font: { size: 11, color: style("--quiet") }, ...place });
       };
-      if (reference !== null && share === "accuracy") {
+      if (reference !== null && share === "accuracy" && points[reference].accuracy) {
         const y = points[reference].accuracy[0];
         mark({ xref: "paper", x0: 0, x1: 1, y0: y, y1: y }, `uncompressed ${number(y, 1)} %`, { xref: "paper", x: 0.005, xanchor: "left", y, yanchor: "bottom" });
       }
@@ -165,7 +174,7 @@
 
     pareto(rate, share) {
       const { points } = this.data;
-      const order = [...points.keys()].filter((i) => points[i].bpp[rate] !== null && points[i][share] && i !== this.data.reference);
+      const order = [...points.keys()].filter((i) => points[i].bpp[rate] !== null && points[i][share] && !points[i].few);
       order.sort((i, j) => points[i].bpp[rate] - points[j].bpp[rate] || points[j][share][0] - points[i][share][0]);
       let best = -1;
       const front = order.filter((i) => points[i][share][0] > best && ((best = points[i][share][0]), true));
@@ -178,12 +187,12 @@
     anatomy() {
       const shown = this.data.points.map((p, i) => [p, i]).filter(([, i]) => i !== this.data.reference);
       const longest = narrow() ? 20 : 48;
-      const names = shown.map(([p]) => (p.name.length > longest ? `${p.name.slice(0, longest - 1)}\u2026` : p.name));
+      const names = shown.map(([p]) => plain(p.name.length > longest ? `${p.name.slice(0, longest - 1)}\u2026` : p.name));
       const places = shown.map((_, i) => i);
       const colors = ["#949494", "#de8f05", "#cc78bc", "#0173b2"];
       const traces = ["container", "tables", "palette", "payload"].map((part, k) => ({
         type: "bar", orientation: "h", name: part, y: places, x: shown.map(([p]) => p.anatomy[k]), marker: { color: colors[k] },
-        customdata: shown.map(([p]) => p.name), hovertemplate: `%{customdata}<br>${part}: %{x:.3f} bpp<extra></extra>`,
+        customdata: shown.map(([p]) => plain(p.name)), hovertemplate: `%{customdata}<br>${part}: %{x:.3f} bpp<extra></extra>`,
       }));
       const target = this.find(".anatomy");
       target.style.height = `${Math.max(240, 110 + 17 * names.length)}px`;
@@ -248,6 +257,7 @@
     // Of the points with pictures, or of all, the one that flips most images.
     farthest(a) {
       const among = this.data.gallery.points.length ? this.data.gallery.points : [...this.data.points.keys()];
+      if (!this.verdicts[this.share].packed.length) return among[0];
       const flips = (b) => { const found = this.verdicts[this.share].between(a, b); return found.gained + found.lost; };
       return among.reduce((best, b) => (flips(b) > flips(best) ? b : best), among[0]);
     }
@@ -263,6 +273,7 @@
     gallery(page = this.page) {
       const { points, gallery, classes, reference } = this.data, verdicts = this.verdicts[this.share];
       const a = Number(this.find(".a").value), b = Number(this.find(".b").value);
+      if (!verdicts.packed.length) return;
       const counts = verdicts.between(a, b);
       const kind = (image) => {
         const x = verdicts.right(a, image), y = verdicts.right(b, image);
@@ -273,7 +284,7 @@
       const here = (name) => [...kinds.values()].filter((k) => k === name).length;
       const say = (count) => count.toLocaleString("en");
       this.find(".flipped").textContent =
-        `Of ${say(counts.images)} images, ${say(counts.gained)} are right in B alone (${here("gained")} of them below), ` +
+        `Of ${say(counts.images)} images, ${say(counts.gained)} are ${this.word(true)} in B alone (${here("gained")} of them below), ` +
         `${say(counts.lost)} in A alone (${here("lost")} below), ${say(counts.right)} in both, ${say(counts.wrong)} in neither.`;
       const cards = this.find(".cards");
       if (!cards) return;
@@ -292,7 +303,7 @@
         [img.width, img.height] = size;
         const caption = element("figcaption", title);
         for (const line of lines) caption.append(element("br"), line);
-        if (right !== null) caption.append(element("br"), element("span", right ? "\u2713 right" : "\u2717 wrong", "verdict"));
+        if (right !== null) caption.append(element("br"), element("span", `${right ? "\u2713" : "\u2717"} ${this.word(right)}`, "verdict"));
         figure.append(img, caption);
         return figure;
       };
@@ -328,6 +339,7 @@
   button.addEventListener("click", () => { root.dataset.scheme = dark() ? "light" : "dark"; again(); });
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", again);
   matchMedia("(max-width: 600px)").addEventListener("change", again);
+  for (const part of parts) part.hide();
   choose(current);
-  again();
+  button.textContent = dark() ? "Light" : "Dark";
 })();
