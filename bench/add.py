@@ -70,11 +70,11 @@ def add(
     after = _noted(study, codecs, quantizers, plugins, before)
     write_text(study.added, after)
     try:
-        wanted = set(codecs)
+        wanted = {codec.spec for codec in codecs}
         study.load()
         limits = {said["limit"] for said in known.datasets.values()}
         limit = limits.pop() if len(limits) == 1 else None
-        return runner.run(study, make_pool, limit, progress, command, only=lambda point: point.codec in wanted)
+        return runner.run(study, make_pool, limit, progress, command, only=lambda point: point.codec.spec in wanted)
     except (BadSetting, Refused, Unavailable):
         if before is None:  # nothing was measured: nothing is added
             study.added.unlink(missing_ok=True)

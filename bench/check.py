@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pickle
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -10,6 +9,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from itertools import pairwise
 from multiprocessing import get_context
+from multiprocessing.reduction import ForkingPickler
 from time import perf_counter
 from typing import Any
 
@@ -123,7 +123,8 @@ def _available(codec: Codec) -> str:
 def _value(codec: Codec) -> str:
     if hash(codec) != hash(replace(codec)) or codec != replace(codec):
         raise Broken("an equal codec is another value")
-    if pickle.loads(pickle.dumps(codec)) != codec:
+    sent = bytes(ForkingPickler.dumps(codec))  # as to workers
+    if ForkingPickler.loads(sent) != codec:  # pyright: ignore[reportAttributeAccessIssue] - a plain function
         raise Broken("it comes back changed from pickle")
     return codec.spec
 

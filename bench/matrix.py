@@ -144,7 +144,7 @@ def _bring(where: _Where, content: dict[str, Any], folder: Path) -> None:
         except RabenchError as error:
             raise where.error(file, str(error)) from None
     if "programs" in content:
-        bring_programs(content["programs"], where.path.name, where)
+        bring_programs(content["programs"], where.path, where)
 
 
 def _points(where: _Where, content: dict[str, Any], blocks: Any) -> Iterable[Point]:

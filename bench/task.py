@@ -324,7 +324,9 @@ def _anatomy(codec: Codec, file: bytes) -> Anatomy:
 
 
 def _told(error: Exception) -> str:
-    return f"{type(error).__name__}: {str(error)[:500]}"
+    """In at most some 900 characters; a program's last lines say most, so the end is kept too."""
+    text = str(error)
+    return f"{type(error).__name__}: {text if len(text) <= 900 else f'{text[:600]} ... {text[-300:]}'}"
 
 
 def _check_versions(task: Task) -> None:

@@ -35,18 +35,22 @@ _NAME = re.compile(r"[a-z][a-z0-9_-]*")
 class Declaration(Origin):
     """One table of a TOML file, as JSON with sorted keys: its hash changes with this codec alone."""
 
+    folder: str = ""
+    """The file's: what {folder} stands for. Where things lie is no part of what they are."""
+
     def make(self) -> list[type[Plugin]]:
         said = json.loads(self.content)
-        return [_codec(said["name"], said["table"])]
+        return [_codec(said["name"], said["table"], self.folder)]
 
 
-def declare(name: str, table: Any, file: str, where: Callable[[object], str]) -> Declaration:
+def declare(name: str, table: Any, file: Path, where: Callable[[object], str]) -> Declaration:
     """Checks a table and keeps it. where: a needle in the file's text -> ``file, line 7``. Raises BadSetting."""
     try:
         _check(name, table)
     except _At as mistake:
         raise BadSetting(f"{where(mistake.needle)}: {name}: {mistake}") from None
-    return Declaration(file, json.dumps({"name": name, "table": table}, sort_keys=True).encode())
+    content = json.dumps({"name": name, "table": table}, sort_keys=True).encode()
+    return Declaration(file.name, content, str(file.resolve().parent))
 
 
 class _At(Exception):
@@ -71,7 +75,7 @@ def _check(name: str, table: Any) -> None:
     for key, said in settings.items():
         _check_setting(key, said)
     for key in ("encode", "decode"):
-        _check_command(key, table.get(key), {*settings, "width", "height"})
+        _check_command(key, table.get(key), {*settings, "folder", *(("width", "height") if key == "encode" else ())})
     version = table.get("version", [])
     if not isinstance(version, list) or not all(isinstance(word, str) for word in version):
         raise _At("version", 'version is the command that tells it, such as version = ["cjxl", "--version"]')
@@ -136,7 +140,7 @@ def _among(said: dict[str, Any]) -> Any:
     return range(said["from"], said["to"] + 1, said.get("step", 1))
 
 
-def _codec(name: str, table: dict[str, Any]) -> type[Codec]:
+def _codec(name: str, table: dict[str, Any], folder: str) -> type[Codec]:
     fields = [
         (
             key,
@@ -148,6 +152,7 @@ def _codec(name: str, table: dict[str, Any]) -> type[Codec]:
     own = {
         "name": name,
         "table": table,
+        "folder": folder,
         "lossless": table.get("lossless", False),
         "__doc__": f"The program {table['encode'][0]}, as declared.",
     }
@@ -159,12 +164,14 @@ class Declared(Codec):
     """A codec that two programs are; subclasses hold the settings."""
 
     table: ClassVar[dict[str, Any]]
+    folder: ClassVar[str]
 
     def version(self) -> str:
         remedy = self.table.get("remedy", "install it, or take the codec out of the study")
         paths = [programs.find(self.table[key][0], remedy) for key in ("encode", "decode")]
         command = self.table.get("version", [])
-        return _said_by(programs.find(command[0], remedy), *command[1:]) if command else _hashes(*dict.fromkeys(paths))
+        words = [word.replace("{folder}", self.folder) for word in command]
+        return _said_by(programs.find(words[0], remedy), *words[1:]) if words else _hashes(*dict.fromkeys(paths))
 
     def encode(self, image: AnyImage) -> bytes:
         self._probe()
@@ -202,7 +209,7 @@ class Declared(Codec):
                 if name.startswith(("input.", "output.")):
                     places[name.partition(".")[0]] = folder / name
                     return str(folder / name)
-                return str(sizes[name] if name in sizes else getattr(self, name))
+                return str(sizes[name] if name in sizes else getattr(self, name))  # folder, or a setting
 
             words = [(word, _PLACEHOLDER.sub(value, word)) for word in self.table[key]]
             command = [filled for word, filled in words if filled or not word]  # a setting may be no argument at all

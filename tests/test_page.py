@@ -19,6 +19,8 @@ from rabench.bench.rate_figure import MARKERS
 from rabench.bench.reading import read
 from rabench.bench.report import report
 
+pytestmark = pytest.mark.slow
+
 MATRIX = """
 title = "A study & its <curves>"
 dataset = "photos"
@@ -151,14 +153,12 @@ def chosen(browser, selector, value):
     Select(one(browser, selector)).select_by_value(value)
 
 
-@pytest.mark.slow
 def test_a_browser_draws_the_figure_without_an_error(opened):
     assert len(opened.find_elements("css selector", ".rate-accuracy .scatterlayer .trace")) == 3
     assert len(opened.find_elements("css selector", ".anatomy .barlayer .trace")) == 4
     assert opened.get_log("browser") == []
 
 
-@pytest.mark.slow
 def test_another_rate_changes_the_axis(opened):
     def axis():
         return opened.execute_script(
@@ -175,7 +175,6 @@ def test_another_rate_changes_the_axis(opened):
     assert opened.get_log("browser") == []
 
 
-@pytest.mark.slow
 def test_the_table_sorts_and_filters(opened):
     def column(number):
         rows = opened.find_elements("css selector", ".points tbody tr:not([hidden])")
@@ -192,7 +191,6 @@ def test_the_table_sorts_and_filters(opened):
     assert one(opened, ".count").text == "3 of 10 points"
 
 
-@pytest.mark.slow
 def test_a_click_on_a_point_shows_its_images_and_the_flips(opened, study):
     place = opened.execute_script(
         """const drag = document.querySelector('.rate-accuracy .nsewdrag'), point = document.querySelectorAll('.rate-accuracy .points .point')[1];
@@ -221,7 +219,6 @@ def test_a_click_on_a_point_shows_its_images_and_the_flips(opened, study):
     assert opened.get_log("browser") == []
 
 
-@pytest.mark.slow
 def test_a_phone_shows_the_page_without_scrolling_sideways_and_the_dark_scheme_is_dark(opened):
     opened.execute_cdp_cmd(
         "Emulation.setDeviceMetricsOverride", {"width": 390, "height": 844, "deviceScaleFactor": 1, "mobile": True}
@@ -236,7 +233,6 @@ def test_a_phone_shows_the_page_without_scrolling_sideways_and_the_dark_scheme_i
     assert opened.get_log("browser") == []
 
 
-@pytest.mark.slow
 def test_the_tiny_imagenet_report_opens(browser, real_data, tmp_path):
     kept = Path(rabench.__file__).parent / "results" / "fig6"
     shutil.copytree(kept, tmp_path / "fig6")

@@ -99,6 +99,7 @@ def test_psnr_is_the_textbooks():
     assert psnr(30, 30) == pytest.approx(48.13, abs=0.01)
 
 
+@pytest.mark.slow
 def test_an_equal_run_gives_an_equal_summary_and_equal_figures(measured, tmp_path):
     study, _written = measured
     again = find_study(str(study.folder), tmp_path / "again")
@@ -147,6 +148,7 @@ def test_tables_name_the_sources_the_floor_and_the_interval(measured):
     assert cells[6].count("[") == 1
 
 
+@pytest.mark.slow
 def test_psnr_is_a_column_on_demand(measured):
     study, _ = measured
     assert "PSNR" not in (study.folder / "table.md").read_text().split("|")[0]
@@ -274,6 +276,7 @@ def test_equal_figures_are_equal_files(tmp_path):
         assert (tmp_path / f"a.{ending}").read_bytes() == (tmp_path / f"b.{ending}").read_bytes()
 
 
+@pytest.mark.slow
 def test_figures_for_a_paper_are_as_wide_as_its_columns(measured, tmp_path):
     copy = tmp_path / "copy"
     shutil.copytree(measured[0].folder, copy)

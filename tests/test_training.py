@@ -44,6 +44,7 @@ def test_a_seed_gives_the_same_weights_and_another_seed_others(plan, tmp_path):
     assert plan.out.read_bytes() != first
 
 
+@pytest.mark.slow
 def test_a_killed_run_goes_on_and_ends_with_the_same_weights(plan, tmp_path):
     training.train_classifier(plan)
     whole = plan.out.read_bytes()

@@ -1,0 +1,165 @@
+"""Ten codecs, each of which breaks one promise; in a module of their own, so that spawned workers have them too."""
+
+import itertools
+import os
+import time
+import zlib
+from dataclasses import dataclass
+
+import numpy as np
+import rabench
+
+
+@dataclass(frozen=True)
+class Honest(rabench.Codec):
+    """Fewer bits a sample, deflated."""
+
+    name = "honest"
+    bits: int = rabench.setting(5, range(1, 9), dial=True)
+
+    def version(self):
+        return "1"
+
+    def encode(self, image):
+        pixels = rabench.as_rgb(image)
+        size = pixels.shape[0].to_bytes(2, "big") + pixels.shape[1].to_bytes(2, "big")
+        return b"HO" + size + zlib.compress((pixels >> (8 - self.bits)).tobytes())
+
+    def decode(self, data):
+        if data[:2] != b"HO":
+            raise ValueError("no such file")
+        shape = int.from_bytes(data[2:4], "big"), int.from_bytes(data[4:6], "big"), 3
+        coarse = np.frombuffer(zlib.decompress(data[6:]), np.uint8).reshape(shape)
+        return (coarse << (8 - self.bits)) + (1 << (8 - self.bits) >> 1)
+
+
+class NoVersion(Honest):
+    name = "no-version"
+
+    def version(self):
+        raise FileNotFoundError("encoder")
+
+
+class Blind(Honest):
+    name = "blind"
+
+    def encode(self, image):
+        return super().encode(np.zeros_like(rabench.as_rgb(image)))
+
+
+class Even(Honest):
+    """Gives back whole pairs of pixels alone."""
+
+    name = "even"
+
+    def decode(self, data):
+        pixels = super().decode(data)
+        return pixels[: max(1, len(pixels) // 2 * 2)]
+
+
+class NoIndices(Honest):
+    name = "no-indices"
+
+    def encode(self, image):
+        return super().encode(np.asarray(image, np.uint8))
+
+
+class Liar(Honest):
+    name = "liar"
+    lossless = True
+
+
+_COUNT = itertools.count()
+
+
+class Dated(Honest):
+    """A counter in every file, as a time stamp would be."""
+
+    name = "dated"
+
+    def encode(self, image):
+        return super().encode(image) + next(_COUNT).to_bytes(4, "big")
+
+
+class Neighbourly(Honest):
+    """A batch's first image is coded by one bit less."""
+
+    name = "neighbourly"
+
+    def encode_batch(self, images):
+        return [Honest(4).encode(images[0]), *(self.encode(i) for i in images[1:])]
+
+
+class Miscounted(Honest):
+    name = "miscounted"
+
+    def anatomy(self, data):
+        return rabench.Anatomy(container=6, payload=len(data))
+
+
+class Backwards(Honest):
+    """A dial that changes nothing."""
+
+    name = "backwards"
+
+    def encode(self, image):
+        return Honest(5).encode(image)
+
+    def decode(self, data):
+        return Honest(5).decode(data)
+
+
+class Gullible(Honest):
+    """Makes an image of whatever it is given."""
+
+    name = "gullible"
+
+    def decode(self, data):
+        try:
+            return super().decode(data)
+        except (ValueError, zlib.error):
+            return np.zeros((8, 8, 3), np.uint8)
+
+
+class Crashing(Honest):
+    name = "crashing"
+
+    def decode(self, data):
+        if data[:2] != b"HO":
+            os._exit(11)
+        return super().decode(data)
+
+
+class Hanging(Honest):
+    name = "hanging"
+
+    def decode(self, data):
+        while data[:2] != b"HO":
+            time.sleep(1)
+        return super().decode(data)
+
+
+class Homebound(Honest):
+    """Writes other bytes in another process."""
+
+    name = "homebound"
+
+    def encode(self, image):
+        return super().encode(image) + os.getpid().to_bytes(4, "big")
+
+
+BROKEN = [
+    (NoVersion(), "tells its version", "version() raises FileNotFoundError"),
+    (Blind(), "sees the image", "6 different images give 1 different files"),
+    (Even(), "keeps every size", "7x5, odd: decoded to uint8 4x7x3 instead of uint8 5x7x3"),
+    (NoIndices(), "takes images of few colors", "encode raises"),
+    (Liar(), "loses nothing where it says so", "6 of 6 photographs change"),
+    (Dated(), "is deterministic", "encoding twice gives two files"),
+    (Neighbourly(), "codes a batch as each alone", "the first other one at 0"),
+    (Miscounted(), "takes its files apart", "payload="),
+    (Backwards(), "has a dial that trades bytes for error", "bits changes no file"),
+    (Gullible(), "answers corrupt files", "nothing: decode gives an image instead of raising"),
+    (Crashing(), "answers corrupt files", "the process dies"),
+    (Hanging(), "answers corrupt files", "no answer in 8 s"),
+    (Homebound(), "works in spawned workers", "a spawned process writes other bytes"),
+]

@@ -1,0 +1,396 @@
+"""Plug-ins from files: codecs in Python, programs declared in TOML, and what each does when it is broken."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import textwrap
+import time
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+import rabench
+from rabench.bench import executors, runner
+from rabench.bench.add import add, against_each, swept
+from rabench.bench.brought import bring
+from rabench.bench.matrix import find_study
+from rabench.bench.records import Records
+from rabench.codecs import CODECS
+from rabench.core.errors import BadSetting, Unavailable
+from rabench.quantizers import QUANTIZERS
+
+CODEC = '''
+import zlib
+from dataclasses import dataclass
+import numpy as np
+import rabench
+
+@dataclass(frozen=True)
+class Coarse(rabench.Codec):
+    """Fewer bits a sample, deflated."""
+    name = "{name}"
+    bits: int = rabench.setting(4, range(1, 9), dial=True)
+
+    def version(self):
+        return "1"
+
+    def encode(self, image):
+        pixels = rabench.as_rgb(image)
+        coarse = pixels >> (8 - self.bits)
+        return b"CO" + pixels.shape[0].to_bytes(2) + pixels.shape[1].to_bytes(2) + zlib.compress(coarse.tobytes())
+
+    def decode(self, data):
+        if data[:2] != b"CO":
+            raise ValueError("no such file")
+        high, wide = int.from_bytes(data[2:4]), int.from_bytes(data[4:6])
+        coarse = np.frombuffer(zlib.decompress(data[6:]), np.uint8).reshape(high, wide, 3)
+        return (coarse << (8 - self.bits)) + (1 << (8 - self.bits) >> 1)
+'''
+
+MATRIX = """
+dataset = "photos"
+classifiers = ["small:weights=small-photos"]
+{more}
+[[points]]
+codecs = {codecs}
+"""
+
+
+@pytest.fixture(autouse=True)
+def forgotten():
+    """What a test brings is not there for the next."""
+    before = {family: dict(family.added) for family in (CODECS, QUANTIZERS)}
+    yield
+    for family, added in before.items():
+        family.added = added
+
+
+def python_file(folder, text=CODEC, name="coarse"):
+    path = folder / f"{name}.py"
+    path.write_text(text.replace("{name}", name))
+    return path
+
+
+def errors_of(study):
+    records, bad = Records(study.records).read()
+    assert not bad
+    return [e for r in records for e in pq.read_table(r.path)["error"].to_pylist() if e]
+
+
+def test_a_codec_in_a_file_is_a_codec_like_any_other(tmp_path):
+    bring(python_file(tmp_path))
+    codec = CODECS.make("coarse:bits=3")
+    rabench.assert_conforms(codec)
+    assert codec.version().startswith("1, coarse.py ")
+    assert [c.bits for c in CODECS.sweep("coarse:bits=2..4")] == [2, 3, 4]
+
+
+def test_edited_code_never_passes_for_the_old(tmp_path):
+    bring(path := python_file(tmp_path))
+    before = CODECS.make("coarse").version()
+    path.write_text(path.read_text().replace("zlib.compress(coarse", "zlib.compress( coarse"))
+    bring(path)
+    assert CODECS.make("coarse").version() != before
+
+
+def test_a_matrix_names_its_plug_ins_and_spawned_workers_have_them(tmp_path):
+    python_file(tmp_path)
+    (tmp_path / "matrix.toml").write_text(
+        MATRIX.format(more='[plugins]\nfiles = ["coarse.py"]', codecs='["coarse:bits=1..8/7"]')
+    )
+    study = find_study(str(tmp_path))
+    outcome = runner.run(study, lambda: executors.make(2, None), limit=40)
+    assert outcome.complete and outcome.measured == 3
+    assert rabench.report(tmp_path).summary.bpp.is_monotonic_increasing is False  # the uncompressed images come first
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("def f(:\n", "coarse.py, line 1: invalid syntax"),
+        ("x = 1\ny = x / 0\n", "coarse.py, line 2: ZeroDivisionError: division by zero"),
+        ("import nothing_of_this_name\n", "line 1: ModuleNotFoundError: No module named 'nothing_of_this_name'"),
+        ("x = 1\n", "coarse.py holds no plug-in; define a class with a name"),
+        (CODEC.replace("{name}", "jpeg"), "the codec name 'jpeg' is taken already; choose another"),
+        (
+            CODEC.replace("@dataclass(frozen=True)", ""),
+            "Coarse is no dataclass, so that bits would be lost; write @dataclass",
+        ),
+        (CODEC.replace("def decode", "def decoded"), "Coarse lacks decode"),
+        (CODEC.replace("range(1, 9)", "range(5, 9)").replace("{name}", "coarse"), None),
+    ],
+)
+def test_a_broken_plug_in_file_is_one_clear_line(tmp_path, text, said):
+    path = python_file(tmp_path, text)
+    if said is None:  # a default that is not allowed shows when the codec is made
+        bring(path)
+        with pytest.raises(BadSetting, match=r"bits must be in 5..8, got 4"):
+            CODECS.make("coarse")
+        return
+    with pytest.raises(BadSetting) as caught:
+        bring(path)
+    assert said in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_two_files_may_not_bring_one_name(tmp_path):
+    bring(python_file(tmp_path))
+    (tmp_path / "other.py").write_text(CODEC.replace("{name}", "coarse"))
+    with pytest.raises(BadSetting, match=r"other.py: the codec name 'coarse' is taken by coarse.py; choose another"):
+        bring(tmp_path / "other.py")
+    with pytest.raises(Unavailable, match="No such file"):
+        bring(tmp_path / "none.py")
+    (tmp_path / "codec.json").touch()
+    with pytest.raises(BadSetting, match=r"give a .py file, or a .toml file"):
+        bring(tmp_path / "codec.json")
+
+
+def test_a_quantizer_comes_from_a_file_too(tmp_path):
+    path = tmp_path / "grey.py"
+    path.write_text(
+        textwrap.dedent(
+            '''
+            from dataclasses import dataclass
+            import numpy as np
+            import rabench
+
+            @dataclass(frozen=True)
+            class Greys(rabench.Quantizer):
+                """Two greys."""
+                name = "greys"
+
+                def version(self):
+                    return "1"
+
+                def quantize(self, images):
+                    palette = np.array([[0, 0, 0], [255, 255, 255]], np.uint8)
+                    return [rabench.IndexedImage((i.mean(2) > 127).astype(np.uint8), palette).trimmed() for i in images]
+            '''
+        )
+    )
+    bring(path)
+    assert len(QUANTIZERS.make("greys").quantize([np.zeros((4, 4, 3), np.uint8)])[0].palette) == 1
+
+
+# Programs --------------------------------------------------------------------------------------------------------
+
+PROGRAM = """
+import sys, time, zlib, subprocess
+from PIL import Image
+import numpy as np
+how, mode, source, target, *more = sys.argv[1:]
+step = int(more[0]) if more else 1
+if how == "fail": sys.stderr.write("x" * 10_000_000 + "the end\\n"); sys.exit(7)
+if how == "hang": time.sleep(600)
+if how == "child": subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)", "left-behind-marker"])
+if how == "nothing": sys.exit(0)
+if mode == "encode":
+    with Image.open(source) as image:
+        pixels = np.asarray(image.convert("RGB"))
+    if how == "blind": pixels = np.zeros_like(pixels)
+    if how == "size": pixels = pixels[:-1]
+    with open(target, "wb") as file:
+        file.write(np.array(pixels.shape[:2], ">u2").tobytes() + zlib.compress((pixels // step * step).tobytes()))
+else:
+    data = open(source, "rb").read()
+    shape = np.frombuffer(data[:4], ">u2")
+    Image.fromarray(np.frombuffer(zlib.decompress(data[4:]), np.uint8).reshape(*shape, 3)).save(target)
+"""
+
+
+def declared(folder, how="well", timeout=60, name="coder", **changes):
+    """A TOML table of a program that behaves as ``how`` says."""
+    program = folder / "program.py"
+    program.write_text(PROGRAM)
+    table = {
+        "encode": [sys.executable, str(program), how, "encode", "{input.png}", "{output.bin}", "{step}"],
+        "decode": [sys.executable, str(program), "well", "decode", "{input.bin}", "{output.png}"],
+        "version": [sys.executable, "--version"],
+        "timeout": timeout,
+        "dial": "step",
+        **changes,
+    }
+    lines = [f"[programs.{name}]", *(f"{key} = {json.dumps(value)}" for key, value in table.items())]
+    lines += [f"[programs.{name}.settings]", "step = { default = 8, from = 1, to = 64 }"]
+    return "\n".join(lines)
+
+
+def test_a_declared_program_is_a_codec_like_any_other(tmp_path):
+    (tmp_path / "codecs.toml").write_text(declared(tmp_path))
+    bring(tmp_path / "codecs.toml")
+    codec = CODECS.make("coder:step=16")
+    image = np.random.default_rng(0).integers(0, 256, (5, 7, 3), np.uint8)
+    assert (codec.decode(codec.encode(image)) == image // 16 * 16).all()
+    assert codec.dial() == "step" and codec.version().startswith("Python 3.")
+    with pytest.raises(BadSetting, match=r"coder: step must be in 1..64, got 65"):
+        CODECS.make("coder:step=65")
+
+
+@pytest.mark.slow
+def test_a_declared_program_conforms(tmp_path):
+    (tmp_path / "codecs.toml").write_text(declared(tmp_path))
+    bring(tmp_path / "codecs.toml")
+    rabench.assert_conforms(CODECS.make("coder"))
+
+
+def test_a_declaration_in_the_matrix_runs_in_spawned_workers(tmp_path):
+    (tmp_path / "matrix.toml").write_text(MATRIX.format(more=declared(tmp_path), codecs='["coder:step=4,32"]'))
+    outcome = runner.run(find_study(str(tmp_path)), lambda: executors.make(2, None), limit=4)
+    assert outcome.complete and outcome.measured == 3
+
+
+@pytest.mark.parametrize(
+    ("how", "said"),
+    [
+        ("fail", "exit status 7: "),
+        ("nothing", "ended with status 0 but wrote nothing"),
+        ("size", "gave 31x32x3 for an image of 32x32x3"),
+        ("blind", "black and white give the same file: it ignores its input"),
+        ("hang", "gave no result in 1 s and was ended"),
+    ],
+)
+def test_a_program_that_misbehaves_is_a_row_with_its_reason_and_the_run_goes_on(tmp_path, how, said, monkeypatch):
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(scratch))
+    more = declared(tmp_path, how, timeout=1 if how == "hang" else 60)
+    (tmp_path / "matrix.toml").write_text(MATRIX.format(more=more, codecs='["coder", "raw"]'))
+    study = find_study(str(tmp_path))
+    outcome = runner.run(study, executors.in_process, limit=2)
+    assert outcome.failed_rows == 2 and outcome.measured == 2
+    reasons = errors_of(study)
+    assert len(reasons) == 2 and all(said in reason for reason in reasons)
+    assert how != "fail" or all(reason.endswith("the end") and len(reason) < 1000 for reason in reasons)
+    assert not list(scratch.iterdir())
+
+
+@pytest.mark.skipif(not Path("/proc").is_dir(), reason="looks for processes in /proc")
+def test_children_that_a_program_leaves_behind_are_ended(tmp_path):
+    (tmp_path / "codecs.toml").write_text(declared(tmp_path, "child"))
+    bring(tmp_path / "codecs.toml")
+    CODECS.make("coder").encode(np.zeros((8, 8, 3), np.uint8))
+    time.sleep(0.2)
+    for cmdline in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            assert b"left-behind-marker" not in cmdline.read_bytes()
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (('"{step}"', '"{stp}"'), "line 2: coder: {stp} is no setting (did you mean 'step'?); known are input.ENDING"),
+        (("encode = ", "encod = "), "no key is named 'encod' (did you mean 'encode'"),
+        (("{input.png}", "{input.xyz}"), "{input.xyz} is an image, whose ending is one of png, ppm"),
+        (('dial = "step"', 'dial = "level"'), "dial names a setting, got 'level'; there are step"),
+        (("default = 8", "default = 99"), "the default 99 of step is not among what is allowed"),
+        (("default = 8", "default = 8.5"), "default and what is allowed are of one type"),
+        (("timeout = 60", "timeout = 0"), "timeout is seconds for one image, above 0, got 0"),
+        (("[programs.coder]", "[programs.Coder]"), "a codec's name is of lower-case letters"),
+        (("from = 1,", ""), "a setting is a table such as step = "),
+        (("[programs.coder]\n", "[[programs]]\n"), "line 1: programs are tables, written as [programs.NAME]"),
+        (("[programs.coder]", "[programs.coder"), "no valid TOML"),
+    ],
+)
+def test_a_mistake_in_a_declaration_names_the_line_and_what_is_known(tmp_path, change, said):
+    path = tmp_path / "codecs.toml"
+    path.write_text(declared(tmp_path).replace(*change))
+    with pytest.raises(BadSetting) as caught:
+        bring(path)
+    assert said in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_a_program_that_is_not_here_says_what_to_do(tmp_path):
+    (tmp_path / "codecs.toml").write_text(
+        declared(tmp_path, encode=["no-such-program", "{input.png}", "{output.bin}"], remedy="apt install it")
+    )
+    bring(tmp_path / "codecs.toml")
+    with pytest.raises(Unavailable, match="no-such-program is not on the PATH; apt install it"):
+        CODECS.make("coder").version()
+
+
+def test_names_of_files_and_settings_never_reach_a_shell(tmp_path):
+    evil = tmp_path / "a;touch pwned $(touch pwned)"
+    evil.mkdir()
+    (evil / "codecs.toml").write_text(declared(evil))
+    bring(evil / "codecs.toml")
+    CODECS.make("coder").encode(np.zeros((8, 8, 3), np.uint8))
+    assert not list(tmp_path.rglob("pwned")) and not Path("pwned").exists()
+
+
+# Adding ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def measured(tmp_path):
+    folder = tmp_path / "study"
+    folder.mkdir()
+    (folder / "matrix.toml").write_text(MATRIX.format(more="", codecs='["jpeg:quality=5,20,50", "webp:quality=5,50"]'))
+    study = find_study(str(folder))
+    runner.run(study, executors.in_process, limit=100)
+    return study
+
+
+def test_a_codec_is_added_without_measuring_the_others_again(measured, tmp_path):
+    before = {f.name: f.stat().st_mtime_ns for f in measured.records.glob("*.parquet")}
+    outcome = add(measured, "coarse:bits=1..8", ["none"], [python_file(tmp_path)], executors.in_process)
+    assert (outcome.measured, outcome.finished) == (8, 0)
+    after = {f.name: f.stat().st_mtime_ns for f in measured.records.glob("*.parquet")}
+    assert before.items() <= after.items() and len(after) == len(before) + 8
+    ((_, pairs, new),) = against_each(measured, swept("coarse"))
+    assert [pairs.curves[i] for i in new] == ["none+coarse"]
+    again = find_study(str(measured.folder))
+    assert len(again.load().points) == 5 + 8
+    assert add(again, "coarse:bits=1..8", ["none"], [], executors.in_process).measured == 0
+
+
+def test_what_cannot_be_added_leaves_the_study_as_it_was(measured, tmp_path):
+    for text, said in (
+        ("jpg", "no codec is named 'jpg'"),
+        ("bpgenc", "bpgenc is not on the PATH"),
+        ("jpeg2000:rate=0", "jpeg2000"),
+    ):
+        if text == "bpgenc" and shutil.which("bpgenc"):
+            continue
+        with pytest.raises(rabench.RabenchError, match=said):
+            add(measured, text, ["none"], [], executors.in_process)
+        assert not measured.added.exists()
+    with pytest.raises(BadSetting, match=r"quantizers: no quantizer is named 'medan-cut'"):
+        add(measured, "png", ["medan-cut"], [], executors.in_process)
+    assert not measured.added.exists()
+    (tmp_path / "matrix.toml").write_text(MATRIX.format(more="", codecs='["png"]'))
+    with pytest.raises(Unavailable, match="is not measured yet; measure it first: rabench run"):
+        add(find_study(str(tmp_path)), "png", ["none"], [], executors.in_process)
+
+
+# In the words of the docs ----------------------------------------------------------------------------------------
+
+
+def blocks(text):
+    """(language, file name or nothing, content) of each fenced block."""
+    import re
+
+    return re.findall(r"```(\w+) ?(\S*)\n(.*?)```", text, re.S)
+
+
+@pytest.mark.slow
+def test_the_docs_lead_from_an_empty_folder_to_a_curve(tmp_path):
+    root = Path(rabench.__file__).parent
+    shutil.copytree(root / "examples", tmp_path / "examples")
+    environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+    said = []
+    for language, name, content in blocks((root / "docs" / "add-a-codec.md").read_text()):
+        if name:
+            (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+            (tmp_path / name).write_text(content)
+        elif language == "sh":
+            for line in content.strip().splitlines():
+                command = line.split(" #")[0]
+                done = subprocess.run(command.split(), cwd=tmp_path, env=environment, capture_output=True, text=True)
+                assert done.returncode == 0, (line, done.stdout[-500:], done.stderr[-500:])
+                said.append(done.stdout)
+    assert sum("every promise kept" in s for s in said) == 3
+    assert sum("the new against each" in s for s in said) == 3

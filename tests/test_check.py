@@ -1,0 +1,37 @@
+"""The conformance kit fails each codec for the promise that it breaks, and no other codec at all."""
+
+import pytest
+import rabench
+from broken_codecs import BROKEN, Honest
+from rabench.bench import check as kit
+from rabench.codecs import CODECS
+
+
+def broken_promises(codec):
+    return {c.promise: c.seen for c in rabench.check_codec(codec) if not c.passed}
+
+
+@pytest.mark.slow
+def test_an_honest_codec_keeps_every_promise():
+    rabench.assert_conforms(Honest())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("codec", "promise", "seen"), BROKEN, ids=lambda value: getattr(value, "name", None))
+def test_each_broken_codec_fails_for_its_own_reason(codec, promise, seen, monkeypatch):
+    monkeypatch.setattr(kit, "PATIENCE", 8.0)
+    found = broken_promises(codec)
+    assert promise in found and seen in found[promise], found
+    with pytest.raises(AssertionError, match=promise):
+        rabench.assert_conforms(codec)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", sorted(CODECS.members))
+def test_every_shipped_codec_conforms(name):
+    codec = CODECS[name]()
+    try:
+        codec.version()
+    except rabench.Unavailable as reason:
+        pytest.skip(str(reason))
+    rabench.assert_conforms(codec)
