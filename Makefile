@@ -10,8 +10,8 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 run: $(VENV)/installed-run            ## the embedded study, on photographs that need no download
 	$(BIN)/rabench run photos
 
-test: $(VENV)/installed-dev           ## all tests
-	$(BIN)/python -m pytest
+test: $(VENV)/installed-dev           ## all tests, two at a time
+	$(BIN)/python -m pytest -n 2 --dist worksteal
 
 quick: $(VENV)/installed-dev          ## the quick tests alone
 	$(BIN)/python -m pytest -m "not slow"

@@ -22,6 +22,8 @@ MOST = 200
 POINTS = 24
 PLAIN = 64
 """Pixels a side up to which a picture is kept as it is; larger ones are shrunk to twice that, and lossy."""
+PATIENCE, FEWEST = 10.0, 6
+"""Seconds that making pictures may take, and images that are shown even where it takes longer."""
 AT_ONCE = 32
 """Images that go through a quantizer together."""
 SEED = 0
@@ -80,7 +82,8 @@ def gallery(group: Group, stamp: str, room: int) -> Gallery:
         return Gallery(left_out=f"{dataset.short} is not on this machine")
     if dataset.stamp() != stamp:
         return Gallery(left_out=f"{dataset.short} has changed since it was measured")
-    points, wanted, shown = _points(group), _images(group), list[Shown]()
+    points, shown = _points(group), list[Shown]()
+    wanted = _images(group)[: _affordable(group, points)]
     try:
         for few in (wanted[at : at + AT_ONCE] for at in range(0, len(wanted), AT_ONCE)):
             found = _shown(group, points, few)
@@ -95,6 +98,16 @@ def gallery(group: Group, stamp: str, room: int) -> Gallery:
         return Gallery(left_out="no image fits into the page")
     shown.sort(key=lambda s: s.image)
     return Gallery(points, shown, len(_verdicts(group)[0]))
+
+
+def _affordable(group: Group, points: list[int]) -> int:
+    """Images whose pictures are made in some PATIENCE seconds, by what they took when they were measured."""
+    seconds = 0.0
+    for place in points:
+        told = [record.about for record in group.measured[place].records]
+        images = sum(said["stop"] - said["start"] for said in told)
+        seconds += sum(said["seconds"][stage] for said in told for stage in ("quantize", "encode", "decode")) / images
+    return max(FEWEST, int(PATIENCE / max(seconds, 1e-9)))
 
 
 def _points(group: Group) -> list[int]:

@@ -228,13 +228,6 @@ def test_a_declared_program_is_a_codec_like_any_other(tmp_path):
         CODECS.make("coder:step=65")
 
 
-@pytest.mark.slow
-def test_a_declared_program_conforms(tmp_path):
-    (tmp_path / "codecs.toml").write_text(declared(tmp_path))
-    bring(tmp_path / "codecs.toml")
-    rabench.assert_conforms(CODECS.make("coder"))
-
-
 def test_a_declaration_in_the_matrix_runs_in_spawned_workers(tmp_path):
     (tmp_path / "matrix.toml").write_text(MATRIX.format(more=declared(tmp_path), codecs='["coder:step=4,32"]'))
     outcome = runner.run(find_study(str(tmp_path)), lambda: executors.make(2, None), limit=4)
@@ -380,7 +373,8 @@ def blocks(text):
 def test_the_docs_lead_from_an_empty_folder_to_a_curve(tmp_path):
     root = Path(rabench.__file__).parent
     shutil.copytree(root / "examples", tmp_path / "examples")
-    environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+    one = {"OMP_NUM_THREADS": "1"}  # threads that wait for each other's cores take minutes
+    environment = {**os.environ, **one, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
     said = []
     for language, name, content in blocks((root / "docs" / "add-a-codec.md").read_text()):
         if name:
@@ -392,5 +386,5 @@ def test_the_docs_lead_from_an_empty_folder_to_a_curve(tmp_path):
                 done = subprocess.run(command.split(), cwd=tmp_path, env=environment, capture_output=True, text=True)
                 assert done.returncode == 0, (line, done.stdout[-500:], done.stderr[-500:])
                 said.append(done.stdout)
-    assert sum("every promise kept" in s for s in said) == 3
+    assert sum("every promise kept" in s for s in said) == 2
     assert sum("the new against each" in s for s in said) == 3

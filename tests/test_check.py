@@ -19,7 +19,8 @@ def test_an_honest_codec_keeps_every_promise():
 @pytest.mark.slow
 @pytest.mark.parametrize(("codec", "promise", "seen"), BROKEN, ids=lambda value: getattr(value, "name", None))
 def test_each_broken_codec_fails_for_its_own_reason(codec, promise, seen, monkeypatch):
-    monkeypatch.setattr(kit, "PATIENCE", 8.0)
+    monkeypatch.setattr(kit, "PATIENCE", 5.0)
+    monkeypatch.setattr(kit, "_PROMISES", tuple(p for p in kit._PROMISES if p.name == promise))  # the others take time
     found = broken_promises(codec)
     assert promise in found and seen in found[promise], found
     with pytest.raises(AssertionError, match=promise):

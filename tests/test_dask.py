@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 
 import pytest
+from test_brought import CODEC
 
 HELPERS = str(Path(__file__).parent / "helpers")
 
@@ -40,8 +41,10 @@ def test_a_cluster_gives_what_one_process_gives(tmp_path):
         address = json.loads(file.read_text())["address"]
         (tmp_path / "matrix.toml").write_text(
             'dataset = "photos"\nclassifiers = ["small:weights=small-photos"]\n'
-            '[[points]]\nquantizers = ["none", "octree:colors=2,4"]\ncodecs = ["png", "jpeg:quality=30"]\n'
+            '[plugins]\nfiles = ["coarse.py"]\n'  # whose bytes go to the workers
+            '[[points]]\nquantizers = ["none", "octree:colors=2,4"]\ncodecs = ["png", "jpeg:quality=30", "coarse:bits=3"]\n'
         )
+        (tmp_path / "coarse.py").write_text(CODEC.replace("{name}", "coarse"))
 
         def run(*words):
             command = [sys.executable, "-m", "rabench", "run", str(tmp_path), "--limit", "300", *words]

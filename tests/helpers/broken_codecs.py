@@ -160,6 +160,6 @@ BROKEN = [
     (Backwards(), "has a dial that trades bytes for error", "bits changes no file"),
     (Gullible(), "answers corrupt files", "nothing: decode gives an image instead of raising"),
     (Crashing(), "answers corrupt files", "the process dies"),
-    (Hanging(), "answers corrupt files", "no answer in 8 s"),
+    (Hanging(), "answers corrupt files", "no answer in 5 s"),
     (Homebound(), "works in spawned workers", "a spawned process writes other bytes"),
 ]
