@@ -9,14 +9,12 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from ..codecs import CODECS
 from ..codecs.base import Codec
 from ..core import specs
 from ..core.errors import BadSetting, Refused, Unavailable
 from ..core.files import write_text
-from ..core.plugins import Span
+from ..core.plugins import Span, spread
 from . import runner
 from .brought import bring
 from .every_pair import EveryPair, every_pair
@@ -39,9 +37,7 @@ def swept(text: str) -> list[Codec]:
     among = next(f for f in fields(CODECS[name]) if f.name == dial).metadata["among"]
     if isinstance(among, Span):
         raise BadSetting(f"say which values of {dial} to measure, such as {text}:{dial}={among.low:g},{among.high:g}")
-    every = list(among)
-    values = [every[round(i)] for i in np.linspace(0, len(every) - 1, min(SWEPT, len(every)))]
-    return CODECS.sweep(f"{text}:{dial}={','.join(map(str, dict.fromkeys(values)))}")
+    return CODECS.sweep(f"{text}:{dial}={','.join(map(str, spread(list(among), SWEPT)))}")
 
 
 def add(
@@ -64,8 +60,7 @@ def add(
     for path in plugins:
         bring(path)
     codecs = swept(text)
-    for codec in codecs[:1]:
-        codec.version()
+    codecs[0].version()
     before = study.added.read_text(encoding="utf-8") if study.added.is_file() else None
     after = _noted(study, codecs, quantizers, plugins, before)
     write_text(study.added, after)

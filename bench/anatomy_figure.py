@@ -9,6 +9,7 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.figure import Figure
 
+from ..core.plugins import spread
 from .curves import Curve, Measured
 from .figures import plain
 
@@ -22,7 +23,7 @@ MOST = 60
 
 def ends_and_middle(rows: Sequence[int]) -> list[int]:
     """Of a curve's rows those of the lowest, the middle and the highest rate."""
-    return list(dict.fromkeys(rows[round(i)] for i in np.linspace(0, len(rows) - 1, 3)))
+    return spread(rows, 3)
 
 
 def anatomy(rows: pd.DataFrame, curves: list[Curve], measured: list[Measured], title: str) -> Figure | None:

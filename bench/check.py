@@ -18,7 +18,7 @@ import numpy as np
 from ..codecs.base import Codec
 from ..core.errors import Unavailable
 from ..core.images import RGB, AnyImage, IndexedImage, as_rgb
-from ..core.plugins import Span
+from ..core.plugins import Span, spread
 from ..datasets import DATASETS
 
 PATIENCE = 60.0
@@ -80,10 +80,16 @@ def _patches(count: int = 12) -> list[RGB]:
     return [i for i in DATASETS.make("photos").load(0, count).images if isinstance(i, np.ndarray)]
 
 
+def _wall() -> RGB:
+    """Photographs side by side, 128x96."""
+    patches = _patches(12)
+    return np.vstack([np.hstack(patches[i : i + 4]) for i in (0, 4, 8)])
+
+
 def _images() -> dict[str, RGB]:
     """Of every kind that a data set may hold."""
     rng = np.random.default_rng(RNG_SEED)
-    wall = np.vstack([np.hstack(_patches(12)[i : i + 4]) for i in (0, 4, 8)])  # 96x128
+    wall = _wall()
     return {
         "1x1": rng.integers(0, 256, (1, 1, 3), np.uint8),
         "7x5, odd": wall[:5, :7].copy(),
@@ -222,19 +228,15 @@ def _dial(codec: Codec) -> str:
     if isinstance(among, Span):
         values: list[Any] = np.linspace(among.low, among.high, DIAL_VALUES).tolist()
     else:
-        every = list(among)
-        values = [every[round(i)] for i in np.linspace(0, len(every) - 1, min(DIAL_VALUES, len(every)))]
-    wall = np.vstack([np.hstack(_patches(12)[i : i + 4]) for i in (0, 4, 8)])
+        values = spread(list(among), DIAL_VALUES)
+    wall = _wall()
     sizes, errors = [], []
-    for value in dict.fromkeys(values):
+    for value in values:
         one = replace(codec, **{dial: value})
         file = one.encode(wall)
         sizes.append(len(file))
         errors.append(float(np.square(one.decode(file).astype(float) - wall).mean()))
-    told = ", ".join(
-        f"{v:g}: {s}" if isinstance(v, float) else f"{v}: {s}"
-        for v, s in zip(dict.fromkeys(values), sizes, strict=True)
-    )
+    told = ", ".join(f"{v:g}: {s}" if isinstance(v, float) else f"{v}: {s}" for v, s in zip(values, sizes, strict=True))
     way = 1 if sizes[-1] >= sizes[0] else -1
     if len(sizes) > 1 and len(set(sizes)) == 1:
         raise Broken(f"{dial} changes no file: {told} bytes")

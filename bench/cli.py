@@ -338,15 +338,13 @@ def add(
     command = " ".join(["rabench", *(Path(w).name if Path(w).is_absolute() else w for w in sys.argv[1:])])
     with Shown(err, found.name) as shown:
         outcome = added(
-            *(
-                found,
-                codec,
-                quantizer or ["none"],
-                plugin or [],
-                lambda: executors.make(count, None),
-                shown.progress,
-                command,
-            )
+            found,
+            codec,
+            quantizer or ["none"],
+            plugin or [],
+            lambda: executors.make(count, None),
+            shown.progress,
+            command,
         )
     err.print(
         f"{found.name}: {outcome.measured:,} records measured, {outcome.finished:,} were there; noted in {found.added}"

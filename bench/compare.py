@@ -123,7 +123,8 @@ def _distances(
         return 0, pd.DataFrame()
     rates, accuracies = draws(table, seed=seed)
     whole_rates, whole_accuracies = table.whole
-    columns = {c: [places.index(i) for i in c.rows if i in places] for c in (anchor, *tests)}
+    column = {i: n for n, i in enumerate(places)}
+    columns = {c: [column[i] for i in c.rows if i in column] for c in (anchor, *tests)}
 
     def of(curve: Curve) -> tuple[Drawn, Drawn, Drawn]:
         """On the front and raw, all images at once; on the front in each draw."""
@@ -134,7 +135,7 @@ def _distances(
 
     if not columns[anchor]:
         return 0, pd.DataFrame()
-    first, lines = of(anchor), []
+    first, beaten, lines = of(anchor), dominated(whole_rates[0], whole_accuracies[0]), []
     for curve in (c for c in tests if columns[c]):
         second = of(curve)
         line: dict[str, object] = {"curve": curve.name}
@@ -145,7 +146,6 @@ def _distances(
             line |= {f"{name}_raw": float(raw.value[0]), f"{name}_overlap": said.overlap}
             line |= {f"{name}_refused": said.refused, f"{name}_reason": reason(said.value, said.overlap, name)}
         mine, theirs = columns[curve], columns[anchor]
-        beaten = dominated(whole_rates[0], whole_accuracies[0])
         line["points"], line["dominated"] = len(mine), int(beaten[np.ix_(mine, theirs)].any(axis=1).sum())
         line["anchor_points"], line["dominates"] = len(theirs), int(beaten[np.ix_(theirs, mine)].any(axis=1).sum())
         lines.append(line)

@@ -83,7 +83,8 @@ def gallery(group: Group, stamp: str, room: int) -> Gallery:
     if dataset.stamp() != stamp:
         return Gallery(left_out=f"{dataset.short} has changed since it was measured")
     points, shown = _points(group), list[Shown]()
-    wanted = _images(group)[: _affordable(group, points)]
+    every, counts = _verdicts(group)
+    wanted = _images(every, counts)[: _affordable(group, points)]
     try:
         for few in (wanted[at : at + AT_ONCE] for at in range(0, len(wanted), AT_ONCE)):
             found = _shown(group, points, few)
@@ -97,7 +98,7 @@ def gallery(group: Group, stamp: str, room: int) -> Gallery:
     if not shown:
         return Gallery(left_out="no image fits into the page")
     shown.sort(key=lambda s: s.image)
-    return Gallery(points, shown, len(_verdicts(group)[0]))
+    return Gallery(points, shown, len(every))
 
 
 def _affordable(group: Group, points: list[int]) -> int:
@@ -131,9 +132,8 @@ def _verdicts(group: Group) -> tuple[np.ndarray, np.ndarray]:
     return every, found
 
 
-def _images(group: Group) -> list[tuple[int, str]]:
+def _images(every: np.ndarray, counts: np.ndarray) -> list[tuple[int, str]]:
     """Up to MOST images in the order in which they are shown as long as there is room: by turns one of either kind."""
-    every, counts = _verdicts(group)
     flips = counts[:, 0] * counts[:, 1]  # pairs of points that it tells apart
     most = np.argsort(-flips, kind="stable")
     by_flips = [(int(every[i]), "flips") for i in most[: MOST // 2] if flips[i]]

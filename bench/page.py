@@ -192,7 +192,8 @@ def _dash(dash: Any) -> str:
 def _points(group: Group, size: tuple[int, int] | None) -> list[dict[str, Any]]:
     rows = group.rows
     share = rows.accuracy if group.labelled else rows.agreement
-    usable = [i in enough(group.measured) for i in range(len(rows))]  # on few images anything is beaten
+    having = enough(group.measured)
+    usable = [i in having for i in range(len(rows))]  # on few images anything is beaten
     by = beaten_by(np.where(usable, rows.bpp, np.nan), np.where(usable, share, np.nan))
     alike = {i: same for curve in group.curves for same in merged(curve, group.measured) for i in same}
     curve_of = {i: c.name for c in group.curves for i in c.rows}

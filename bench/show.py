@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from ..core.errors import BadSetting, RabenchError, Refused
 from ..core.images import RGB, as_rgb
+from ..core.plugins import spread
 from ..datasets.base import BadImage
 from .curves import curves, is_reference
 from .figures import save
@@ -121,8 +122,8 @@ def _rows(points: list[Point], shown: dict[Point, Shown | str], every: bool) -> 
     rows = []
     for curve in curves(points, rates):
         chosen = curve.rows
-        if len(chosen) > COLUMNS and not every:  # evenly spaced, both ends among them
-            chosen = tuple(chosen[round(i)] for i in np.linspace(0, len(chosen) - 1, COLUMNS))
+        if not every:
+            chosen = spread(chosen, COLUMNS)
         of = f" ({len(chosen)} of {len(curve.rows)})" if len(chosen) < len(curve.rows) else ""
         rows.append((curve.name + of, [points[i] for i in chosen]))
     alone = [members[0] for _, members in rows if len(members) == 1]

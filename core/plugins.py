@@ -15,7 +15,7 @@ rabench.core.errors.BadSetting: blur: radius must be in 1..9, got 30
 from __future__ import annotations
 
 import importlib
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import Field, dataclass, field, fields
 from importlib.metadata import entry_points
 from operator import index
@@ -218,6 +218,16 @@ class Family(Generic[P]):
         if len(found) != 1:
             raise BadSetting(f"{text!r} asks for {len(found)} {self.kind}s; one is wanted here")
         return found[0]
+
+
+V = TypeVar("V")
+
+
+def spread(values: Sequence[V], count: int) -> list[V]:
+    """At most ``count`` of them, evenly spaced, both ends among them."""
+    if len(values) <= count:
+        return list(values)
+    return [values[round(i * (len(values) - 1) / (count - 1))] for i in range(count)]
 
 
 def describe(f: Field[Any]) -> str:
