@@ -34,7 +34,9 @@ def bring(path: Path) -> list[type[Plugin]]:
     try:
         content = path.read_bytes()
     except OSError as error:
-        raise Unavailable(f"plug-in file {path}: {error.strerror}") from None
+        raise Unavailable(
+            f"plug-in file {path}: {error.strerror}; give a .py file of classes, or a .toml file of [programs.NAME] tables"
+        ) from None
     if path.suffix == ".py":
         return _known(PythonFile(path.name, content))
     if path.suffix != ".toml":

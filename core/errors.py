@@ -35,6 +35,7 @@ def nearest(name: str, known: Iterable[str]) -> str:
     return f" (did you mean {' or '.join(map(repr, near))}?)" if near else ""
 
 
-def unknown(kind: str, name: str, known: Collection[str]) -> UnknownName:
+def unknown(kind: str, name: str, known: Collection[str], remedy: str = "") -> UnknownName:
     """The error for a name that is not among ``known``: the near misses and the list."""
-    return UnknownName(f"no {kind} is named {name!r}{nearest(name, known)}; there are {', '.join(sorted(known))}")
+    there = ", ".join(sorted(known))
+    return UnknownName(f"no {kind} is named {name!r}{nearest(name, known)}; there are {there}{remedy and '; ' + remedy}")

@@ -193,7 +193,7 @@ class Family(Generic[P]):
             return getattr(importlib.import_module(f".{module}", self.package), attribute)
         for entry in entry_points(group=self.package, name=name):
             return entry.load()
-        raise unknown(self.kind, name, self.names())
+        raise unknown(self.kind, name, self.names(), "one in a file of your own comes with --plugin FILE")
 
     def sweep(self, text: str) -> list[P]:
         """Every plug-in that ``text`` asks for.
