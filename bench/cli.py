@@ -301,8 +301,13 @@ def check(
     import pandas as pd
 
     from ..codecs import CODECS
+    from ..codecs.base import Codec
+    from .brought import FAMILIES
     from .check import check_codec, rows
 
+    for base, family in FAMILIES:
+        if (name := codec.partition(":")[0]) in family.names() and base is not Codec:
+            _end(f"{name} is a {family.kind}; check is for codecs", USER)
     found = check_codec(CODECS.make(codec))
     broken = sum(not c.passed for c in found)
     title = f"{codec}: " + (f"{broken} of {len(found)} promises broken" if broken else "every promise kept")

@@ -133,7 +133,7 @@ def code_block(dataset: Dataset, start: int, stop: int, quantizer: Quantizer, co
 def _rows(block: Block, quantizer: Quantizer, codec: Codec) -> Iterator[tuple[int, bytes | None, str | None]]:
     errors = {i: f"{UNREADABLE}{image.reason}" for i, image in enumerate(block.images) if isinstance(image, BadImage)}
     sources = {i: image for i, image in enumerate(block.images) if not isinstance(image, BadImage)}
-    quantized, failed = one_by_one_on_failure(quantizer.quantize, sources)
+    quantized, failed = one_by_one_on_failure(quantizer.drawn, sources)
     errors |= {i: f"quantizer: {reason}" for i, reason in failed.items()}
     files, failed = one_by_one_on_failure(codec.encode_batch, quantized)
     errors |= {i: f"encoder: {reason}" for i, reason in failed.items()}

@@ -163,7 +163,7 @@ def _shown(group: Group, points: list[int], wanted: list[tuple[int, str]]) -> li
         # What failed when it was measured is not tried again
         good = set.union(*(set(group.measured[p].rows["image"][group.measured[p].good].tolist()) for p in mine))
         quantized, _ = one_by_one_on_failure(
-            quantizer.quantize, {i: p for i, p in enumerate(pixels) if found[i].image in good}
+            quantizer.drawn, {i: p for i, p in enumerate(pixels) if found[i].image in good}
         )
         for place, (i, image) in product(mine, quantized.items()):
             picture = _picture(group.measured[place], image, found[i].image)

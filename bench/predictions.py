@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from ..classifiers.base import Classifier
 from ..codecs.base import Codec
 from ..core.images import RGB
+from ..core.origins import told
 
 WAITING_BYTES = 64 << 20
 """Images of open size wait by shape; past this they are classified in padded batches."""
@@ -48,7 +49,7 @@ class Predictions:
         try:
             prepared = self.classifier.prepare(pixels)
         except Exception as error:  # a plug-in's own code: one image's failure
-            self._errors[number] = _told(error)
+            self._errors[number] = f"classifier: {told(error)}"
             return
         waiting = self._waiting.setdefault(prepared.shape, [])
         waiting.append((number, prepared))
@@ -72,12 +73,19 @@ class Predictions:
             batch[place] = pixels
         numbers = [number for number, _ in waiting]
         try:
-            logits = self.classifier.logits_of_batch(batch)[: len(waiting)]
+            logits = self._checked(self.classifier.logits_of_batch(batch), len(batch))[: len(waiting)]
             self._errors.update(dict.fromkeys(_unusable(numbers, logits), "classifier: logits that are no numbers"))
             self._logits.append((numbers, logits.argmax(1), log_softmax(logits)))
         except Exception as error:  # whatever a plug-in raises belongs to its rows, not to the run
-            self._errors.update(dict.fromkeys(numbers, _told(error)))
+            self._errors.update(dict.fromkeys(numbers, f"classifier: {told(error)}"))
         self.seconds += perf_counter() - begin
+
+    def _checked(self, logits: NDArray[np.float32], images: int) -> NDArray[np.float32]:
+        classes = len(self.classifier.classes)
+        if np.ndim(logits) != 2 or len(logits) != images or (classes and logits.shape[1] != classes):
+            wanted = (images, classes or "classes")
+            raise ValueError(f"logits_of_batch gave {np.shape(logits)} for {images} images instead of {wanted}")
+        return logits
 
     def of(
         self, codec: Codec, labels: NDArray[np.int64], errors: dict[int, str]
@@ -107,10 +115,6 @@ class Predictions:
 def _unusable(numbers: list[int], logits: NDArray[np.float32]) -> list[int]:
     bad = np.flatnonzero(~np.isfinite(logits).all(axis=1))
     return [numbers[row] for row in bad]
-
-
-def _told(error: Exception) -> str:
-    return f"classifier: {type(error).__name__}: {str(error)[:500]}"
 
 
 def log_softmax(logits: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -101,7 +101,7 @@ def _with_heat(point: Point, found: Shown | str) -> Shown | str:
 
 def chain(point: Point, image: RGB, label: int) -> Shown:
     """Source pixels -> quantizer -> file -> the file decoded -> those pixels classified."""
-    (quantized,) = point.quantizer.quantize([image])
+    (quantized,) = point.quantizer.drawn([image])
     file = point.codec.encode(quantized)
     decoded = point.codec.decode(file)
     logits = point.classifier.logits([as_rgb(decoded)])[0].astype(np.float64)

@@ -20,6 +20,7 @@ from ..classifiers.base import Classifier
 from ..codecs.base import Anatomy, Codec
 from ..core.errors import Refused
 from ..core.images import RGB, AnyImage
+from ..core.origins import told
 from ..datasets.base import BadImage, Block, Dataset
 from ..quantizers.base import Quantizer
 from .executors import one_thread
@@ -101,6 +102,11 @@ def describe_block(dataset: Dataset, start: int, stop: int) -> dict[str, Any]:
         for image, source in zip(block.images, block.sources, strict=True):
             if isinstance(image, BadImage):
                 continue
+            if not isinstance(source.bytes, int):
+                raise Refused(
+                    f"{dataset.label}: Source({source.format!r}, {source.bytes!r}): bytes is the file's "
+                    "length, 0 where an image is a part of a larger file"
+                )
             formats[source.format] += 1
             stored[source.format] += source.bytes
     sources = {kind: {"images": formats[kind], "bytes": stored[kind]} for kind in sorted(formats)}
@@ -190,7 +196,7 @@ class _Chain:
                 self.pixels[row] = image.shape[0] * image.shape[1]
         known = {row: digests[row - first] for row in sources}
         with self.clock("quantize"):
-            quantized, failed = one_by_one_on_failure(self.task.quantizer.quantize, sources)
+            quantized, failed = one_by_one_on_failure(self.task.quantizer.drawn, sources)
         if quantized and not self.leaders:
             self.leaders = leaders(tuple(self.sheets), next(iter(quantized.values())))
         for codec, sheet in self.sheets.items():
@@ -217,7 +223,7 @@ class _Chain:
             try:
                 sheet.parts[row] = _anatomy(sheet.codec, files[row])
             except Exception as error:  # a plug-in's own code: one row's failure
-                sheet.errors[row] = f"anatomy: {_told(error)}"
+                sheet.errors[row] = f"anatomy: {told(error)}"
                 continue
             pixels = np.ascontiguousarray(pixels)  # a plug-in may hand on a view
             one = digest(pixels)
@@ -292,7 +298,7 @@ def one_by_one_on_failure(
         return dict(zip(given, found, strict=True)), {}
     except Exception as error:  # whatever a plug-in raises belongs to its rows, not to the run
         if len(given) == 1:
-            return {}, {next(iter(given)): _told(error)}
+            return {}, {next(iter(given)): told(error)}
     results: dict[int, B] = {}
     failed: dict[int, str] = {}
     for row, one in given.items():
@@ -321,12 +327,6 @@ def _anatomy(codec: Codec, file: bytes) -> Anatomy:
     if sum(parts) != len(file):
         raise ValueError(f"the parts sum to {sum(parts)} of {len(file)} bytes")
     return parts
-
-
-def _told(error: Exception) -> str:
-    """In at most some 900 characters; a program's last lines say most, so the end is kept too."""
-    text = str(error)
-    return f"{type(error).__name__}: {text if len(text) <= 900 else f'{text[:600]} ... {text[-300:]}'}"
 
 
 def _check_versions(task: Task) -> None:

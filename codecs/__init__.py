@@ -23,6 +23,7 @@ CODECS: Family[Codec] = Family(
         "jpegxr": "jpegxr:JPEGXR",
         "oxipng": "oxipng:OxiPNG",
         "png": "png:PNG",
+        "png-search": "pngsearch:PNGSearch",
         "qoi": "qoi:QOI",
         "raw": "raw:Raw",
         "webp": "webp:WebP",

@@ -40,16 +40,16 @@ class Codec(Plugin, ABC):
         Raises Unavailable, saying what to install, where there is none.
         """
 
-    @abstractmethod
     def encode(self, image: AnyImage) -> bytes:
-        """The whole file, container and headers included, as it would lie on disk."""
+        """The whole file, container and headers included, as it would lie on disk. Write this or encode_batch."""
+        return self.encode_batch([image])[0]
 
-    @abstractmethod
     def decode(self, data: bytes) -> RGB:
-        """The pixels a viewer would see: (H, W, 3) of the image that was encoded.
+        """The pixels a viewer would see: (H, W, 3) of the image that was encoded. Write this or decode_batch.
 
         Writable and C-contiguous. Raises for bytes that are no whole file of this codec.
         """
+        return self.decode_batch([data])[0]
 
     def alike(self) -> Codec:
         """The codec whose files these are, byte for byte: itself, but where settings are known to be redundant.
@@ -63,7 +63,16 @@ class Codec(Plugin, ABC):
         return Anatomy(payload=len(data))
 
     def encode_batch(self, images: Sequence[AnyImage]) -> list[bytes]:
+        """A file for each image, in order; images may be of many sizes, and none depends on its neighbours."""
         return [self.encode(image) for image in images]
 
     def decode_batch(self, files: Sequence[bytes]) -> list[RGB]:
+        """The pixels of each file, in order."""
         return [self.decode(data) for data in files]
+
+    @classmethod
+    def lacking(cls) -> list[str]:
+        pairs = (("encode", "encode_batch"), ("decode", "decode_batch"))
+        return [
+            f"{one} or {all_}" for one, all_ in pairs if all(getattr(cls, n) is getattr(Codec, n) for n in (one, all_))
+        ]

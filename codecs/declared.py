@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, make_dataclass
@@ -18,15 +19,16 @@ from ..core.errors import BadSetting, Unavailable, nearest
 from ..core.images import RGB, AnyImage, IndexedImage, as_rgb
 from ..core.origins import Origin
 from ..core.plugins import Plugin, Span, setting
-from . import programs
+from . import programs, y4m
 from .base import Codec
 from .pillow import read
 from .png import PNG
 
-KEYS = ("encode", "decode", "version", "timeout", "lossless", "palette", "dial", "settings", "remedy")
+KEYS = ("encode", "decode", "version", "timeout", "lossless", "palette", "chroma", "dial", "settings", "remedy")
 SETTING_KEYS = ("default", "from", "to", "step", "unit", "among", "help")
-FORMATS = {"png": "PNG", "ppm": "PPM", "pnm": "PPM", "bmp": "BMP", "tif": "TIFF", "tiff": "TIFF"}
-"""Of images that programs read and write, by the ending in a placeholder."""
+Y4M = "y4m"
+FORMATS = {"png": "PNG", "ppm": "PPM", "pnm": "PPM", "bmp": "BMP", "tif": "TIFF", "tiff": "TIFF", Y4M: "YUV4MPEG2"}
+"""Of images that programs read and write, by the ending in a placeholder; Pillow's names but for the last."""
 _PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
 _NAME = re.compile(r"[a-z][a-z0-9_-]*")
 
@@ -75,7 +77,8 @@ def _check(name: str, table: Any) -> None:
     for key, said in settings.items():
         _check_setting(key, said)
     for key in ("encode", "decode"):
-        _check_command(key, table.get(key), {*settings, "folder", *(("width", "height") if key == "encode" else ())})
+        known = {*settings, "folder", *(("width", "height") if key == "encode" else ())}
+        _check_command(key, table.get(key), known)
     version = table.get("version", [])
     if not isinstance(version, list) or not all(isinstance(word, str) for word in version):
         raise _At("version", 'version is the command that tells it, such as version = ["cjxl", "--version"]')
@@ -85,6 +88,8 @@ def _check(name: str, table: Any) -> None:
     for key in ("lossless", "palette"):
         if not isinstance(table.get(key, False), bool):
             raise _At(key, f"{key} is true or false, got {table[key]!r}")
+    if table.get("chroma", 420) not in (420, 444):
+        raise _At("chroma", f"chroma of {{input.y4m}} is 420 or 444, got {table['chroma']!r}")
     if (dial := table.get("dial")) is not None and dial not in settings:
         raise _At("dial", f"dial names a setting, got {dial!r}; there are {', '.join(settings) or 'none'}")
 
@@ -102,8 +107,9 @@ def _check_command(key: str, command: Any, known: set[str]) -> None:
             )
     for side in ("input", "output"):
         endings = {place.partition(".")[2] for place in found if place.startswith(f"{side}.")}
-        if len(endings) != 1:
-            raise _At(key, f"{key} names its {side} file once as {{{side}.ENDING}}, got {len(endings)} endings")
+        if len(endings) > 1 or (side == "input" and not endings):
+            wanted = "; without one its standard output is taken" if side == "output" else ""
+            raise _At(key, f"{key} names its {side} file as one {{{side}.ENDING}}{wanted}, got {len(endings)} endings")
         if (side == "input") == (key == "encode") and not endings <= FORMATS.keys():
             raise _At(
                 key, f"{key}: {{{side}.{endings.pop()}}} is an image, whose ending is one of {', '.join(FORMATS)}"
@@ -167,11 +173,18 @@ class Declared(Codec):
     folder: ClassVar[str]
 
     def version(self) -> str:
+        """What the programs say of themselves, or their bytes; and the bytes of every file that a command names."""
         remedy = self.table.get("remedy", "install it, or take the codec out of the study")
-        paths = [programs.find(self.table[key][0], remedy) for key in ("encode", "decode")]
-        command = self.table.get("version", [])
-        words = [word.replace("{folder}", self.folder) for word in command]
-        return _said_by(programs.find(words[0], remedy), *words[1:]) if words else _hashes(*dict.fromkeys(paths))
+        commands = {
+            key: [word.replace("{folder}", self.folder) for word in self.table.get(key, [])]
+            for key in ("encode", "decode", "version")
+        }
+        paths = [programs.find(commands[key][0], remedy) for key in ("encode", "decode")]
+        named = [word for words in commands.values() for word in words[1:] if Path(word).is_file()]
+        if words := commands["version"]:
+            said = _said_by(programs.find(words[0], remedy), *words[1:])
+            return ", ".join([said, *_hashes(named)])
+        return ", ".join(_hashes([*paths, *named]))
 
     def encode(self, image: AnyImage) -> bytes:
         self._probe()
@@ -184,15 +197,18 @@ class Declared(Codec):
         def write(path: Path) -> None:
             if keeps:
                 path.write_bytes(PNG().encode(image))
+            elif path.suffix == f".{Y4M}":
+                path.write_bytes(y4m.write(as_rgb(image), self.table.get("chroma", 420)))
             else:
                 Image.fromarray(as_rgb(image)).save(path, compress_level=1)  # other formats pass it over
 
         return self._through("encode", write, {"width": width, "height": height})
 
     def decode(self, data: bytes) -> RGB:
-        ending = next(p for word in self.table["decode"] for p in _PLACEHOLDER.findall(word) if p.startswith("output."))
         found = self._through("decode", lambda path: path.write_bytes(data), {})
-        return read(found, FORMATS[ending.removeprefix("output.")])
+        if found.startswith(y4m.SIGNATURE):
+            return y4m.read(found)
+        return read(found, *(FORMATS[ending] for ending in FORMATS if ending != Y4M))
 
     def encode_batch(self, images: Sequence[AnyImage]) -> list[bytes]:
         return programs.each(self.encode, images)
@@ -214,7 +230,10 @@ class Declared(Codec):
             words = [(word, _PLACEHOLDER.sub(value, word)) for word in self.table[key]]
             command = [filled for word, filled in words if filled or not word]  # a setting may be no argument at all
             write(places["input"])
-            return programs.output(command, places["output"], float(self.table.get("timeout", 60)))
+            try:
+                return programs.output(command, places.get("output"), float(self.table.get("timeout", 60)))
+            except programs.ProgramError as error:
+                raise programs.ProgramError(str(error).replace(f"{folder}{os.sep}", "")) from None
 
     def _probe(self) -> None:
         """Raises ProgramError for a program that gives the same file for black and for white."""
@@ -240,7 +259,13 @@ def _said_by(path: str, *arguments: str) -> str:
     return next((line.strip() for line in said.splitlines() if line.strip()), Path(path).name)
 
 
-@lru_cache
-def _hashes(*paths: str) -> str:
-    """Of programs that cannot tell their version."""
-    return ", ".join(f"{Path(p).name} {hashlib.sha256(Path(p).read_bytes()).hexdigest()[:16]}" for p in paths)
+def _hashes(paths: Sequence[str]) -> list[str]:
+    """Of programs that cannot tell their version, and of scripts and weights."""
+    stats = {path: Path(path).stat() for path in paths}
+    return [f"{Path(p).name} {_hash(p, found.st_mtime_ns, found.st_size)[:16]}" for p, found in stats.items()]
+
+
+@lru_cache(maxsize=1024)
+def _hash(path: str, changed: int, size: int) -> str:
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -9,24 +9,25 @@ from typing import ClassVar
 from ..core.images import AnyImage
 from ..core.plugins import setting
 from .extra import library
-from .png import PNG
+from .png import PNG, ReadsPNG
 
 
 @dataclass(frozen=True)
-class OxiPNG(PNG):
+class OxiPNG(ReadsPNG):
     """The smallest of many PNG files of one image; indexed images keep their palette, in the order that packs best."""
 
     name: ClassVar[str] = "oxipng"
+    lossless: ClassVar[bool] = True
     level: int = setting(4, range(7), help="how much oxipng tries")
     deflate: str = setting("libdeflate", ("libdeflate", "zopfli"), help="zopfli: smaller by a little, 30 times slower")
 
     def version(self) -> str:
         library("oxipng", "codecs")
-        return f"pyoxipng {version('pyoxipng')}, {super().version()}"
+        return f"pyoxipng {version('pyoxipng')}, {PNG().version()}"
 
     def encode(self, image: AnyImage) -> bytes:
         oxipng = library("oxipng", "codecs")
         with_ = oxipng.Deflaters.zopfli(15) if self.deflate == "zopfli" else oxipng.Deflaters.libdeflater(12)
         return oxipng.optimize_from_memory(
-            super().encode(image), level=self.level, strip=oxipng.StripChunks.all(), deflate=with_
+            PNG().encode(image), level=self.level, strip=oxipng.StripChunks.all(), deflate=with_
         )

@@ -19,9 +19,9 @@ def write(image: Image.Image, format: str, **options: Any) -> bytes:
     return buffer.getvalue()
 
 
-def read(data: bytes, format: str) -> RGB:
-    """The pixels of a file of that format and no other, as RGB."""
-    with Image.open(BytesIO(data), formats=[format]) as image:
+def read(data: bytes, *formats: str) -> RGB:
+    """The pixels of a file of one of those formats and no other, as RGB."""
+    with Image.open(BytesIO(data), formats=formats) as image:
         return np.array(image if image.mode == "RGB" else image.convert("RGB"))
 
 

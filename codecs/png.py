@@ -19,7 +19,25 @@ PARTS = {b"IDAT": "payload", b"PLTE": "palette", b"tRNS": "palette"}
 
 
 @dataclass(frozen=True)
-class PNG(Codec):
+class ReadsPNG(Codec):
+    """What every writer of PNG files has in common."""
+
+    def decode(self, data: bytes) -> RGB:
+        return read(data, "PNG")
+
+    def anatomy(self, data: bytes) -> Anatomy:
+        found = {"payload": 0, "palette": 0}
+        position = len(SIGNATURE)
+        while position < len(data):
+            length, kind = struct.unpack_from(">I4s", data, position)
+            if kind in PARTS:
+                found[PARTS[kind]] += length
+            position += 12 + length
+        return Anatomy(container=len(data) - sum(found.values()), **found)
+
+
+@dataclass(frozen=True)
+class PNG(ReadsPNG):
     """An indexed image is stored as indexed PNG at 1, 2, 4 or 8 bits, the rest as true color.
 
     ``palette=no`` stores every image as true color, as the published code of
@@ -43,19 +61,6 @@ class PNG(Codec):
             bits = max(1, (len(image.palette) - 1).bit_length())
             return write(canvas, "PNG", bits=bits, compress_level=self.effort)
         return write(Image.fromarray(as_rgb(image)), "PNG", compress_level=self.effort)
-
-    def decode(self, data: bytes) -> RGB:
-        return read(data, "PNG")
-
-    def anatomy(self, data: bytes) -> Anatomy:
-        found = {"payload": 0, "palette": 0}
-        position = len(SIGNATURE)
-        while position < len(data):
-            length, kind = struct.unpack_from(">I4s", data, position)
-            if kind in PARTS:
-                found[PARTS[kind]] += length
-            position += 12 + length
-        return Anatomy(container=len(data) - sum(found.values()), **found)
 
 
 def pillow_has_zlib_ng() -> bool:

@@ -18,7 +18,7 @@ from functools import cache
 from multiprocessing import parent_process
 from pathlib import Path
 from tempfile import TemporaryDirectory, TemporaryFile, gettempdir
-from typing import TypeVar
+from typing import IO, TypeVar
 
 from ..core.errors import Unavailable
 
@@ -26,6 +26,9 @@ PREFIX = "rabench-"
 """How the names of folders for one image's files begin; the process's number follows."""
 TOLD = 2000
 """Characters of a program's standard error that an error keeps: the last ones."""
+
+LINES = 5
+"""Of them."""
 
 A = TypeVar("A")
 B = TypeVar("B")
@@ -65,18 +68,20 @@ def _sweep() -> None:
                 continue
 
 
-def run(command: Sequence[str | Path], timeout: float, allowed: tuple[int, ...] = (0,)) -> str:
+def run(
+    command: Sequence[str | Path], timeout: float, allowed: tuple[int, ...] = (0,), into: IO[bytes] | None = None
+) -> str:
     """Runs a program to its end and gives the end of what it printed.
 
     timeout: seconds, after which it and its children are killed. allowed: exit statuses that are no failure.
-    Raises ProgramError.
+    into: receives its standard output, which then is no message. Raises ProgramError.
     """
     words = [str(word) for word in command]
     # Files, not pipes: 10 MB of messages neither block the program nor lie in memory.
     with TemporaryFile() as printed:
         try:
             process = subprocess.Popen(
-                words, stdin=subprocess.DEVNULL, stdout=printed, stderr=printed, start_new_session=True
+                words, stdin=subprocess.DEVNULL, stdout=into or printed, stderr=printed, start_new_session=True
             )
         except OSError as error:
             raise ProgramError(f"{shlex.join(words)}: cannot be started ({error.strerror})") from None
@@ -96,12 +101,15 @@ def run(command: Sequence[str | Path], timeout: float, allowed: tuple[int, ...] 
     return said
 
 
-def output(command: Sequence[str | Path], path: Path, timeout: float) -> bytes:
-    """The file that a program writes. Raises ProgramError, also where it ends well but writes nothing."""
-    said = run(command, timeout)
-    if not path.is_file() or not path.stat().st_size:
+def output(command: Sequence[str | Path], path: Path | None, timeout: float) -> bytes:
+    """The file that a program writes; None: its standard output. Raises ProgramError, also where it writes nothing."""
+    with TemporaryFile() as standard:
+        said = run(command, timeout, into=standard if path is None else None)
+        standard.seek(0)
+        found = standard.read() if path is None else path.read_bytes() if path.is_file() else b""
+    if not found:
         raise ProgramError(f"{shlex.join(map(str, command))}: ended with status 0 but wrote nothing{_quoted(said)}")
-    return path.read_bytes()
+    return found
 
 
 def at_once() -> int:
@@ -157,4 +165,6 @@ def _status(status: int) -> str:
 
 
 def _quoted(said: str) -> str:
-    return f": {' | '.join(line.strip() for line in said.splitlines() if line.strip())}" if said else ""
+    """The last lines."""
+    lines = [line.strip() for line in said.splitlines() if line.strip()][-LINES:]
+    return f": {' | '.join(lines)}" if lines else ""

@@ -38,4 +38,6 @@ def nearest(name: str, known: Iterable[str]) -> str:
 def unknown(kind: str, name: str, known: Collection[str], remedy: str = "") -> UnknownName:
     """The error for a name that is not among ``known``: the near misses and the list."""
     there = ", ".join(sorted(known))
-    return UnknownName(f"no {kind} is named {name!r}{nearest(name, known)}; there are {there}{remedy and '; ' + remedy}")
+    return UnknownName(
+        f"no {kind} is named {name!r}{nearest(name, known)}; there are {there}{remedy and '; ' + remedy}"
+    )

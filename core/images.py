@@ -21,6 +21,10 @@ class IndexedImage:
     """(K, 3), 8-bit sRGB, 1 <= K <= 256."""
 
     def __post_init__(self) -> None:
+        for wanted, found in (("indices are (H, W)", self.indices), ("a palette is (K, 3)", self.palette)):
+            if not isinstance(found, np.ndarray) or found.dtype != np.uint8 or found.ndim != 2:
+                given = f"{found.shape} {found.dtype}" if isinstance(found, np.ndarray) else type(found).__name__
+                raise ValueError(f"{wanted} uint8, got {given}")
         if not 1 <= len(self.palette) <= 256:
             raise ValueError(f"a palette holds 1 to 256 colors, got {len(self.palette)}")
         if self.indices.max() >= len(self.palette):

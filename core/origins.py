@@ -8,13 +8,16 @@ import sys
 import traceback
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from dataclasses import Field, dataclass, field
+from dataclasses import Field, dataclass, field, fields
 from functools import lru_cache
 from types import ModuleType
 from typing import Any
 
 from .errors import BadSetting
 from .plugins import Plugin
+
+MODULE = "rabench_plugin_"
+"""How the names of modules made from files begin; the content's hash follows."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +42,8 @@ def plugins_of(origin: Origin) -> dict[str, type[Plugin]]:
     """By name; made once a process. Every version() tells the content's hash, so that edited code never passes for the old."""
     found = {cls.name: cls for cls in origin.make()}
     for cls in found.values():
-        setattr(cls, "version", _telling(cls, origin))  # noqa: B010 - a method, not an attribute of the type
+        if hasattr(cls, "version"):  # a data set has none: its images are known by their content
+            setattr(cls, "version", _telling(cls, origin))  # noqa: B010 - a method, not an attribute of the type
         cls.origin = origin
     return found
 
@@ -60,12 +64,26 @@ def revive(origin: Origin, name: str, settings: dict[str, Any]) -> Plugin:
     return plugins_of(origin)[name](**settings)
 
 
+def told(error: Exception, most: int = 900) -> str:
+    """What a plug-in raised, in a line of some ``most`` characters, and where in its file; messages keep their end."""
+    text = " ".join(str(error).split())
+    if len(text) > most:
+        text = f"{text[: 2 * most // 3]} ... {text[-most // 3 :]}"
+    own = [
+        f"{frame.f_code.co_filename}, line {line}"
+        for frame, line in traceback.walk_tb(error.__traceback__)
+        if frame.f_globals.get("__name__", "").startswith(MODULE)
+    ]
+    place = f" ({own[-1]})" if own else ""
+    return f"{type(error).__name__}: {text}{place}"
+
+
 @dataclass(frozen=True)
 class PythonFile(Origin):
     """A file of Python: every plug-in class that it defines."""
 
     def make(self) -> list[type[Plugin]]:
-        module = ModuleType(f"rabench_plugin_{self.sha256[:16]}", f"The plug-in file {self.name}.")
+        module = ModuleType(f"{MODULE}{self.sha256[:16]}", f"The plug-in file {self.name}.")
         module.__file__ = self.name
         sys.modules[module.__name__] = module  # dataclasses look their module up
         try:
@@ -78,7 +96,8 @@ class PythonFile(Origin):
         except Exception as error:  # whatever a user's file does when it is read
             lines = [f.lineno for f in traceback.extract_tb(error.__traceback__) if f.filename == self.name]
             where = f", line {lines[-1]}" if lines else ""
-            reason = BadSetting(f"{self.name}{where}: {type(error).__name__}: {error}")
+            frozen = "; write @dataclass(frozen=True) above the class" if "non-frozen dataclass" in str(error) else ""
+            reason = BadSetting(f"{self.name}{where}: {type(error).__name__}: {error}{frozen}")
         del sys.modules[module.__name__]
         raise reason from None
 
@@ -93,10 +112,12 @@ class PythonFile(Origin):
                     f"{self.name}: {cls.__name__} is no dataclass, so that {', '.join(lost)} would be lost; "
                     "write @dataclass(frozen=True) above it"
                 )
-            if missing := sorted(getattr(cls, "__abstractmethods__", ())):
+            if mistake := self._mistake(cls):
+                raise BadSetting(f"{self.name}: {cls.__name__}{mistake}")
+            if missing := sorted({*getattr(cls, "__abstractmethods__", ()), *cls.lacking()}):
                 raise BadSetting(f"{self.name}: {cls.__name__} lacks {', '.join(missing)}")
-            if not inspect.isfunction(getattr(cls, "version", None)):
-                raise BadSetting(f"{self.name}: {cls.__name__} needs a method version()")
+            if not inspect.isfunction(getattr(cls, "version", told)):
+                raise BadSetting(f"{self.name}: {cls.__name__}.version is a method; write def version(self)")
             found.append(cls)
         if not found:
             raise BadSetting(
@@ -104,3 +125,17 @@ class PythonFile(Origin):
                 'class Mine(rabench.Codec): name = "mine"'
             )
         return found
+
+    def _mistake(self, cls: type[Plugin]) -> str:
+        """What would fail later, with a message that says less; nothing where all is well."""
+        for f in fields(cls):
+            if "among" not in f.metadata:
+                kind = f.type if isinstance(f.type, str) else getattr(f.type, "__name__", "int")
+                return f".{f.name} is no setting; write {f.name}: {kind} = rabench.setting(DEFAULT, WHAT_IS_ALLOWED)"
+        if getattr(vars(cls).get("__init__"), "__code__", None) and cls.__init__.__code__.co_filename == self.name:
+            return " has an __init__; leave it out: the settings are all that a plug-in holds"
+        for name, value in vars(cls).items():
+            is_property = any(isinstance(vars(base).get(name), property) for base in cls.__mro__[1:])
+            if is_property and inspect.isfunction(value):
+                return f".{name} is a property; write @property above it"
+        return ""

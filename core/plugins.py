@@ -100,6 +100,11 @@ class Plugin:
                 raise BadSetting(f"{self.name}: {f.name} must be {describe(f)}, got {getattr(self, f.name)!r}")
             object.__setattr__(self, f.name, value)
 
+    @classmethod
+    def lacking(cls) -> list[str]:
+        """Methods that a class must have beside its abstract ones, and has not."""
+        return []
+
     @property
     def spec(self) -> str:
         """This plug-in as text, from which it can be made again.

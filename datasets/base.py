@@ -100,7 +100,8 @@ class Dataset(Plugin, ABC):
         return self._reader().read(start, min(stop, len(self)))
 
     def stamp(self) -> str:
-        return self._reader().stamp()
+        """Changes when the files behind the images change, or the code that reads them."""
+        return self._reader().stamp() + (f" {self.origin.sha256}" if self.origin else "")
 
     def _reader(self) -> Reader:
         return _opened(self, str(data_root()))

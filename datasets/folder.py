@@ -23,6 +23,8 @@ SPLITS = {"test": ("test", "val", "valid", "validation"), "train": ("train",)}
 class Folder(Dataset):
     """One sub-folder a class, or a flat folder of unlabelled images; sizes may differ.
 
+    The first image of each class comes first, then the second of each: the first few hundred hold all classes alike.
+
     Where the folder holds ``train`` and ``test`` (or ``val``), ``split`` chooses between them.
     """
 
@@ -62,7 +64,8 @@ class FolderReader:
         self.home = home
         folders = _class_folders(home)
         self.classes = tuple(f.name for f in folders)
-        self.files = [(f, n) for n, folder in enumerate(folders) for f in _images(folder, deep=True)]
+        ranked = [(rank, n, f) for n, folder in enumerate(folders) for rank, f in enumerate(_images(folder, deep=True))]
+        self.files = [(f, n) for _, n, f in sorted(ranked)]
         self.files = self.files or [(f, UNLABELLED) for f in _images(home)]
         if not self.files:
             raise Unavailable(f"folder: {home} holds no images ({', '.join(sorted(SUFFIXES))})")

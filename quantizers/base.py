@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ..core.images import RGB, AnyImage
+from ..core.images import RGB, AnyImage, IndexedImage
 from ..core.plugins import Plugin, setting
 
 DITHER = ("none", "floyd-steinberg")
@@ -32,8 +32,12 @@ class Quantizer(Plugin, ABC):
     def quantize(self, images: Sequence[RGB]) -> Sequence[AnyImage]:
         """The same images, one by one and in order: an image does not depend on its neighbours.
 
-        IndexedImages with palettes trimmed to the colors used; ``none`` alone gives RGB.
+        IndexedImages; ``none`` alone gives RGB.
         """
+
+    def drawn(self, images: Sequence[RGB]) -> list[AnyImage]:
+        """``quantize``, with palettes that hold the colors used and no more."""
+        return [i.trimmed() if isinstance(i, IndexedImage) else i for i in self.quantize(images)]
 
 
 @dataclass(frozen=True)

@@ -26,3 +26,14 @@ def photographs():
     from rabench.datasets import DATASETS
 
     return DATASETS.make("photos").load(0, 200).images
+
+
+@pytest.fixture(autouse=True)
+def brought_plug_ins_are_forgotten():
+    """What a test brings from a file is not there for the next."""
+    from rabench.bench.brought import FAMILIES
+
+    before = [(family, dict(family.added)) for _, family in FAMILIES]
+    yield
+    for family, added in before:
+        family.added = added

@@ -59,15 +59,6 @@ codecs = {codecs}
 """
 
 
-@pytest.fixture(autouse=True)
-def forgotten():
-    """What a test brings is not there for the next."""
-    before = {family: dict(family.added) for family in (CODECS, QUANTIZERS)}
-    yield
-    for family, added in before.items():
-        family.added = added
-
-
 def python_file(folder, text=CODEC, name="coarse"):
     path = folder / f"{name}.py"
     path.write_text(text.replace("{name}", name))
@@ -119,7 +110,23 @@ def test_a_matrix_names_its_plug_ins_and_spawned_workers_have_them(tmp_path):
             CODEC.replace("@dataclass(frozen=True)", ""),
             "Coarse is no dataclass, so that bits would be lost; write @dataclass",
         ),
-        (CODEC.replace("def decode", "def decoded"), "Coarse lacks decode"),
+        (CODEC.replace("def decode", "def decoded"), "Coarse lacks decode or decode_batch"),
+        (
+            CODEC.replace("    def version", "    step: int = 16\n\n    def version", 1),
+            "Coarse.step is no setting; write step: int = rabench.setting(DEFAULT, WHAT_IS_ALLOWED)",
+        ),
+        (
+            CODEC.replace("    def version", "    def __init__(self):\n        pass\n\n    def version", 1),
+            "Coarse has an __init__; leave it out",
+        ),
+        (
+            CODEC.replace("(frozen=True)", ""),
+            "cannot inherit non-frozen dataclass from a frozen one; write @dataclass(",
+        ),
+        (
+            CODEC.replace("    def version", "    def spec(self):\n        return 1\n\n    def version", 1),
+            "Coarse.spec is a",
+        ),
         (CODEC.replace("range(1, 9)", "range(5, 9)").replace("{name}", "coarse"), None),
     ],
 )
@@ -133,6 +140,19 @@ def test_a_broken_plug_in_file_is_one_clear_line(tmp_path, text, said):
     with pytest.raises(BadSetting) as caught:
         bring(path)
     assert said in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_a_batch_codec_needs_no_other_methods(tmp_path):
+    text = CODEC.replace("{name}", "batchwise").replace(
+        "def encode(self, image):",
+        "def encode_batch(self, images):\n        return [self._one(i) for i in images]\n\n    def _one(self, image):",
+    )
+    bring(python_file(tmp_path, text))
+    codec = CODECS.make("batchwise")
+    image = np.zeros((3, 4, 3), np.uint8)
+    assert (
+        codec.decode(codec.encode(image)).shape == (3, 4, 3) and codec.encode(image) == codec.encode_batch([image])[0]
+    )
 
 
 def test_two_files_may_not_bring_one_name(tmp_path):
@@ -277,6 +297,8 @@ def test_children_that_a_program_leaves_behind_are_ended(tmp_path):
     [
         (('"{step}"', '"{stp}"'), "line 2: coder: {stp} is no setting (did you mean 'step'?); known are input.ENDING"),
         (("encode = ", "encod = "), "no key is named 'encod' (did you mean 'encode'"),
+        (('"{input.png}"', '"in.png"'), "encode names its input file as one {input.ENDING}, got 0 endings"),
+        (("timeout = 60", "chroma = 422"), "chroma of {input.y4m} is 420 or 444, got 422"),
         (("{input.png}", "{input.xyz}"), "{input.xyz} is an image, whose ending is one of png, ppm"),
         (('dial = "step"', 'dial = "level"'), "dial names a setting, got 'level'; there are step"),
         (("default = 8", "default = 99"), "the default 99 of step is not among what is allowed"),
@@ -294,6 +316,50 @@ def test_a_mistake_in_a_declaration_names_the_line_and_what_is_known(tmp_path, c
     with pytest.raises(BadSetting) as caught:
         bring(path)
     assert said in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_a_program_may_write_to_its_standard_output_and_read_y4m(tmp_path):
+    (tmp_path / "copy.py").write_text(
+        "import sys, shutil; shutil.copyfileobj(open(sys.argv[1], 'rb'), sys.stdout.buffer)"
+    )
+    (tmp_path / "codecs.toml").write_text(
+        """
+[programs.copy]
+encode = ["python", "{folder}/copy.py", "{input.y4m}"]
+decode = ["python", "{folder}/copy.py", "{input.bin}"]
+chroma = 444
+[programs.copy-png]
+encode = ["python", "{folder}/copy.py", "{input.png}"]
+decode = ["python", "{folder}/copy.py", "{input.bin}"]
+lossless = true
+""".replace('"python"', json.dumps(sys.executable))
+    )
+    bring(tmp_path / "codecs.toml")
+    image = np.random.default_rng(0).integers(0, 256, (5, 7, 3), np.uint8)
+    file = CODECS.make("copy").encode(image)
+    assert file.startswith(b"YUV4MPEG2 W7 H5 ") and b"C444" in file
+    assert np.abs(CODECS.make("copy").decode(file).astype(int) - image).max() <= 2
+    codec = CODECS.make("copy-png")
+    assert (codec.decode(codec.encode(image)) == image).all()
+
+
+def test_a_script_that_is_edited_is_another_version(tmp_path):
+    """With a version command that says the same as before, and without one; by absolute path and by {folder}."""
+    for changes in ({}, {"version": []}):
+        (tmp_path / "codecs.toml").write_text(declared(tmp_path, **changes))
+        bring(tmp_path / "codecs.toml")
+        before = CODECS.make("coder").version()
+        (tmp_path / "program.py").write_text(PROGRAM + "# edited")
+        assert CODECS.make("coder").version() != before
+    (tmp_path / "enc").write_text(f"#!{sys.executable}\n")
+    (tmp_path / "enc").chmod(0o755)
+    (tmp_path / "own.toml").write_text(
+        '[programs.own]\nencode = ["{folder}/enc", "{input.png}"]\ndecode = ["{folder}/enc", "{input.bin}"]\n'
+    )
+    bring(tmp_path / "own.toml")
+    before = CODECS.make("own").version()
+    (tmp_path / "enc").write_text(f"#!{sys.executable}\nprint()\n")
+    assert CODECS.make("own").version() != before
 
 
 def test_a_program_that_is_not_here_says_what_to_do(tmp_path):

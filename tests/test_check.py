@@ -4,6 +4,7 @@ import pytest
 import rabench
 from broken_codecs import BROKEN, Honest
 from rabench.bench import check as kit
+from rabench.bench.brought import bring
 from rabench.codecs import CODECS
 
 
@@ -25,6 +26,17 @@ def test_each_broken_codec_fails_for_its_own_reason(codec, promise, seen, monkey
     assert promise in found and seen in found[promise], found
     with pytest.raises(AssertionError, match=promise):
         rabench.assert_conforms(codec)
+
+
+def test_a_codec_that_cannot_code_at_all_is_told_once_with_the_line_of_its_file(tmp_path):
+    (tmp_path / "failing.py").write_text(
+        "import rabench\nclass Failing(rabench.Codec):\n    name = 'failing'\n    def version(self): return '1'\n"
+        "    def encode(self, image):\n        return 1 / 0\n    def decode(self, data): ...\n"
+    )
+    bring(tmp_path / "failing.py")
+    found = rabench.check_codec(CODECS.make("failing"))
+    assert [c.promise for c in found if not c.passed] == ["codes a photograph"] and len(found) == 2
+    assert "32x32: encode raises ZeroDivisionError: division by zero (failing.py, line 6)" in found[1].seen
 
 
 @pytest.mark.slow

@@ -1,18 +1,20 @@
 """Codecs that an extra brings: what they lose, how rate turns into error, and what other bindings make of the same image."""
 
 import io
+import shutil
+import subprocess
 
 import numpy as np
 import pytest
 from PIL import Image
-from rabench.codecs import CODECS
+from rabench.codecs import CODECS, jpegxr
 from rabench.core.errors import Unavailable
 from rabench.core.images import as_rgb
 from rabench.datasets import DATASETS
 from rabench.quantizers import QUANTIZERS
 
-PHOTOS = DATASETS.make("photos").load(0, 40).images
-LOSSLESS = ("jpegxl-lossless", "jpegls-lossless", "qoi", "oxipng", "webp-lossless", "png")
+PHOTOS = [np.asarray(image) for image in DATASETS.make("photos").load(0, 40).images]
+LOSSLESS = ("jpegxl-lossless", "jpegls-lossless", "qoi", "oxipng", "webp-lossless", "png", "png-search")
 LOSSY = {
     "jpegxl": ("distance", (8.0, 4.0, 2.0, 1.0, 0.3)),
     "jpegls": ("near", (40, 20, 8, 3, 1)),
@@ -116,6 +118,101 @@ def test_oxipng_is_smaller_than_png_and_pillow_reads_it():
         assert sum(map(len, files)) < sum(map(len, plain.encode_batch(images)))
         with Image.open(io.BytesIO(files[0])) as read:
             assert read.mode in ("P", "1", "L")  # still indexed
+
+
+@pytest.mark.parametrize("colors", [2, 4, 16, 64])
+def test_a_searched_png_is_smaller_than_one_of_oxipng_and_each_search_has_its_part(colors):
+    oxipng = here("oxipng:level=6")
+    images = QUANTIZERS.make(f"octree:colors={colors}").quantize(PHOTOS[:12])
+    sizes = {
+        text: sum(map(len, here(text).encode_batch(images)))
+        for text in (
+            "png",
+            "png-search:order=given:filters=none",
+            "png-search:order=given",
+            "png-search:filters=none",
+            "png-search",
+        )
+    }
+    assert sizes["png-search"] < sum(map(len, oxipng.encode_batch(images)))
+    # libdeflate's level 10 guides what zopfli ends: a byte or two either way
+    fixed, *searched = (1.005 * size for size in list(sizes.values())[1:])
+    assert sizes["png-search"] <= min(searched) and max(searched) <= 1.005 * fixed
+    assert sizes["png-search"] < sizes["png-search:order=given:filters=none"] < sizes["png"]
+
+
+def test_a_searched_png_of_a_photograph_is_smaller_than_pillows_and_of_few_colors_indexed():
+    plain, best = here("png"), here("png-search")
+    wall = np.vstack([np.hstack(PHOTOS[i : i + 4]) for i in (0, 4)])
+    assert len(best.encode(wall)) < len(plain.encode(wall))
+    with Image.open(io.BytesIO(best.encode(wall // 128 * 128))) as read:
+        assert read.mode == "P"
+        assert (np.asarray(read.convert("RGB")) == wall // 128 * 128).all()
+
+
+@pytest.mark.parametrize("filter_", range(5))
+@pytest.mark.parametrize("bytes_a_pixel", [1, 3])
+def test_pillow_undoes_every_filter_of_a_searched_png(filter_, bytes_a_pixel):
+    import zlib
+
+    from rabench.codecs import pngsearch
+
+    pixels = PHOTOS[0] if bytes_a_pixel == 3 else PHOTOS[0][..., 0]
+    rows = pngsearch._each_filter(pixels.reshape(32, -1), bytes_a_pixel)[filter_]
+    palette = None if bytes_a_pixel == 3 else np.repeat(np.arange(256, dtype=np.uint8)[:, None], 3, 1)
+    file = pngsearch._file(32, 32, 8, palette, zlib.compress(rows.tobytes()))
+    assert (here("png").decode(file) == (pixels if bytes_a_pixel == 3 else pixels[..., None])).all()
+
+
+def test_jpeg_xl_lossless_is_what_another_binding_of_libjxl_writes():
+    pylibjxl = pytest.importorskip("pylibjxl")
+    number = pylibjxl.encoder_version()  # 11002 is 0.11.2
+    theirs = f"libjxl {number // 1_000_000}.{number // 1000 % 1000}.{number % 1000}"
+    if not here("jpegxl-lossless").version().endswith(theirs):
+        pytest.skip(f"pylibjxl has {theirs}, rabench {here('jpegxl-lossless').version()}")
+    for effort in (3, 7, 9):
+        codec = here(f"jpegxl-lossless:effort={effort}")
+        for image in PHOTOS[:10]:
+            assert codec.encode(image) == pylibjxl.encode(image, effort=effort, lossless=True)
+
+
+def test_jpeg_xl_is_about_as_large_as_another_binding_of_libjxl_writes_it():
+    """Other versions of libjxl lie in the two wheels."""
+    pytest.importorskip("pillow_jxl")
+    for distance, quality in ((1.0, 90), (3.7, 60)):  # libjxl's own mapping: distance = 0.1 + 0.09 * (100 - quality)
+        codec = here(f"jpegxl:distance={distance}")
+        ours = sum(len(codec.encode(i)) for i in PHOTOS)
+        theirs = sum(len(saved(i, "JXL", quality=quality, num_threads=1, use_container=False)) for i in PHOTOS)
+        assert ours == pytest.approx(theirs, rel=0.05)
+
+
+def by_program(tmp_path, image, source, target, *command):
+    if shutil.which(command[0]) is None:
+        pytest.skip(f"{command[0]} is not on the PATH")
+    Image.fromarray(image).save(tmp_path / source)
+    subprocess.run(command, cwd=tmp_path, check=True, capture_output=True)
+    return (tmp_path / target).read_bytes()
+
+
+@pytest.mark.parametrize("quality", [50, 65, 80, 95])
+def test_jpeg_xr_is_what_jxrlibs_own_program_writes(quality, tmp_path):
+    codec = here(f"jpegxr:quality={quality}")
+    command = f"JxrEncApp -i x.bmp -o x.jxr -c 0 -d 3 -l 0 -f -q {quality / 100}"  # as imagecodecs sets it
+    for image in PHOTOS[:8]:
+        theirs, ours = by_program(tmp_path, image, "x.bmp", "x.jxr", *command.split()), codec.encode(image)
+        (a, b), (c, d) = jpegxr._where(theirs), jpegxr._where(ours)
+        assert theirs[a : a + b] == ours[c : c + d]  # directories differ
+
+
+@pytest.mark.parametrize("chroma", [420, 444])
+@pytest.mark.parametrize("quality", [20, 50, 80])
+def test_heic_codes_pixels_in_as_many_bytes_as_libheifs_own_program(quality, chroma, tmp_path):
+    codec = here(f"heic:quality={quality}:chroma={chroma}")
+    options = [f"chroma={chroma}", "preset=slow", "tune=ssim", "x265:pools=none", "x265:frame-threads=1"]
+    command = ["heif-enc", "-q", str(quality), *(word for o in options for word in ("-p", o)), "x.png", "-o", "x.heic"]
+    ours = sum(codec.anatomy(codec.encode(i)).payload for i in PHOTOS[:8])
+    theirs = sum(codec.anatomy(by_program(tmp_path, i, "x.png", "x.heic", *command)).payload for i in PHOTOS[:8])
+    assert ours == pytest.approx(theirs, rel=0.02)  # other versions of libheif and x265
 
 
 @pytest.mark.parametrize("name", ["jpegxr", "qoi", "jpegls-lossless", "jpegxl", "heic"])
