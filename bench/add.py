@@ -5,16 +5,21 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable
-from dataclasses import fields
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from ..codecs import CODECS
 from ..codecs.base import Codec
 from ..core import specs
 from ..core.errors import BadSetting, Refused, Unavailable
 from ..core.files import write_text
+from ..core.images import as_rgb
 from ..core.plugins import Span, spread
+from ..datasets.base import BadImage
+from ..quantizers import QUANTIZERS
 from . import runner
 from .brought import bring
 from .every_pair import EveryPair, every_pair
@@ -23,21 +28,24 @@ from .matrix import Study, opened
 from .reading import Group, judged, read
 from .records import Index
 from .runner import Outcome, Progress
+from .task import one_by_one_on_failure
 
 SWEPT = 8
 """Values of the dial that are measured where none are named."""
+TRIED = 33
+"""Values whose rates are looked at to choose them."""
+PROBED = 8
+"""Images for that."""
 
 
-def swept(text: str) -> list[Codec]:
-    """The codecs that a text asks for; without a word on the dial a curve's worth of its values."""
-    name, given = specs.parse(text)
-    dial = CODECS[name].dial()
-    if dial is None or dial in given:
-        return CODECS.sweep(text)
-    among = next(f for f in fields(CODECS[name]) if f.name == dial).metadata["among"]
-    if isinstance(among, Span):
-        raise BadSetting(f"say which values of {dial} to measure, such as {text}:{dial}={among.low:g},{among.high:g}")
-    return CODECS.sweep(f"{text}:{dial}={','.join(map(str, spread(list(among), SWEPT)))}")
+@dataclass(frozen=True)
+class Added:
+    """What `add` measured."""
+
+    outcome: Outcome
+    codecs: list[Codec]
+    chosen: str
+    """Which values of the dial were taken where none were named, and why these; else nothing."""
 
 
 def add(
@@ -48,19 +56,21 @@ def add(
     make_pool: Callable[[], Pool],
     progress: Progress | None = None,
     command: str = "rabench.add",
-) -> Outcome:
+) -> Added:
     """Measures a codec alone on a study's images, with its classifiers, and notes it in ``added.toml``.
 
+    text: the codec; without a word on its dial, values whose rates lie where the study's curves do.
     quantizers: before the codec; ``none`` for originals. Raises Unavailable for a study without records or a codec that
     cannot run here, BadSetting for a name or setting that is none.
     """
     known = Index(study.records)
     if not known.datasets:
         raise Unavailable(f"{study.folder} is not measured yet; measure it first: rabench run {study.folder}")
+    study.load()  # a codec in a file that the study names already needs no word on it
     for path in plugins:
         bring(path)
-    codecs = swept(text)
-    codecs[0].version()
+    _version_of(text)
+    codecs, chosen = _swept(text, quantizers, study)
     before = study.added.read_text(encoding="utf-8") if study.added.is_file() else None
     after = _noted(study, codecs, quantizers, plugins, before)
     write_text(study.added, after)
@@ -69,13 +79,78 @@ def add(
         study.load()
         limits = {said["limit"] for said in known.datasets.values()}
         limit = limits.pop() if len(limits) == 1 else None
-        return runner.run(study, make_pool, limit, progress, command, only=lambda point: point.codec.spec in wanted)
+        outcome = runner.run(study, make_pool, limit, progress, command, only=lambda point: point.codec.spec in wanted)
+        return Added(outcome, codecs, chosen)
     except (BadSetting, Refused, Unavailable):
         if before is None:  # nothing was measured: nothing is added
             study.added.unlink(missing_ok=True)
         else:
             write_text(study.added, before)
         raise
+
+
+def _version_of(text: str) -> None:
+    """Raises Unavailable, with the remedy, where the codec cannot run here."""
+    name, given = specs.parse(text)
+    dial = CODECS[name].dial()
+    CODECS.sweep(specs.join(name, {k: v for k, v in given.items() if k != dial}))[0].version()
+
+
+def _swept(text: str, quantizers: list[str], study: Study) -> tuple[list[Codec], str]:
+    """The codecs that a text asks for; without a word on the dial a curve's worth of its values, and which these are."""
+    name, given = specs.parse(text)
+    dial = CODECS[name].dial()
+    if dial is None or dial in given:
+        return CODECS.sweep(text), ""
+    among = next(f for f in fields(CODECS[name]) if f.name == dial).metadata["among"]
+    if isinstance(among, Span):
+        ladder = np.geomspace if among.low > 0 else np.linspace
+        values: list[Any] = [float(f"{v:.3g}") for v in ladder(among.low, among.high, TRIED)]
+        values = [v for v in dict.fromkeys(values) if v in among]
+    else:
+        values = spread(list(among), TRIED)
+    every = [CODECS.make(specs.join(name, {**given, dial: value})) for value in values]
+    low, high = _rates(study)
+    found = _chosen(_cost(every, quantizers, study), low, high) if low < high else []
+    if len(found) > 1:
+        told = f"at rates of {low:.3g} to {high:.3g} bpp, as the study's curves"
+    else:
+        found, told = spread(range(len(every)), SWEPT), "over all that it allows"
+    return [
+        every[i] for i in found
+    ], f"{dial}={','.join(str(values[i]) for i in found)}, {told}; name others as {name}:{dial}=..."
+
+
+def _rates(study: Study) -> tuple[float, float]:
+    """The least and highest rate on the study's curves."""
+    found = read(study)
+    rates = [group.rows.bpp[i] for group in found.groups for c in group.curves if len(c.rows) > 1 for i in c.rows]
+    return (float(np.nanmin(rates)), float(np.nanmax(rates))) if rates else (0.0, 0.0)
+
+
+def _cost(codecs: list[Codec], quantizers: list[str], study: Study) -> list[float]:
+    """Bits per pixel of each on a few images; NaN where it fails."""
+    points = study.load().points
+    block = points[0].dataset.load(0, PROBED)
+    images = [image for image in block.images if not isinstance(image, BadImage)]
+    drawn = QUANTIZERS.sweep(quantizers[0])[0].drawn(images)
+    pixels = sum(as_rgb(image).size // 3 for image in drawn)
+    found = []
+    for codec in codecs:
+        files, failed = one_by_one_on_failure(codec.encode_batch, dict(enumerate(drawn)))
+        found.append(8 * sum(map(len, files.values())) / pixels if pixels and not failed else np.nan)
+    return found
+
+
+def _chosen(rates: list[float], low: float, high: float) -> list[int]:
+    """Positions whose rates are spread over low..high on a log scale, as far as they reach."""
+    within = [r for r in rates if np.isfinite(r) and r > 0]
+    low, high = max(low, min(within, default=np.inf)), min(high, max(within, default=0))
+    if low >= high:
+        return []
+    logs = np.log([r if np.isfinite(r) and r > 0 else np.nan for r in rates])
+    near = [int(np.nanargmin(np.abs(logs - target))) for target in np.linspace(np.log(low), np.log(high), SWEPT)]
+    return sorted(set(near))
 
 
 def _noted(study: Study, codecs: list[Codec], quantizers: list[str], plugins: list[Path], before: str | None) -> str:
@@ -95,7 +170,7 @@ def _noted(study: Study, codecs: list[Codec], quantizers: list[str], plugins: li
     for judge in judges.values():
         new = {**judge, "quantizers": quantizers, "codecs": [codec.spec for codec in codecs]}
         blocks += [new] if new not in blocks else []
-    head = "# Codecs that `rabench add` measured for this study; a part of its matrix.\n"
+    head = "# What `rabench add` measured for this study, a part of its matrix. Take a codec out by deleting its [[points]].\n"
     lines = [head, f"[plugins]\nfiles = {json.dumps(files)}\n"] if files else [head]
     for block in blocks:
         lines.append("[[points]]\n" + "".join(f"{key} = {json.dumps(value)}\n" for key, value in block.items()))

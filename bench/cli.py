@@ -1,4 +1,4 @@
-"""The command line: the only file that prints or exits.
+"""The command line.
 
 Exit status: 0 all is well; 2 a mistake the user can mend; 3 done, but some rows failed or some points
 could not be measured; 130 stopped by Ctrl-C.
@@ -9,12 +9,29 @@ from __future__ import annotations
 import errno
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 
 from ..core.errors import RabenchError
+from . import cli_training as _training  # noqa: F401 - its commands
+from .console import (
+    INCOMPLETE,
+    STOPPED,
+    USER,
+    AxisOption,
+    LabelsOption,
+    PluginOption,
+    PSNROption,
+    StudyName,
+    among,
+    app,
+    at_least,
+    end,
+    err,
+    out,
+    print_table,
+)
 
 if TYPE_CHECKING:
     from .matrix import Study
@@ -22,84 +39,22 @@ if TYPE_CHECKING:
     from .report import Report
     from .runner import Outcome
 
-app = typer.Typer(
-    help="What a bit is worth to a neural network: rate-accuracy benchmarks of image codecs.",
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    add_completion=False,
-)
-train_app = typer.Typer(help="Train networks.", no_args_is_help=True)
-app.add_typer(train_app, name="train")
-WIDTH = None if sys.stdout.isatty() else 240
-out = Console(highlight=False, width=WIDTH)
-err = Console(stderr=True, highlight=False)
-
-USER, INCOMPLETE, STOPPED = 2, 3, 130
-
-
-StudyName = Annotated[str, typer.Argument(metavar="STUDY", help="A folder with a matrix.toml, or an embedded study.")]
-AxisOption = Annotated[
-    str | None, typer.Option(metavar="log2|linear", help="Rate axis of the figures; default: as the matrix says.")
-]
-LabelsOption = Annotated[
-    str | None,
-    typer.Option(
-        metavar="dataset|agreement",
-        help="agreement: right is what the uncompressed image gives; default: the data set's labels where it has any.",
-    ),
-]
-
-
-def _bring(files: list[Path] | None) -> list[Path] | None:
-    from .brought import bring
-
-    for file in files or []:
-        bring(file)
-    return files
-
-
-PluginOption = Annotated[
-    list[Path] | None,
-    typer.Option(
-        "--plugin",
-        metavar="FILE",
-        callback=_bring,
-        help="A .py file of plug-ins, or a .toml file of programs; may be repeated.",
-    ),
-]
-PSNROption = Annotated[bool, typer.Option("--psnr", help="A PSNR column in the tables.")]
-
 
 def main() -> None:
     """Runs the command line; a user's mistake is one line on standard error, without a traceback."""
     try:
         app()
     except RabenchError as error:
-        _end(str(error), USER)
+        end(str(error), USER)
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS, errno.EIO):
             raise
         place = f": {error.filename}" if error.filename else ""
-        _end(
+        end(
             f"{error.strerror}{place}; what was finished is kept: make room, or give --out a folder that can be "
             "written, and run the same command again",
             USER,
         )
-
-
-def _end(message: str, status: int) -> None:
-    err.print(f"rabench: {message}", soft_wrap=True, markup=False)
-    sys.exit(status)
-
-
-def _at_least(option: str, value: float | None, low: int) -> None:
-    if value is not None and value < low:
-        _end(f"{option} must be {low} or more, got {value:g}", USER)
-
-
-def _among(option: str, value: str | None, allowed: tuple[str, ...]) -> None:
-    if value is not None and value not in allowed:
-        _end(f"{option} must be one of {', '.join(allowed)}, got {value!r}", USER)
 
 
 @app.command()
@@ -130,10 +85,10 @@ def run(
     from .matrix import AXES, find_study
     from .progress import Shown
 
-    _at_least("--workers", workers, 0)
-    _at_least("--limit", limit, 1)
-    _at_least("--timeout", timeout, 1)
-    _among("--axis", axis, AXES)
+    at_least("--workers", workers, 0)
+    at_least("--limit", limit, 1)
+    at_least("--timeout", timeout, 1)
+    among("--axis", axis, AXES)
 
     command = " ".join(["rabench", *(Path(w).name if Path(w).is_absolute() else w for w in sys.argv[1:])])
     found = find_study(study, out_folder)
@@ -146,7 +101,7 @@ def run(
         except KeyboardInterrupt:
             shown.close()
             done = f"{shown.progress.done:,} of {shown.progress.total:,} rows are measured and kept"
-            _end(f"stopped; {done}. The same command goes on from here.", STOPPED)
+            end(f"stopped; {done}. The same command goes on from here.", STOPPED)
             return
     measured = f"{outcome.measured:,} records measured, {outcome.finished:,} were there"
     err.print(f"{found.name}: {measured}")
@@ -215,8 +170,8 @@ def report(
     """Write a page (report.html), tables and figures from a study's records; measures nothing."""
     from .matrix import AXES, find_study
 
-    _among("--axis", axis, AXES)
-    _among("--style", style, ("paper",))
+    among("--axis", axis, AXES)
+    among("--style", style, ("paper",))
     found = find_study(study, out_folder)
     written = _report(found, axis, psnr, style == "paper")
     if written.bad or written.failed:
@@ -229,45 +184,12 @@ def _report(study: Study, axis: str | None, psnr: bool, paper: bool = False) -> 
 
     written = write_report(study, axis, psnr, paper)
     for title, table, notes in written.tables:
-        _print_table(title, table.drop(columns=["bundle", "floor", "images", "failed"]), notes)
+        print_table(title, table.drop(columns=["bundle", "floor", "images", "failed"]), notes)
     for file in written.files:
         out.print(str(file), soft_wrap=True, markup=False)
     for line in written.left_out:
         err.print(line, soft_wrap=True, markup=False)
     return written
-
-
-LEFT = {
-    "quantizer",
-    "codec",
-    "classifier",
-    "curve",
-    "against",
-    "measured",
-    "name",
-    "settings",
-    "here",
-    "what",
-    "promise",
-    "",
-}
-NARROW = {"curve", "against", "promise"}
-
-
-def _print_table(title: str, table: Any, notes: list[str]) -> None:
-    from rich.table import Table
-
-    shown = Table(title=title, title_justify="left", box=None, header_style="bold", pad_edge=False)
-    for column in table.columns:
-        left = column in LEFT
-        shown.add_column(
-            column, justify="left" if left else "right", no_wrap=not left or column in NARROW, overflow="fold"
-        )
-    for row in table.to_numpy():
-        shown.add_row(*(str(cell).replace("[", "\\[") for cell in row))
-    out.print(shown)
-    for note in notes:
-        out.print(f"  {note}", soft_wrap=True, markup=False)
 
 
 def _say_impossible(impossible: list[tuple[Point, str]]) -> None:
@@ -307,11 +229,11 @@ def check(
 
     for base, family in FAMILIES:
         if (name := codec.partition(":")[0]) in family.names() and base is not Codec:
-            _end(f"{name} is a {family.kind}; check is for codecs", USER)
+            end(f"{name} is a {family.kind}; check is for codecs", USER)
     found = check_codec(CODECS.make(codec))
     broken = sum(not c.passed for c in found)
     title = f"{codec}: " + (f"{broken} of {len(found)} promises broken" if broken else "every promise kept")
-    _print_table(title, pd.DataFrame(rows(found)), [])
+    print_table(title, pd.DataFrame(rows(found)), [])
     if broken:
         sys.exit(INCOMPLETE)
 
@@ -332,17 +254,17 @@ def add(
     """Measure one codec more on a study's images, add its curve, and say how it compares with each other."""
     from . import executors
     from .add import add as added
-    from .add import against_each, swept
+    from .add import against_each
     from .compare_text import new_against_each
     from .matrix import find_study
     from .progress import Shown
 
-    _at_least("--workers", workers, 0)
+    at_least("--workers", workers, 0)
     found = find_study(study, out_folder)
     count = executors.default_workers() if workers is None else workers
     command = " ".join(["rabench", *(Path(w).name if Path(w).is_absolute() else w for w in sys.argv[1:])])
     with Shown(err, found.name) as shown:
-        outcome = added(
+        done = added(
             found,
             codec,
             quantizer or ["none"],
@@ -351,12 +273,16 @@ def add(
             shown.progress,
             command,
         )
+    if done.chosen:
+        err.print(done.chosen, soft_wrap=True, markup=False)
+    outcome = done.outcome
     err.print(
-        f"{found.name}: {outcome.measured:,} records measured, {outcome.finished:,} were there; noted in {found.added}"
+        f"{found.name}: {outcome.measured:,} records measured, {outcome.finished:,} were there; noted in {found.added}",
+        soft_wrap=True,
     )
     written = _report(found, None, False)
-    for table in new_against_each(against_each(found, swept(codec))):
-        _print_table(*table)
+    for table in new_against_each(against_each(found, done.codecs)):
+        print_table(*table)
     _warn(outcome, written)
 
 
@@ -369,7 +295,7 @@ def list_(
     from .listing import tables
 
     for title, table in tables(family):
-        _print_table(title, table, [])
+        print_table(title, table, [])
         out.print()
     if family != "studies":
         out.print("*: the setting that trades rate for quality. In brackets: the default.", markup=False)
@@ -421,16 +347,16 @@ def compare(
     from .matrix import find_study
     from .reading import LABELS
 
-    _among("--format", form, FORMATS)
-    _among("--interpolation", interpolation, BETWEEN)
-    _among("--labels", labels, LABELS)
+    among("--format", form, FORMATS)
+    among("--interpolation", interpolation, BETWEEN)
+    among("--labels", labels, LABELS)
     if out_folder and len(studies) > 1:
-        _end("--out goes with one study; of several name the folders themselves", USER)
+        end("--out goes with one study; of several name the folders themselves", USER)
     found = compared([find_study(s, out_folder) for s in studies], anchor, test or [], labels, interpolation)
     if form != "text":
         out.print(as_text(found, form, flips), soft_wrap=True, markup=False)
     for table in (table for c in found if form == "text" for table in shown(c, flips)):
-        _print_table(*table)
+        print_table(*table)
     _end_with(found[0].bad)
 
 
@@ -456,16 +382,16 @@ def points(
     from .needs import need_of, operating_points
     from .reading import LABELS
 
-    _among("--labels", labels, LABELS)
+    among("--labels", labels, LABELS)
     try:
         rate = None if at_most is None else float(at_most.removesuffix("bpp"))
     except ValueError:
         rate = 0.0
     if rate is not None and rate <= 0:
-        _end(f"--at-most is a rate above 0, such as 0.5 or 0.5bpp, got {at_most!r}", USER)
+        end(f"--at-most is a rate above 0, such as 0.5 or 0.5bpp, got {at_most!r}", USER)
     tables, bad = operating_points(find_study(study, out_folder), need_of(at_least, rate), labels)
     for table in tables:
-        _print_table(*table)
+        print_table(*table)
     _end_with(bad)
 
 
@@ -485,157 +411,6 @@ def cam(
 
     for path in draw(find_study(study), image, every, target, cam=True):
         out.print(str(path), soft_wrap=True, markup=False)
-
-
-@app.command()
-def finetune(
-    study: Annotated[Path, typer.Option(metavar="STUDY", help="The study whose images and folder are used.")],
-    classifier: Annotated[
-        str | None, typer.Option(help="The one to tune, e.g. alexnet:weights=FILE; default: those the matrix tunes.")
-    ] = None,
-    point: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="quantizer+codec, e.g. median-cut:colors=2+png; may be repeated. Default: all the matrix tunes."
-        ),
-    ] = None,
-    dataset: Annotated[str | None, typer.Option(help="Whose training split, where the study has several.")] = None,
-    out_folder: Annotated[
-        Path | None,
-        typer.Option("--out", help="The folder that receives the weights; default: tuned, beside the matrix."),
-    ] = None,
-    epochs: Annotated[int | None, typer.Option(min=1, help="Default: 5.")] = None,
-    lr: Annotated[float | None, typer.Option(min=0, help="Peak learning rate; default: 0.01.")] = None,
-    momentum: Annotated[float | None, typer.Option(min=0, max=1)] = None,
-    weight_decay: Annotated[float | None, typer.Option(min=0)] = None,
-    batch: Annotated[int | None, typer.Option(min=1)] = None,
-    crop: Annotated[int | None, typer.Option(min=-1, help="Padding of the random crop, after coding.")] = None,
-    flip: Annotated[bool | None, typer.Option(help="Mirror every other image, after coding.")] = None,
-    seed: Annotated[int | None, typer.Option(min=0)] = None,
-    precision: Annotated[str | None, typer.Option(help="fp32 or bf16; default: bf16 on a GPU, else fp32.")] = None,
-    held_out: Annotated[float, typer.Option(min=0, max=0.9, help="Share of the training split to judge by.")] = 0.05,
-    limit: Annotated[int | None, typer.Option(min=1, help="Only the first N training images.")] = None,
-    dtype: Annotated[str, typer.Option(help="fp16 or fp32, of the files.")] = "fp16",
-    workers: Annotated[int | None, typer.Option(min=0, help="Processes that code images; default: one a core.")] = None,
-    threads: Annotated[int, typer.Option(min=0, help="CPU threads of the tuning; 0: one a core.")] = 0,
-    restart: Annotated[bool, typer.Option("--restart", help="Forget the checkpoints and begin again.")] = False,
-    plugin: PluginOption = None,
-) -> None:
-    """Tune a classifier on training images as a quantizer and a codec leave them. Test images are never seen."""
-    from .training_command import run_finetune
-
-    recipe = {"epochs": epochs, "lr": lr, "momentum": momentum, "weight_decay": weight_decay, "batch": batch}
-    recipe |= {"crop": crop, "flip": flip, "seed": seed, "precision": precision}
-    options = {"held_out": held_out, "limit": limit, "dtype": dtype, "restart": restart}
-    try:
-        for line in run_finetune(
-            study, classifier, point or [], dataset, out_folder, recipe, options, workers, threads, err
-        ):
-            out.print(line, soft_wrap=True, markup=False)
-    except KeyboardInterrupt:
-        _end("stopped; the same command goes on from the last whole epoch", STOPPED)
-
-
-@train_app.command("classifier")
-def train_classifier(
-    network: Annotated[str, typer.Option(help="alexnet, resnet18, small, vgg16")],
-    dataset: Annotated[
-        str, typer.Option(help="A data set, e.g. tiny-imagenet-200 or parquet:path=FOLDER; its training split.")
-    ],
-    out_file: Annotated[Path, typer.Option("--out", help="The .safetensors file to write.")],
-    epochs: Annotated[int, typer.Option(min=1)] = 60,
-    lr: Annotated[float, typer.Option(min=0, help="Peak learning rate.")] = 0.1,
-    momentum: Annotated[float, typer.Option(min=0, max=1)] = 0.9,
-    weight_decay: Annotated[float, typer.Option(min=0)] = 5e-4,
-    batch: Annotated[int, typer.Option(min=1)] = 128,
-    crop: Annotated[int, typer.Option(min=-1, help="Padding of the random crop; -1: an eighth of the side.")] = -1,
-    flip: Annotated[bool, typer.Option(help="Mirror every other image.")] = True,
-    seed: Annotated[int, typer.Option(min=0)] = 0,
-    precision: Annotated[str, typer.Option(help="fp32 or bf16; default: bf16 on a GPU, else fp32.")] = "",
-    width: Annotated[int, typer.Option(min=0, help="Channels; 0: as published.")] = 0,
-    size: Annotated[int, typer.Option(min=0, help="Resize and crop to this side; 0: as the images are.")] = 0,
-    held_out: Annotated[float, typer.Option(min=0, max=0.9, help="Share of the training split to judge by.")] = 0.05,
-    limit: Annotated[int | None, typer.Option(min=1, help="Only the first N training images.")] = None,
-    dtype: Annotated[str, typer.Option(help="fp16 or fp32, of the file.")] = "fp16",
-    threads: Annotated[
-        int,
-        typer.Option(
-            min=0, help="CPU threads; 0: one a core. The same seed gives the same weights for one number of threads."
-        ),
-    ] = 0,
-    restart: Annotated[bool, typer.Option("--restart", help="Forget the checkpoint and begin again.")] = False,
-) -> None:
-    """Train a classifier from scratch; a killed run goes on from its last epoch. Test images are never seen."""
-    from .training_command import run_training
-
-    recipe = {"epochs": epochs, "lr": lr, "momentum": momentum, "weight_decay": weight_decay, "batch": batch}
-    recipe |= {"crop": crop, "flip": flip, "seed": seed, "precision": precision}
-    plan = {"width": width, "size": size, "held_out": held_out, "limit": limit, "dtype": dtype, "restart": restart}
-    try:
-        for line in run_training(network, dataset, out_file, recipe, plan, threads, err):
-            out.print(line, soft_wrap=True, markup=False)
-    except KeyboardInterrupt:
-        _end("stopped; the same command goes on from the last whole epoch", STOPPED)
-
-
-@train_app.command("colorcnn")
-def train_colorcnn(
-    dataset: Annotated[str, typer.Option(help="A data set; its training split.")],
-    classifier: Annotated[str, typer.Option(help="Whom the colors are for, e.g. small:weights=small-photos.")],
-    out_folder: Annotated[Path, typer.Option("--out", help="The folder that receives colorcnn-COLORS.safetensors.")],
-    colors: Annotated[str, typer.Option(help="A number of colors, or several one after another: 2,4,8.")] = "2",
-    recipe: Annotated[
-        str, typer.Option(help="published or adamw; the options below change a part of it.")
-    ] = "published",
-    epochs: Annotated[int | None, typer.Option(min=1)] = None,
-    optimizer: Annotated[str | None, typer.Option(help="sgd (cosine, warm restarts) or adamw (one cycle)")] = None,
-    lr: Annotated[float | None, typer.Option(min=0, help="Highest learning rate.")] = None,
-    momentum: Annotated[float | None, typer.Option(min=0, max=1)] = None,
-    weight_decay: Annotated[float | None, typer.Option(min=0)] = None,
-    restart_epochs: Annotated[int | None, typer.Option(min=1, help="Epochs between warm restarts.")] = None,
-    batch: Annotated[int | None, typer.Option(min=1)] = None,
-    gamma: Annotated[float | None, typer.Option(min=0, help="Weight of the regularizer.")] = None,
-    fidelity: Annotated[
-        float | None, typer.Option(min=0, help="Weight of the squared error against the original.")
-    ] = None,
-    jitter: Annotated[float | None, typer.Option(min=0, help="Noise on the palette.")] = None,
-    jitter_shared: Annotated[bool | None, typer.Option(help="One number a batch, or one a color.")] = None,
-    color_norm: Annotated[float | None, typer.Option(min=0.01, help="Divides the palette in training.")] = None,
-    sharpness: Annotated[float | None, typer.Option(min=0.01, help="Multiplies the map's logits in the end.")] = None,
-    map_noise: Annotated[float | None, typer.Option(min=0, help="Gumbel noise on the map's logits.")] = None,
-    crop: Annotated[int | None, typer.Option(min=-1, help="Padding of the random crop.")] = None,
-    border: Annotated[str | None, typer.Option(help="What the crop brings in: black or mirrored.")] = None,
-    flip: Annotated[bool | None, typer.Option(help="Mirror every other image.")] = None,
-    seed: Annotated[int | None, typer.Option(min=0)] = None,
-    precision: Annotated[str | None, typer.Option(help="fp32 or bf16; default: bf16 on a GPU, else fp32.")] = None,
-    width: Annotated[int, typer.Option(help="Channels of the first level.")] = 64,
-    backbone: Annotated[str, typer.Option(help="unet or dncnn")] = "unet",
-    held_out: Annotated[float, typer.Option(min=0, max=0.9, help="Share of the training split to judge by.")] = 0.05,
-    limit: Annotated[int | None, typer.Option(min=1, help="Only the first N training images.")] = None,
-    dtype: Annotated[str, typer.Option(help="fp16 or fp32, of the file.")] = "fp16",
-    threads: Annotated[int, typer.Option(min=0, help="CPU threads; 0: one a core.")] = 0,
-    restart: Annotated[bool, typer.Option("--restart", help="Forget the checkpoint and begin again.")] = False,
-) -> None:
-    """Train a ColorCNN for a classifier; a killed run goes on from its last epoch. Test images are never seen."""
-    from .training_command import run_colorcnn
-
-    changed = {"epochs": epochs, "optimizer": optimizer, "lr": lr, "momentum": momentum, "weight_decay": weight_decay}
-    changed |= {"restart_epochs": restart_epochs, "batch": batch, "gamma": gamma, "jitter": jitter, "crop": crop}
-    changed |= {"jitter_shared": jitter_shared, "color_norm": color_norm, "flip": flip, "seed": seed}
-    changed |= {
-        "precision": precision,
-        "sharpness": sharpness,
-        "map_noise": map_noise,
-        "border": border,
-        "fidelity": fidelity,
-    }
-    options = {"width": width, "backbone": backbone, "held_out": held_out, "limit": limit, "dtype": dtype}
-    options["restart"] = restart
-    try:
-        for line in run_colorcnn(dataset, classifier, colors, out_folder, recipe, changed, options, threads, err):
-            out.print(line, soft_wrap=True, markup=False)
-    except KeyboardInterrupt:
-        _end("stopped; the same command goes on from the last whole epoch", STOPPED)
 
 
 @app.callback(invoke_without_command=True)

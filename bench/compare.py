@@ -24,6 +24,8 @@ class Comparison:
     """What `compare` found for one data set and classifier."""
 
     title: str
+    agreement: bool
+    """Whether right is what the uncompressed image gives; the accuracies here are agreements then."""
     anchor: str
     images: int
     """That all points of the curves share."""
@@ -73,7 +75,9 @@ def compare(
             points["p_holm"] = holm(points.p.tolist())
         if len(points) or len(distances):
             most = int(group.rows.images.max())
-            found.append(Comparison(group.title, first.name, images, most, DRAWS, distances, points, bad))
+            found.append(
+                Comparison(group.title, group.agreement, first.name, images, most, DRAWS, distances, points, bad)
+            )
     if found:
         return found
     if mistakes:
@@ -164,7 +168,7 @@ def reason(value: float, overlap: float, name: str) -> str:
 
 
 def find_curve(text: str, known: list[Curve], option: str) -> Curve:
-    """The curve of that name; settings and the study's name may be left out as long as one curve alone fits."""
+    """The curve of that name; settings, quantizer and the study's name may be left out as long as one curve alone fits."""
     said = _NAME.match(text.strip())
     assert said is not None  # every part of it is optional
     quantizer, codec, tuned, study = said["quantizer"], said["codec"] or "", bool(said["tuned"]), said["study"]
@@ -172,7 +176,8 @@ def find_curve(text: str, known: list[Curve], option: str) -> Curve:
     whole = [c for c in among if (c.quantizer, c.codec) == (quantizer, codec)]
     bare = [c for c in among if (c.quantizer.split(":")[0], c.codec.split(":")[0]) == (quantizer, codec)]
     partly = [c for c in among if _within(quantizer, c.quantizer) and _within(codec, c.codec)]
-    fitting = whole or bare or partly
+    alone = [c for c in among if "+" not in text and c.codec.split(":")[0] == quantizer]
+    fitting = whole or bare or partly or alone
     if len(fitting) == 1:
         return fitting[0]
     names = [c.name for c in fitting or known]

@@ -11,7 +11,7 @@ import pandas as pd
 
 from .compare import Comparison
 from .every_pair import EveryPair, Pair
-from .reading import Group
+from .reading import Group, worded
 from .tables import latex, markdown
 
 CURVES = (
@@ -28,73 +28,94 @@ POINTS = (
 
 
 FLIPS = "Positions in the data set of the images right in this point alone (gained) and in the anchor's alone (lost)."
+UNPAIRED = "No point has the settings of one of the anchor's, so that none can be paired; an anchor of one point goes with every point."
 LISTED = 12
 """Images that a line names; JSON has all."""
 
 
-def shown(found: Comparison, flips: bool = False) -> list[tuple[str, pd.DataFrame, list[str]]]:
-    """Title, table and notes, as people read them."""
-    tables = []
-    if len(found.curves):
-        lines = [
-            {
-                "curve": row["curve"],
-                "BD-accuracy": _told(row, "bd_accuracy", ""),
-                "raw accuracy": _signed(row["bd_accuracy_raw"], ""),
-                "bpp overlap": f"{100 * row['bd_accuracy_overlap']:.0f} %",
-                "BD-rate": _told(row, "bd_rate", " %"),
-                "raw rate": _signed(row["bd_rate_raw"], " %"),
-                "accuracy overlap": f"{100 * row['bd_rate_overlap']:.0f} %",
-                "dominated": f"{row['dominated']} of {row['points']}",
-                "dominates": f"{row['dominates']} of {row['anchor_points']}",
-            }
-            for row in found.curves.to_dict("records")
-        ]
-        of = f" (of {found.most:,})" if found.images < found.most else ""
-        note = CURVES.format(draws=found.draws, images=found.images, of=of)
-        tables.append((f"{found.title}: curves against {found.anchor}", pd.DataFrame(lines), [note]))
+Table = tuple[str, pd.DataFrame, list[str]]
+"""Title, table and notes."""
+
+
+def shown(found: Comparison, flips: bool = False) -> list[Table]:
+    """As people read them."""
+    tables = [_of_curves(found)] if len(found.curves) else []
     if len(found.points):
-        several = found.points.curve.str.endswith("]").any()  # of several studies
-        lines = [
-            {
-                **({"curve": row.curve} if several else {}),
-                "quantizer": row.quantizer,
-                "codec": row.codec,
-                "classifier": row.classifier,
-                "bpp": f"{row.bpp:.3f}",
-                "anchor bpp": f"{row.anchor_bpp:.3f}",
-                "accuracy %": f"{100 * row.accuracy:.2f}",
-                "anchor %": f"{100 * row.anchor_accuracy:.2f}",
-                "difference": f"{100 * row.difference:+.2f} [{100 * row.low:+.2f}, {100 * row.high:+.2f}]",
-                "gained": str(row.gained),
-                "lost": str(row.lost),
-                "p (Holm)": f"{row.p_holm:.2g}",
-            }
-            for _, row in found.points.iterrows()
-        ]
-        table = pd.DataFrame(lines)
-        if (found.points.classifier == "frozen").all():
-            table = table.drop(columns="classifier")
-        fewest = int(found.points.images.min())
-        of = (
-            f" Some share only {fewest:,} images of {found.most:,}; figures are of these."
-            if fewest < found.most
-            else ""
-        )
-        tables.append((f"{found.title}: points against {found.anchor}", table, [POINTS + of]))
+        tables.append(_of_points(found))
+    elif flips:
+        tables.append((f"{found.title}: images that flip against {found.anchor}", pd.DataFrame(), [UNPAIRED]))
     if len(found.points) and flips:
-        lines = [
-            {
-                **({"curve": row.curve} if found.points.curve.str.endswith(("]", "fine-tuned")).any() else {}),
-                "quantizer": row.quantizer,
-                "codec": row.codec,
-                "gained": _listed(row.gained_images),
-                "lost": _listed(row.lost_images),
-            }
-            for _, row in found.points.iterrows()
-        ]
-        tables.append((f"{found.title}: images that flip against {found.anchor}", pd.DataFrame(lines), [FLIPS]))
-    return tables
+        tables.append(_of_flips(found))
+    return [
+        (
+            title,
+            table.rename(columns=lambda name: worded(name, found.agreement)),
+            [worded(n, found.agreement) for n in notes],
+        )
+        for title, table, notes in tables
+    ]
+
+
+def _of_curves(found: Comparison) -> Table:
+    lines = [
+        {
+            "curve": row["curve"],
+            "BD-accuracy": _told(row, "bd_accuracy", ""),
+            "raw accuracy": _signed(row["bd_accuracy_raw"], ""),
+            "bpp overlap": f"{100 * row['bd_accuracy_overlap']:.0f} %",
+            "BD-rate": _told(row, "bd_rate", " %"),
+            "raw rate": _signed(row["bd_rate_raw"], " %"),
+            "accuracy overlap": f"{100 * row['bd_rate_overlap']:.0f} %",
+            "dominated": f"{row['dominated']} of {row['points']}",
+            "dominates": f"{row['dominates']} of {row['anchor_points']}",
+        }
+        for row in found.curves.to_dict("records")
+    ]
+    of = f" (of {found.most:,})" if found.images < found.most else ""
+    note = CURVES.format(draws=found.draws, images=found.images, of=of)
+    return f"{found.title}: curves against {found.anchor}", pd.DataFrame(lines), [note]
+
+
+def _of_points(found: Comparison) -> Table:
+    several = found.points.curve.str.endswith("]").any()  # of several studies
+    lines = [
+        {
+            **({"curve": row.curve} if several else {}),
+            "quantizer": row.quantizer,
+            "codec": row.codec,
+            "classifier": row.classifier,
+            "bpp": f"{row.bpp:.3f}",
+            "anchor bpp": f"{row.anchor_bpp:.3f}",
+            "accuracy %": f"{100 * row.accuracy:.2f}",
+            "anchor %": f"{100 * row.anchor_accuracy:.2f}",
+            "difference": f"{100 * row.difference:+.2f} [{100 * row.low:+.2f}, {100 * row.high:+.2f}]",
+            "gained": str(row.gained),
+            "lost": str(row.lost),
+            "p (Holm)": f"{row.p_holm:.2g}",
+        }
+        for _, row in found.points.iterrows()
+    ]
+    table = pd.DataFrame(lines)
+    if not (found.points.classifier == "fine-tuned").any():
+        table = table.drop(columns="classifier")
+    fewest = int(found.points.images.min())
+    of = f" Some share only {fewest:,} images of {found.most:,}; figures are of these." if fewest < found.most else ""
+    return f"{found.title}: points against {found.anchor}", table, [POINTS + of]
+
+
+def _of_flips(found: Comparison) -> Table:
+    named = found.points.curve.str.endswith(("]", "fine-tuned")).any()
+    lines = [
+        {
+            **({"curve": row.curve} if named else {}),
+            "quantizer": row.quantizer,
+            "codec": row.codec,
+            "gained": _listed(row.gained_images),
+            "lost": _listed(row.lost_images),
+        }
+        for _, row in found.points.iterrows()
+    ]
+    return f"{found.title}: images that flip against {found.anchor}", pd.DataFrame(lines), [FLIPS]
 
 
 def _listed(images: list[int]) -> str:
@@ -123,14 +144,14 @@ def as_text(found: list[Comparison], form: str, flips: bool = False) -> str:
     if form == "csv":
         parts = [
             part.drop(columns=[] if flips else ["gained_images", "lost_images"], errors="ignore").assign(
-                title=c.title, anchor=c.anchor, kind=kind
+                title=c.title, labels="agreement" if c.agreement else "dataset", anchor=c.anchor, kind=kind
             )
             for c in found
             for kind, part in (("curve", c.curves), ("point", c.points))
             if len(part)
         ]
         table = pd.concat(parts, ignore_index=True)
-        first = ["kind", "title", "anchor", "curve"]
+        first = ["kind", "title", "labels", "anchor", "curve"]
         return table[first + [c for c in table if c not in first]].to_csv(index=False, lineterminator="\n")
     write = markdown if form == "markdown" else latex
     return "\n".join(write(*table, legend="") for c in found for table in shown(c, flips))
@@ -141,7 +162,14 @@ def _plain(found: Comparison) -> dict[str, Any]:
         name: json.loads(getattr(found, name).to_json(orient="records", double_precision=15))
         for name in ("curves", "points")
     }
-    said = {"title": found.title, "anchor": found.anchor, "images": found.images, "draws": found.draws}
+    labels = "agreement" if found.agreement else "dataset"
+    said = {
+        "title": found.title,
+        "labels": labels,
+        "anchor": found.anchor,
+        "images": found.images,
+        "draws": found.draws,
+    }
     return {**said, **tables, "left_out": found.bad}
 
 

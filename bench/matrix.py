@@ -112,7 +112,10 @@ def load(path: Path, added: Path | None = None) -> Matrix:
         there, more = opened(added)
         there.check_keys(more, ("points", "plugins", "programs"), "")
         there.base = where.base
-        _bring(there, more, added.parent)
+        try:
+            _bring(there, more, added.parent)
+        except RabenchError as error:
+            raise type(error)(f"{error}; or take it and its [[points]] out of {added}") from None
         points |= dict.fromkeys(_points(there, content, more.get("points", [])))
     if not points:
         raise where.error("points", "there is no point to measure; write a [[points]] block with codecs")
@@ -140,7 +143,7 @@ def _bring(where: _Where, content: dict[str, Any], folder: Path) -> None:
         raise where.error("files", f'plugins.files is a list of paths, such as files = ["mycodec.py"], got {files!r}')
     for file in files:
         try:
-            bring(folder / file)
+            bring(Path(os.path.normpath(folder / file)))
         except RabenchError as error:
             raise where.error(file, str(error)) from None
     if "programs" in content:

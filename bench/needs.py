@@ -12,11 +12,11 @@ from ..core.errors import Refused
 from .bjontegaard import Array, envelope, value_at
 from .bootstrap import draws, enough, paired_table
 from .matrix import Study
-from .reading import Group, judged, read
+from .reading import Group, judged, read, worded
 
 NOTE = (
     "measured: the {best} of the curve's own points that {meets}, with its 95 % interval (Wilson). on the curve: between the points of its Pareto "
-    "front (PCHIP over log(bpp)), with the 95 % interval over 2,000 draws of {images:,} images. -: the curve does not get there."
+    "front (PCHIP over log(bpp)), with the 95 % interval over 2,000 draws of {images:,} images. -: the curve {fails}."
 )
 
 
@@ -27,7 +27,8 @@ TINY = 1e-12
 class Need(Protocol):
     """What is asked of a curve."""
 
-    words: ClassVar[tuple[str, str]]
+    words: ClassVar[tuple[str, str, str]]
+    """Which point serves, what it does, and what a curve does that has none."""
     digits: ClassVar[int]
 
     def __str__(self) -> str: ...
@@ -50,7 +51,7 @@ class AtLeast:
     """An accuracy in percent, for as few bits as possible."""
 
     percent: float
-    words: ClassVar[tuple[str, str]] = ("cheapest", "reaches it")
+    words: ClassVar[tuple[str, str, str]] = ("cheapest", "reaches it", "does not get there")
     digits: ClassVar[int] = 3
 
     def __str__(self) -> str:
@@ -72,7 +73,7 @@ class AtMost:
     """A rate in bits per pixel, for as much accuracy as possible."""
 
     bpp: float
-    words: ClassVar[tuple[str, str]] = ("best", "keeps within it")
+    words: ClassVar[tuple[str, str, str]] = ("best", "keeps within it", "has nothing so cheap")
     digits: ClassVar[int] = 2
 
     def __str__(self) -> str:
@@ -108,8 +109,10 @@ def operating_points(
     tables = []
     for group in (judged(g, labels) for g in found.groups):
         table, images = _table(group, need)
-        note = NOTE.format(best=need.words[0], meets=need.words[1], images=images)
-        tables.append((f"{group.title}: {need}", table, [note]))
+        note = NOTE.format(best=need.words[0], meets=need.words[1], fails=need.words[2], images=images)
+        said = f"{group.title}: {worded(str(need), group.agreement)}"
+        table.columns = [worded(name, group.agreement) for name in table]
+        tables.append((said, table, [worded(note, group.agreement)]))
     return tables, found.bad
 
 

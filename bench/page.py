@@ -73,6 +73,8 @@ class Part:
     title: str
     notes: list[str]
     points: list[dict[str, Any]]
+    order: list[int]
+    """Of the points in the table: curve by curve, the lowest rate first."""
     pairs: EveryPair | None
     gallery: Gallery
     script: dict[str, Any]
@@ -154,7 +156,8 @@ def _part(seen: Seen, room: int) -> Part:
         "gallery": {"points": shown.points, "images": [asdict(s) for s in shown.images]},
         "classes": _classes(group) if shown.images else [],
     }
-    return Part(group.title, seen.notes, points, seen.pairs, shown, script)
+    order = [i for curve in group.curves for i in curve.rows]
+    return Part(group.title, seen.notes, points, order, seen.pairs, shown, script)
 
 
 def _classes(group: Group) -> list[str]:

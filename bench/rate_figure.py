@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -42,7 +42,7 @@ class View:
 
 
 def rate_accuracy(rows: pd.DataFrame, curves: list[Curve], view: View) -> Figure:
-    """Accuracy over bpp: a color a quantizer, a marker a codec, dashes for a quantizer's settings, Wilson bands."""
+    """Accuracy over bpp: a color a quantizer or codec of originals, a marker a codec, dashes for settings, Wilson bands."""
     styles, banded = styles_of(curves), sum(len(c.rows) > 1 for c in curves) <= BANDED
     with sns.axes_style("ticks"), sns.plotting_context("paper"):
         figure = Figure(figsize=(8.2, 4.4), layout="constrained")
@@ -89,26 +89,56 @@ Style = tuple[Any, Any, str, Any]
 
 
 def styles_of(curves: list[Curve]) -> dict[Curve, Style]:
-    # The originals have the first color, in every study.
-    quantizers = list(dict.fromkeys(["none", *(c.quantizer.split(":")[0] for c in curves)]))
-    variants: dict[str, list[str]] = {}
-    for c in curves:
-        known = variants.setdefault(c.quantizer.split(":")[0], [])
-        if c.quantizer not in known:
-            known.append(c.quantizer)
-    codecs = list(dict.fromkeys(c.codec for c in curves))
-    palette = sns.color_palette("colorblind", max(len(quantizers), 1))
+    """A color a quantizer, of originals a codec; where many codecs code few quantizers' images, a color a codec."""
+    quantized = [c for c in curves if c.quantizer != ORIGINALS]
+    by_codec = len({_kind(c.codec) for c in quantized}) > len({_kind(c.quantizer) for c in quantized})
+    told = {c: _told_apart(c, by_codec) for c in curves}
+    colors = _colors(list(told.values()))
+    variants = {name: list(dict.fromkeys(t.variant for t in told.values() if t.color == name)) for name in colors}
+    marked = list(dict.fromkeys(t.marker for t in told.values()))
     found: dict[Curve, Style] = {}
-    for c in curves:
-        name = c.quantizer.split(":")[0]
-        number, many = variants[name].index(c.quantizer), len(variants[name])
-        color, dash = palette[quantizers.index(name)], DASHES[number % len(DASHES)]
-        if many > len(DASHES) and c.quantizer == name:  # the whole curve of what others are points of
+    for c, t in told.items():
+        number, many = variants[t.color].index(t.variant), len(variants[t.color])
+        color, dash = colors[t.color], DASHES[number % len(DASHES)]
+        if many > len(DASHES) and t.variant == t.color:  # the whole curve of what others are points of
             dash = DASHES[0]
         elif many > len(DASHES):  # such as numbers of colors: from light to dark
             color, dash = _shade(color, (number + 1) / many), DASHES[0]
-        found[c] = (color, dash, MARKERS[codecs.index(c.codec) % len(MARKERS)], "white" if c.tuned else color)
+        found[c] = (color, dash, MARKERS[marked.index(t.marker) % len(MARKERS)], "white" if c.tuned else color)
     return found
+
+
+ORIGINALS = "none"
+
+
+class _ToldApart(NamedTuple):
+    """What a curve's color, dashes and marker stand for."""
+
+    color: str
+    variant: str
+    marker: str
+
+
+def _told_apart(curve: Curve, by_codec: bool) -> _ToldApart:
+    if by_codec:
+        return _ToldApart(_kind(curve.codec), f"{curve.quantizer}+{curve.codec}", curve.quantizer)
+    if curve.quantizer == ORIGINALS:
+        return _ToldApart(f"{ORIGINALS}+{_kind(curve.codec)}", f"{ORIGINALS}+{curve.codec}", curve.codec)
+    return _ToldApart(_kind(curve.quantizer), curve.quantizer, curve.codec)
+
+
+def _kind(variant: str) -> str:
+    return variant.split(":")[0]
+
+
+def _colors(told: list[_ToldApart]) -> dict[str, Any]:
+    """The first codec of the originals has the first color in every study, then come quantizers, then other codecs."""
+    named = list(dict.fromkeys(t.color for t in told))
+    originals = [name for name in named if name.startswith(f"{ORIGINALS}+")]
+    order = [*(originals[:1] or [ORIGINALS]), *(name for name in named if name not in originals), *originals[1:]]
+    few = sns.color_palette("colorblind")
+    palette = few if len(order) <= len(few) else sns.color_palette("husl", len(order))
+    return dict(zip(order, palette, strict=False))
 
 
 def _shade(color: Any, depth: float) -> Any:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from ..core.errors import BadSetting, Refused, Unavailable
+from ..core.errors import BadSetting, RabenchError, Refused, Unavailable
 from .curves import Curve, Measured, curves, gather, is_reference, summary
 from .matrix import Matrix, Study
 from .plan import with_references
@@ -25,11 +25,14 @@ class Group:
     rows: pd.DataFrame
     """Their summary, a row each."""
     curves: list[Curve]
+    agreement: bool = False
+    """Whether the uncompressed image's prediction is the label."""
 
     @property
     def title(self) -> str:
         point = self.measured[0].point
-        return f"{point.dataset.title} ({int(self.rows.images.max()):,} images), {point.frozen.title}"
+        by = ", agreement with the uncompressed images" if self.agreement else ""
+        return f"{point.dataset.title} ({int(self.rows.images.max()):,} images), {point.frozen.title}{by}"
 
     @property
     def reference(self) -> int | None:
@@ -52,7 +55,7 @@ class Group:
         if self.reference is None:
             raise Refused(f"{self.title}: the uncompressed images are not measured, so nothing can agree with them")
         measured = [agreeing(m, self.measured[self.reference]) for m in self.measured]
-        return Group(measured, summary(measured), self.curves)
+        return Group(measured, summary(measured), self.curves, agreement=True)
 
 
 @dataclass(frozen=True)
@@ -67,7 +70,7 @@ class Reading:
     """Their summary, a row each."""
     groups: list[Group]
     bad: list[str]
-    """What is wrong with files among the records, which are left out."""
+    """What is wrong: files among the records that are left out, plug-ins edited since they were measured."""
 
 
 def read(study: Study) -> Reading:
@@ -85,11 +88,31 @@ def read(study: Study) -> Reading:
     for number, m in enumerate(measured):
         places.setdefault((m.point.dataset.label, m.point.frozen.label), []).append(number)
     groups = [_group([measured[i] for i in few], rows.iloc[few].reset_index(drop=True)) for few in places.values()]
-    return Reading(matrix, index, measured, rows, groups, bad + damaged)
+    return Reading(matrix, index, measured, rows, groups, bad + damaged + _outdated(measured))
 
 
 def _group(measured: list[Measured], rows: pd.DataFrame) -> Group:
     return Group(measured, rows, curves([m.point for m in measured], rows.bpp.to_numpy()))
+
+
+def _outdated(measured: list[Measured]) -> list[str]:
+    """Plug-ins of files that have been edited since the rows shown were measured; a line for each."""
+    lines: dict[str, None] = {}
+    for m in measured:
+        plugins = (m.point.quantizer, m.point.codec, m.point.classifier)
+        for plugin, then in zip(plugins, m.records[0].identity.versions, strict=True):
+            if plugin.origin is None:
+                continue
+            try:
+                now = plugin.version()
+            except RabenchError:  # a report needs no codec
+                continue
+            if now != then:
+                lines[
+                    f"{plugin.name}: {plugin.origin.name} is another now than when the rows shown were measured; "
+                    "rabench run, or add, measures them again"
+                ] = None
+    return list(lines)
 
 
 def agreeing(m: Measured, reference: Measured) -> Measured:
@@ -111,6 +134,11 @@ def judged(group: Group, labels: str | None) -> Group:
     if labels == "dataset" and not group.labelled:
         raise Refused(f"{group.title}: its images have no labels; use --labels agreement")
     return group.by_agreement() if labels == "agreement" or not group.labelled else group
+
+
+def worded(text: str, agreement: bool) -> str:
+    """What is said of accuracy, where agreement stands in its place."""
+    return text.replace("accuracies", "agreements").replace("accuracy", "agreement") if agreement else text
 
 
 def together(studies: list[tuple[str, Reading]], labels: str | None) -> list[Group]:
@@ -159,4 +187,4 @@ def _added(into: Group, group: Group, starts: dict[str, int]) -> Group:
         measured.append(replace(m, rows={**m.rows, "image": images}))
     moved = [replace(c, rows=tuple(i + first for i in c.rows)) for c in group.curves]
     rows = pd.concat([into.rows, group.rows], ignore_index=True)
-    return Group(into.measured + measured, rows, into.curves + moved)
+    return Group(into.measured + measured, rows, into.curves + moved, into.agreement)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from ..core.errors import RabenchError
@@ -15,11 +17,11 @@ from .anatomy_figure import anatomy
 from .curves import Curve, Measured, is_reference, timings
 from .dial_figure import accuracy_over_dial, rate_over_dial
 from .every_pair import EveryPair, every_pair
-from .figures import save_all
+from .figures import WIDTHS, save_all
 from .matrix import Matrix, Study
 from .page import Seen, write_page
 from .pair_figure import curve_against_curve
-from .points import weights_of
+from .points import Point, weights_of
 from .rate_figure import View, rate_accuracy
 from .reading import Group, Reading, judged, read
 from .records import UNREADABLE
@@ -62,7 +64,7 @@ def report(study: Study, axis: str | None = None, with_psnr: bool = False, paper
         view, table, notes = _seen(group, found, axis or found.matrix.axis, with_psnr)
         written.append((view.title, table, notes))
         # One data set and classifier: plain names; several: a name each
-        suffix = "" if len(found.groups) == 1 else "-" + _slug(group.measured[0])
+        suffix = "" if len(found.groups) == 1 else _slug(group.measured[0].point)
         pairs = every_pair(judged(group, None)) if group.labelled or group.reference is not None else None
         files += _figures(group, view, pairs, study.folder, suffix, paper)
         label = group.measured[0].point.dataset.label
@@ -83,23 +85,39 @@ def report(study: Study, axis: str | None = None, with_psnr: bool = False, paper
         provenance.runs(study.folder),
     )
     files.append(page)
+    _remove_old_figures(study.folder, found.matrix, files)
     drawn, left_out = _activation_maps(study, found.matrix)
     return Report(files + drawn, found.rows, written, found.bad, failures, left_out)
+
+
+NAMED = 5
+"""Points whose failed rows are told."""
+FIGURES = ("rate-accuracy", "rate-over-dial", "accuracy-over-dial", "anatomy", "curve-against-curve")
+
+
+def _remove_old_figures(folder: Path, matrix: Matrix, written: list[Path]) -> None:
+    """Figures of an earlier report that this one has not drawn again: they would be taken for new ones."""
+    suffixes = {"", *(_slug(point) for point in matrix.points)}
+    for name, suffix, width in product(FIGURES, suffixes, ("", *(f"-{w}" for w in WIDTHS))):
+        for ending in ("png", "svg", "pdf"):
+            path = folder / f"{name}{suffix}{width}.{ending}"
+            if path not in written:
+                path.unlink(missing_ok=True)
 
 
 def _figures(group: Group, view: View, pairs: EveryPair | None, folder: Path, suffix: str, paper: bool) -> list[Path]:
     shown = _without_reference(group)
     if not shown:
         return []
-    drawn = {
-        "rate-accuracy": rate_accuracy(group.rows, shown, view),
-        "rate-over-dial": rate_over_dial(group.rows, shown, group.measured, view.title),
-        "accuracy-over-dial": accuracy_over_dial(group.rows, shown, group.measured, view),
-        "anatomy": anatomy(group.rows, shown, group.measured, view.title),
-        "curve-against-curve": curve_against_curve(pairs, view.title),
-    }
+    drawn = (
+        rate_accuracy(group.rows, shown, view),
+        rate_over_dial(group.rows, shown, group.measured, view.title),
+        accuracy_over_dial(group.rows, shown, group.measured, view),
+        anatomy(group.rows, shown, group.measured, view.title),
+        curve_against_curve(pairs, view.title),
+    )
     files: list[Path] = []
-    for name, figure in drawn.items():
+    for name, figure in zip(FIGURES, drawn, strict=True):
         if figure is not None:
             files += save_all(figure, folder, name + suffix, paper, bars=name == "anatomy")
     return files
@@ -131,6 +149,7 @@ def _seen(group: Group, found: Reading, axis: str, with_psnr: bool) -> tuple[Vie
             0,
             f"Uncompressed: {100 * row.accuracy:.2f} % [{100 * row.accuracy_low:.2f}, {100 * row.accuracy_high:.2f}].",
         )
+    notes += few_classes(group, index.datasets.get(label, {}).get("classes", 0))
     notes += _colors_for_others(group.measured)
     if failed := int(rows.failed.sum()):
         notes.append(
@@ -140,6 +159,17 @@ def _seen(group: Group, found: Reading, axis: str, with_psnr: bool) -> tuple[Vie
         notes.append(f"Not measured yet, or not possible where this ran: {absent}.")
     table = tables.point_table(rows, group.measured, group.curves, tables.common_size(index, label), with_psnr)
     return View(group.title, axis, group.labelled, uncompressed, tables.native_bpp(index, label)), table, notes
+
+
+def few_classes(group: Group, classes: int) -> list[str]:
+    """A warning where the images measured are of a part of the classes, as the first ones of a sorted data set are."""
+    labels = np.concatenate([m.rows["label"] for m in group.measured])
+    held, images = len(np.unique(labels[labels >= 0])), int(group.rows.images.max())
+    if 2 * held >= min(classes, images) or not held:
+        return []
+    return [
+        f"These {images:,} images are of {held:,} of {classes:,} classes: a sorted data set wants all of its images."
+    ]
 
 
 def _colors_for_others(members: list[Measured]) -> list[str]:
@@ -176,7 +206,7 @@ def _without_reference(group: Group) -> list[Curve]:
 def _failures(found: Reading) -> tuple[str, ...]:
     """What failed, told apart by whether another try could help."""
     unreadable: dict[tuple[str, int], str] = {}
-    failed, example = 0, ""
+    failed: dict[str, list[str]] = {}
     for m in (m for group in found.groups for m in group.measured):
         for record in m.records if m.rows["failed"].any() else ():
             table = record.rows().select(["image", "error"])
@@ -184,13 +214,17 @@ def _failures(found: Reading) -> tuple[str, ...]:
                 if reason.startswith(UNREADABLE):
                     unreadable[m.point.dataset.label, image] = reason.removeprefix(UNREADABLE)
                 else:
-                    failed, example = failed + 1, example or f"{m.point}: {reason}"
+                    failed.setdefault(str(m.point), []).append(reason)
     lines = []
     if unreadable:
         many = "an image" if len(unreadable) == 1 else f"{len(unreadable):,} images"
         lines.append(f"{many} could not be read and counts for nothing: {_listed(list(unreadable.values()))}")
-    if failed:
-        lines.append(f"{failed:,} rows failed, such as: {example}; run again to try them once more")
+    for point, reasons in list(failed.items())[:NAMED]:
+        lines.append(f"{len(reasons):,} rows failed, such as: {point}: {reasons[0]}; run again to try them once more")
+    if len(failed) > NAMED:
+        lines.append(
+            f"rows of {len(failed) - NAMED:,} more points failed; their reasons stand in the records, column error"
+        )
     return tuple(lines)
 
 
@@ -199,8 +233,9 @@ def _listed(reasons: list[str], shown: int = 3) -> str:
     return "; ".join(reasons[:shown]) + more
 
 
-def _slug(m: Measured) -> str:
-    text = f"{m.point.dataset.short}-{m.point.frozen.short}"
+def _slug(point: Point) -> str:
+    """What the names of figures end with where a study has several data sets or classifiers."""
+    text = f"-{point.dataset.short}-{point.frozen.short}"
     return "".join(c if c.isalnum() else "-" for c in text)
 
 

@@ -194,7 +194,7 @@ def run(
     return Outcome(runner.kept, plan.finished, progress.failed, plan.impossible)
 
 
-COPIED = "# Copied by rabench from the study {}; edit it there.\n"
+COPIED = "# The study {} that comes with rabench, copied here; this copy is yours to edit.\n"
 BASE = "base = {}  # paths are beside this\n"
 
 

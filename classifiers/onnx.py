@@ -17,7 +17,7 @@ from ..core.files import sha256_of
 from ..core.plugins import Location, Span, Text, setting
 from .base import Classifier
 
-REMEDY = "onnx needs onnx and onnxruntime: pip install 'rabench[onnx]'"
+REMEDY = "onnx needs onnx and onnxruntime: pip install -c constraints.txt '.[onnx]'"
 
 
 @dataclass(frozen=True)

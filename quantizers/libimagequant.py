@@ -44,5 +44,5 @@ def _module():
     try:
         import imagequant
     except ImportError:
-        raise Unavailable("libimagequant needs imagequant: pip install 'rabench[gpl]'") from None
+        raise Unavailable("libimagequant needs imagequant: pip install -c constraints.txt '.[gpl]'") from None
     return imagequant

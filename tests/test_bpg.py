@@ -19,7 +19,7 @@ from rabench.codecs import CODECS
 from rabench.core.errors import Unavailable
 from rabench.core.images import IndexedImage
 
-pytest.importorskip("av", reason="bpg needs PyAV: pip install 'rabench[gpl]'")
+pytest.importorskip("av", reason="bpg needs PyAV: pip install -c constraints.txt '.[gpl]'")
 from bpg_in_a_worker import encode_all
 from rabench.codecs.hevc import container, x265
 from rabench.codecs.hevc.bits import BitReader, BitWriter, Malformed, escape, read_ue7, ue7, unescape

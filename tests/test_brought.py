@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 import rabench
 from rabench.bench import executors, runner
-from rabench.bench.add import add, against_each, swept
+from rabench.bench.add import add, against_each
 from rabench.bench.brought import bring
 from rabench.bench.matrix import find_study
 from rabench.bench.records import Records
@@ -395,15 +395,44 @@ def measured(tmp_path):
 
 def test_a_codec_is_added_without_measuring_the_others_again(measured, tmp_path):
     before = {f.name: f.stat().st_mtime_ns for f in measured.records.glob("*.parquet")}
-    outcome = add(measured, "coarse:bits=1..8", ["none"], [python_file(tmp_path)], executors.in_process)
+    done = add(measured, "coarse:bits=1..8", ["none"], [python_file(tmp_path)], executors.in_process)
+    outcome = done.outcome
     assert (outcome.measured, outcome.finished) == (8, 0)
     after = {f.name: f.stat().st_mtime_ns for f in measured.records.glob("*.parquet")}
     assert before.items() <= after.items() and len(after) == len(before) + 8
-    ((_, pairs, new),) = against_each(measured, swept("coarse"))
+    ((_, pairs, new),) = against_each(measured, done.codecs)
     assert [pairs.curves[i] for i in new] == ["none+coarse"]
     again = find_study(str(measured.folder))
     assert len(again.load().points) == 5 + 8
-    assert add(again, "coarse:bits=1..8", ["none"], [], executors.in_process).measured == 0
+    assert add(again, "coarse:bits=1..8", ["none"], [], executors.in_process).outcome.measured == 0
+
+
+def test_without_a_word_on_the_dial_rates_lie_where_the_studys_curves_do(measured, tmp_path):
+    """Of 200 steps most cost more than JPEG at its best: those are not measured."""
+    text = (
+        CODEC.replace("range(1, 9)", "range(1, 201)")
+        .replace("(8 - self.bits)", "(self.bits // 30)")
+        .replace("setting(4,", "setting(180,")
+    )
+    done = add(measured, "coarse", ["none"], [python_file(tmp_path, text)], executors.in_process)
+    rows = rabench.load(measured.folder).points
+    old, new = rows[rows.codec.str.startswith(("jpeg", "webp"))], rows[rows.codec.str.startswith("coarse")]
+    assert 2 <= len(new) == len(done.codecs) <= 8 and "bits=" in done.chosen and "as the study's curves" in done.chosen
+    assert new.bpp.min() > 0.8 * old.bpp.min() and new.bpp.max() < 1.5 * old.bpp.max()
+    done = add(measured, "jpegxl", ["none"], [], executors.in_process)  # a dial of floats
+    assert len(done.codecs) > 4 and done.chosen.startswith("distance=")
+
+
+def test_a_lost_plug_in_file_says_how_to_go_on(measured, tmp_path):
+    add(measured, "coarse:bits=2", ["none"], [path := python_file(tmp_path)], executors.in_process)
+    path.write_text(path.read_text() + "# edited\n")
+    CODECS.added.clear()
+    assert any("coarse: coarse.py is another now than when" in line for line in rabench.report(measured.folder).bad)
+    path.unlink()
+    with pytest.raises(
+        rabench.RabenchError, match=r"No such file.*; or take it and its \[\[points\]\] out of .*added.toml"
+    ):
+        find_study(str(measured.folder)).load()
 
 
 def test_what_cannot_be_added_leaves_the_study_as_it_was(measured, tmp_path):

@@ -48,6 +48,30 @@ def study(tmp_path):
     return tmp_path
 
 
+@pytest.mark.parametrize("width", [40, 80, 120])
+def test_no_figure_of_a_table_is_cut_on_a_narrow_terminal(width, monkeypatch):
+    import io
+
+    import pandas as pd
+    from rabench.bench import console
+    from rich.console import Console
+
+    table = pd.DataFrame(
+        {
+            "curve": ["octree:dither=floyd-steinberg+png", "none+jpeg"],
+            "codec": ["jpeg:chroma=444:quality=30", "png"],
+            "bpp": ["0.854", "24.102"],
+            "accuracy %": ["88.35 [86.36, 90.08]", "90.17 [88.32, 91.76]"],
+            "BD-rate": ["+127.30 % [+102.08, +156.14]", "-"],
+        }
+    )
+    said = io.StringIO()
+    monkeypatch.setattr(console, "out", Console(file=said, width=width, highlight=False))
+    console.print_table("A title", table, ["a note"])
+    for cell in [*table.curve, *table.bpp, *table["accuracy %"], *table["BD-rate"], "jpeg:chroma=444"]:
+        assert cell in said.getvalue()
+
+
 @pytest.mark.slow
 def test_run_report_show_and_dry_run_on_a_study_of_ones_own(study):
     dry = rabench("run", "mine", "--limit", "50", "--dry-run", cwd=study)

@@ -14,7 +14,7 @@ HELPERS = str(Path(__file__).parent / "helpers")
 
 @pytest.mark.slow
 def test_a_cluster_gives_what_one_process_gives(tmp_path):
-    pytest.importorskip("distributed", reason="distributed is not installed: pip install 'rabench[dask]'")
+    pytest.importorskip("distributed", reason="distributed is not installed: pip install -c constraints.txt '.[dask]'")
     environment = {**os.environ, "PYTHONPATH": HELPERS, "COLUMNS": "120"}
     file = tmp_path / "scheduler.json"
     quiet = {"env": environment, "cwd": tmp_path, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}

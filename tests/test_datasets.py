@@ -314,6 +314,14 @@ def test_a_folder_has_a_class_a_sub_folder_and_images_of_any_size(tmp_path):
     assert [i.shape[:2] for i in block.images] == [(1, 7), (3, 3), (5, 9)]
 
 
+def test_the_first_images_of_a_folder_are_of_all_its_classes(tmp_path):
+    for name, count in (("a", 3), ("b", 1), ("c", 3)):
+        (tmp_path / name).mkdir()
+        for i in range(count):
+            Image.new("RGB", (4, 4)).save(tmp_path / name / f"{i}.png")
+    assert DATASETS.make(f'folder:path="{tmp_path}"').load(0, 7).labels.tolist() == [0, 1, 2, 0, 2, 0, 2]
+
+
 def test_a_flat_folder_is_unlabelled_and_upright(tmp_path):
     image = Image.fromarray(np.arange(2 * 3 * 3, dtype=np.uint8).reshape(2, 3, 3))
     exif = image.getexif()

@@ -28,8 +28,8 @@ def classifier(request, tmp_path):
 
 def exported(folder, side=16, batch=0):
     """An ONNX file made by hand: a mean over the image and a matrix."""
-    onnx = pytest.importorskip("onnx", reason="onnx is not installed: pip install 'rabench[onnx]'")
-    pytest.importorskip("onnxruntime", reason="onnxruntime is not installed: pip install 'rabench[onnx]'")
+    onnx = pytest.importorskip("onnx", reason="onnx is not installed: pip install -c constraints.txt '.[onnx]'")
+    pytest.importorskip("onnxruntime", reason="onnxruntime is not installed: pip install -c constraints.txt '.[onnx]'")
     h = onnx.helper
     matrix = onnx.numpy_helper.from_array(np.arange(15, dtype=np.float32).reshape(3, 5) - 7, "m")
     graph = h.make_graph(

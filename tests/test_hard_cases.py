@@ -356,7 +356,7 @@ def test_training_without_momentum_can_be_resumed(tmp_path):
 
 
 def test_onnx_weights_kept_beside_the_file_are_part_of_the_version(tmp_path):
-    onnx = pytest.importorskip("onnx", reason="onnx is not installed: pip install 'rabench[onnx]'")
+    onnx = pytest.importorskip("onnx", reason="onnx is not installed: pip install -c constraints.txt '.[onnx]'")
     h = onnx.helper
     tensor = onnx.TensorProto(name="m", dims=[3, 5], data_type=1, data_location=onnx.TensorProto.EXTERNAL)
     tensor.external_data.add(key="location", value="w.data")

@@ -3,13 +3,19 @@
 import io
 import shutil
 import subprocess
+import tomllib
+from dataclasses import fields
+from pathlib import Path
 
 import numpy as np
 import pytest
+import rabench
 from PIL import Image
+from rabench.bench.brought import bring
 from rabench.codecs import CODECS, jpegxr
 from rabench.core.errors import Unavailable
 from rabench.core.images import as_rgb
+from rabench.core.plugins import Span
 from rabench.datasets import DATASETS
 from rabench.quantizers import QUANTIZERS
 
@@ -184,6 +190,27 @@ def test_jpeg_xl_is_about_as_large_as_another_binding_of_libjxl_writes_it():
         ours = sum(len(codec.encode(i)) for i in PHOTOS)
         theirs = sum(len(saved(i, "JXL", quality=quality, num_threads=1, use_container=False)) for i in PHOTOS)
         assert ours == pytest.approx(theirs, rel=0.05)
+
+
+EXAMPLES = Path(rabench.__file__).parent / "examples" / "programs.toml"
+
+
+@pytest.mark.parametrize("name", list(tomllib.loads(EXAMPLES.read_text())["programs"]))
+def test_a_declared_example_trades_bytes_for_error_on_photographs(name):
+    bring(EXAMPLES)
+    here(name)
+    cls = CODECS[name]
+    among = next(f for f in fields(cls) if f.name == cls.dial()).metadata["among"]
+    low, high = (among.low, among.high) if isinstance(among, Span) else (among[0], among[-1])
+    sizes, errors = [], []
+    for value in (low, type(low)((low + high) / 2), high):
+        codec = cls(**{cls.dial(): value})
+        files = codec.encode_batch(PHOTOS[:4])
+        sizes.append(sum(map(len, files)))
+        decoded = codec.decode_batch(files)
+        errors.append(sum(np.square(d.astype(float) - i).mean() for d, i in zip(decoded, PHOTOS, strict=False)))
+    assert sorted(sizes) in (sizes, sizes[::-1]) and len(set(sizes)) == 3
+    assert (sizes[0] < sizes[2]) == (errors[0] > errors[2])
 
 
 def by_program(tmp_path, image, source, target, *command):

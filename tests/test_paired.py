@@ -245,6 +245,13 @@ def test_agreement_counts_the_uncompressed_images_prediction_as_right(study):
     rows = rabench.load(study.folder).points.set_index(["quantizer", "codec"])
     agreement = rows.loc[("octree:colors=2:dither=none", "png:effort=6:palette=yes")].agreement
     assert found.points.accuracy[0] == pytest.approx(agreement)
+    (title, table, (note,)), (second, points, _) = shown(found)
+    assert "agreement with the uncompressed images" in title and "agreement with the uncompressed images" in second
+    assert (
+        "agreement %" in points and "BD-agreement" in table and "accuracy" not in f"{list(table)}{note}{list(points)}"
+    )
+    assert set(pd.read_csv(io.StringIO(as_text([found], "csv"))).labels) == {"agreement"}
+    assert "agreement" in as_text([found], "latex") and '"labels": "agreement"' in as_text([found], "json")
     with pytest.raises(BadSetting, match="--labels must be one of dataset, agreement, got 'own'"):
         compare(study, "median-cut+png", labels="own")
 

@@ -11,11 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from plugins_for_tests import Brightness, Noise
 from rabench.bench import executors, runner, tables
-from rabench.bench.curves import curves, psnr, wilson
+from rabench.bench.curves import Curve, curves, psnr, wilson
 from rabench.bench.matrix import find_study
 from rabench.bench.points import Point
-from rabench.bench.rate_figure import View, rate_accuracy
-from rabench.bench.report import report
+from rabench.bench.rate_figure import View, rate_accuracy, styles_of
+from rabench.bench.reading import read
+from rabench.bench.report import few_classes, report
 from rabench.bench.runner import Progress
 from rabench.codecs import CODECS
 from rabench.datasets import DATASETS
@@ -209,6 +210,27 @@ def test_the_figure_has_axes_with_units_and_a_legend_entry_a_curve_outside_the_d
     assert axis == "linear" or {"1", "2", "4"} <= set(ticks)
 
 
+def test_originals_are_told_apart_by_color_and_many_codecs_of_few_quantizers_too():
+    def colors(*names):
+        found = styles_of([Curve(*name.split("+"), (0,)) for name in names])
+        return [found[c][0] for c in found]
+
+    assert len(set(colors("none+jpeg", "none+webp", "octree+png", "median-cut+png"))) == 4
+    a, b, c, d = colors("none+jpeg", "octree+png", "octree:dither=floyd-steinberg+png", "none+jpeg:chroma=444")
+    assert a == d != b == c
+    a, b, c, d = colors("octree+png", "octree+qoi", "octree+jpegxl-lossless", "median-cut+png")
+    assert a == d and len({a, b, c}) == 3
+    assert len(set(colors(*(f"none+c{i}" for i in range(14))))) == 14
+
+
+def test_images_of_a_part_of_the_classes_are_noted(measured):
+    found = read(measured[0])
+    (group,) = found.groups
+    assert few_classes(group, 8) == []
+    (note,) = few_classes(group, 100)
+    assert note.startswith("These 120 images are of 8 of 100 classes")
+
+
 def test_unlabelled_images_are_judged_by_agreement(tmp_path):
     from PIL import Image
 
@@ -234,9 +256,13 @@ def test_two_data_sets_get_a_figure_each(tmp_path):
     (tmp_path / "matrix.toml").write_text(MATRIX.replace('"photos"', '["photos", "photos:split=train"]'))
     study = find_study(str(tmp_path))
     runner.run(study, executors.in_process, 20, Progress())
+    for name in ("rate-accuracy.png", "rate-accuracy-mine.png"):
+        (tmp_path / name).write_bytes(b"")
     written = report(study)
-    assert len([f for f in written.files if f.suffix == ".png" and "rate-accuracy" in f.name]) == 2
-    assert len(written.tables) == 2
+    drawn = [f for f in written.files if f.suffix == ".png" and "rate-accuracy" in f.name]
+    assert len(drawn) == len(written.tables) == 2
+    # a figure of an earlier report, of one data set alone, is gone; what is no report's stays
+    assert set(tmp_path.glob("rate-accuracy*.png")) == {*drawn, tmp_path / "rate-accuracy-mine.png"}
 
 
 def test_colors_chosen_for_another_classifier_are_noted(tmp_path):

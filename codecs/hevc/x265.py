@@ -51,7 +51,7 @@ def library() -> Any:
     try:
         import av
     except ImportError:
-        raise Unavailable("bpg needs PyAV, which brings x265: pip install 'rabench[gpl]'") from None
+        raise Unavailable("bpg needs PyAV, which brings x265: pip install -c constraints.txt '.[gpl]'") from None
     if "libx265" not in av.codecs_available:
         raise Unavailable("this PyAV was built without x265; install the wheel: pip install --only-binary av av")
     return av

@@ -11,7 +11,7 @@ from PIL import Image
 from rabench.bench.executors import one_thread, processes
 from rabench.codecs import CODECS
 
-pytest.importorskip("av", reason="bpg needs PyAV: pip install 'rabench[gpl]'")
+pytest.importorskip("av", reason="bpg needs PyAV: pip install -c constraints.txt '.[gpl]'")
 from bpg_in_a_worker import encode_all
 from rabench.codecs.hevc import color, x265
 from rabench.codecs.hevc.parameter_sets import YUV420
