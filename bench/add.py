@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -22,10 +22,10 @@ from ..datasets.base import BadImage
 from ..quantizers import QUANTIZERS
 from . import runner
 from .brought import bring
-from .every_pair import EveryPair, every_pair
+from .every_pair import EveryPair
 from .executors import Pool
 from .matrix import Study, opened
-from .reading import Group, judged, read
+from .reading import Group, read
 from .records import Index
 from .runner import Outcome, Progress
 from .task import one_by_one_on_failure
@@ -177,13 +177,13 @@ def _noted(study: Study, codecs: list[Codec], quantizers: list[str], plugins: li
     return "\n".join(lines)
 
 
-def against_each(study: Study, codecs: list[Codec]) -> list[tuple[Group, EveryPair, list[int]]]:
+def against_each(
+    pairs: Sequence[tuple[Group, EveryPair]], codecs: list[Codec]
+) -> list[tuple[Group, EveryPair, list[int]]]:
     """BD figures of the new curves against every other: groups, their figures, and the rows that are new."""
     variants = {codec.variant for codec in codecs}
     found = []
-    for group in (judged(g, None) for g in read(study).groups):
-        pairs = every_pair(group)
-        if pairs is not None:
-            names = {c.name for c in group.curves if c.codec in variants}
-            found.append((group, pairs, [i for i, name in enumerate(pairs.curves) if name in names]))
+    for group, figures in pairs:
+        names = {c.name for c in group.curves if c.codec in variants}
+        found.append((group, figures, [i for i, name in enumerate(figures.curves) if name in names]))
     return found

@@ -281,7 +281,7 @@ def add(
         soft_wrap=True,
     )
     written = _report(found, None, False)
-    for table in new_against_each(against_each(found, done.codecs)):
+    for table in new_against_each(against_each(written.pairs, done.codecs)):
         print_table(*table)
     _warn(outcome, written)
 

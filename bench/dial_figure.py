@@ -18,7 +18,18 @@ from ..core.plugins import Plugin
 from ..quantizers.base import Quantizer
 from .curves import Curve, Measured, merged
 from .figures import plain
-from .rate_figure import BANDED, MARKED, Style, View, interval_note, legend_of, shares, styles_of, uncompressed_line
+from .rate_figure import (
+    BANDED,
+    MARKED,
+    Style,
+    View,
+    interval_note,
+    legend_inches,
+    legend_of,
+    shares,
+    styles_of,
+    uncompressed_line,
+)
 
 FEWEST = 3
 """Settings on a curve that are worth a plot."""
@@ -89,7 +100,8 @@ def _over_dial(curves: list[Curve], measured: list[Measured], title: str, draw: 
     columns = min(len(groups), 2)
     lines = ceil(len(groups) / columns)
     with sns.axes_style("ticks"), sns.plotting_context("paper"):
-        figure = Figure(figsize=(3.9 * columns + 2.4, 2.9 * lines + 0.3), layout="constrained")
+        high = max(2.9 * lines + 0.3, legend_inches(sum(map(len, groups.values())) + 3))
+        figure = Figure(figsize=(3.9 * columns + 2.4, high), layout="constrained")
         plots = figure.subplots(lines, columns, squeeze=False).ravel()
     styles, beside = styles_of(curves), []
     for axes, ((name, dial), members) in zip(plots, groups.items(), strict=False):

@@ -45,7 +45,7 @@ def rate_accuracy(rows: pd.DataFrame, curves: list[Curve], view: View) -> Figure
     """Accuracy over bpp: a color a quantizer or codec of originals, a marker a codec, dashes for settings, Wilson bands."""
     styles, banded = styles_of(curves), sum(len(c.rows) > 1 for c in curves) <= BANDED
     with sns.axes_style("ticks"), sns.plotting_context("paper"):
-        figure = Figure(figsize=(8.2, 4.4), layout="constrained")
+        figure = Figure(figsize=(8.2, max(4.4, legend_inches(len(curves) + 4))), layout="constrained")
         axes = figure.subplots()
     plain(axes)
     for curve in reversed(curves):  # the first, most often the originals, on top
@@ -98,13 +98,12 @@ def styles_of(curves: list[Curve]) -> dict[Curve, Style]:
     marked = list(dict.fromkeys(t.marker for t in told.values()))
     found: dict[Curve, Style] = {}
     for c, t in told.items():
-        number, many = variants[t.color].index(t.variant), len(variants[t.color])
-        color, dash = colors[t.color], DASHES[number % len(DASHES)]
-        if many > len(DASHES) and t.variant == t.color:  # the whole curve of what others are points of
-            dash = DASHES[0]
-        elif many > len(DASHES):  # such as numbers of colors: from light to dark
-            color, dash = _shade(color, (number + 1) / many), DASHES[0]
-        found[c] = (color, dash, MARKERS[marked.index(t.marker) % len(MARKERS)], "white" if c.tuned else color)
+        number, many, place = variants[t.color].index(t.variant), len(variants[t.color]), marked.index(t.marker)
+        color, dash = colors[t.color], DASHES[(place if by_codec else number) % len(DASHES)]
+        if many > (1 if by_codec else len(DASHES)):  # such as numbers of colors: from light to dark
+            whole = t.variant == t.color and not by_codec  # the curve of what others are points of
+            color, dash = color if whole else _shade(color, (number + 1) / many), dash if by_codec else DASHES[0]
+        found[c] = (color, dash, MARKERS[place % len(MARKERS)], "white" if c.tuned else color)
     return found
 
 
@@ -121,7 +120,7 @@ class _ToldApart(NamedTuple):
 
 def _told_apart(curve: Curve, by_codec: bool) -> _ToldApart:
     if by_codec:
-        return _ToldApart(_kind(curve.codec), f"{curve.quantizer}+{curve.codec}", curve.quantizer)
+        return _ToldApart(_kind(curve.codec), curve.codec, curve.quantizer)
     if curve.quantizer == ORIGINALS:
         return _ToldApart(f"{ORIGINALS}+{_kind(curve.codec)}", f"{ORIGINALS}+{curve.codec}", curve.codec)
     return _ToldApart(_kind(curve.quantizer), curve.quantizer, curve.codec)
@@ -175,6 +174,11 @@ def legend_of(curve: Curve, style: Style, size: float = 5.5) -> Line2D:
     return Line2D(
         [], [], color=color, linestyle=dash, marker=marker, markersize=size, markerfacecolor=inside, label=curve.name
     )
+
+
+def legend_inches(lines: int) -> float:
+    """How high a legend of so many lines is, beside the plot."""
+    return 0.185 * lines + 0.3
 
 
 def uncompressed_line(axes: Axes, view: View) -> list[Line2D]:

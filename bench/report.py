@@ -43,6 +43,8 @@ class Report:
 
     left_out: tuple[str, ...] = ()
     """Figures that need more than records, and why they are not drawn."""
+    pairs: tuple[tuple[Group, EveryPair], ...] = ()
+    """Every curve against every other, for each data set and classifier that has several."""
 
     @property
     def failed(self) -> int:
@@ -87,7 +89,8 @@ def report(study: Study, axis: str | None = None, with_psnr: bool = False, paper
     files.append(page)
     _remove_old_figures(study.folder, found.matrix, files)
     drawn, left_out = _activation_maps(study, found.matrix)
-    return Report(files + drawn, found.rows, written, found.bad, failures, left_out)
+    pairs = tuple((s.group, s.pairs) for s in seen if s.pairs is not None)
+    return Report(files + drawn, found.rows, written, found.bad, failures, left_out, pairs)
 
 
 NAMED = 5

@@ -36,8 +36,8 @@ ZOPFLI = 1 << 16
 class PNGSearch(ReadsPNG):
     """The smallest PNG that a search finds; an image of up to 256 colors becomes indexed.
 
-    Every order of up to 4 colors is tried, and of more colors those by place, luma and frequency, then swaps and moves
-    from the best. Each order goes through every filter and bit depth; libdeflate says how long the file is, and
+    Every order of up to 4 colors is tried, and of more colors those by place, luma, frequency and neighbourhood, then
+    swaps and moves from the best. Each order goes through every filter and bit depth; libdeflate says how long the file is, and
     zopfli may shorten it.
     """
 
@@ -171,6 +171,27 @@ def _orders(image: IndexedImage) -> Iterator[tuple[int, ...]]:
     often = np.bincount(image.indices.ravel(), minlength=count)
     for key in (image.palette @ np.array(LUMA), -often):
         yield tuple(map(int, np.argsort(key, kind="stable")))
+    yield _chained(image)
+
+
+def _chained(image: IndexedImage) -> tuple[int, ...]:
+    """Colors that often lie side by side stand side by side: from the most frequent pair on, the one that goes with an
+    end, weighed by how near the others stand (after Zeng, Li and Lei 2000)."""
+    count, indices = len(image.palette), image.indices.astype(np.int64)
+    beside = np.zeros((count, count))
+    for a, b in ((indices[:, 1:], indices[:, :-1]), (indices[1:], indices[:-1])):
+        np.add.at(beside, (a.ravel(), b.ravel()), 1)
+    beside += beside.T
+    np.fill_diagonal(beside, 0)
+    first = divmod(int(beside.argmax()), count)
+    chain, left = list(first), [i for i in range(count) if i not in first]
+    while left:
+        near = np.log2(1 + 1 / (1 + np.arange(len(chain))))
+        ends = [beside[np.ix_(left, chain)] @ weights for weights in (near, near[::-1])]
+        at_the_end = ends[1].max() > ends[0].max()
+        chosen = left.pop(int(ends[int(at_the_end)].argmax()))
+        chain.insert(len(chain) if at_the_end else 0, chosen)
+    return tuple(chain)
 
 
 def _renumbered(image: IndexedImage, order: tuple[int, ...] | list[int]) -> Bytes:

@@ -400,7 +400,7 @@ def test_a_codec_is_added_without_measuring_the_others_again(measured, tmp_path)
     assert (outcome.measured, outcome.finished) == (8, 0)
     after = {f.name: f.stat().st_mtime_ns for f in measured.records.glob("*.parquet")}
     assert before.items() <= after.items() and len(after) == len(before) + 8
-    ((_, pairs, new),) = against_each(measured, done.codecs)
+    ((_, pairs, new),) = against_each(rabench.report(measured.folder).pairs, done.codecs)
     assert [pairs.curves[i] for i in new] == ["none+coarse"]
     again = find_study(str(measured.folder))
     assert len(again.load().points) == 5 + 8
