@@ -221,6 +221,24 @@ def by_program(tmp_path, image, source, target, *command):
     return (tmp_path / target).read_bytes()
 
 
+@pytest.mark.parametrize("psnr", [25, 35, 45])
+def test_jpeg_2000_is_what_openjpegs_own_program_writes(psnr, tmp_path):
+    codec = here(f"jpeg2000:psnr={psnr}")
+    for image in PHOTOS[:8]:
+        theirs = by_program(tmp_path, image, "x.ppm", "x.j2k", *f"opj_compress -i x.ppm -o x.j2k -q {psnr} -I".split())
+        ours = codec.encode(image)
+        assert len(ours) == len(theirs)  # a comment names the version
+        assert (codec.decode(ours) == codec.decode(theirs)).all()
+
+
+def test_mozjpegs_optimization_changes_no_pixel():
+    for quality in (10, 50, 95):
+        plain, best = here(f"jpeg:quality={quality}"), here(f"jpeg-moz:quality={quality}")
+        for image in PHOTOS[:10]:
+            pixels = plain.decode(plain.encode(image))
+            assert (best.decode(best.encode(image)) == pixels).all()
+
+
 @pytest.mark.parametrize("quality", [50, 65, 80, 95])
 def test_jpeg_xr_is_what_jxrlibs_own_program_writes(quality, tmp_path):
     codec = here(f"jpegxr:quality={quality}")
