@@ -46,7 +46,7 @@ class Network(Classifier):
     @property
     def about(self) -> About:
         """What the weights say of themselves. Raises Refused for another network's."""
-        found = files.about(files.find(self.weights))
+        found = files.about(files.find(self.weights, self.name))
         if found.network != self.name:
             raise Refused(
                 f"{self.weights} holds weights of {found.network}, not of {self.name}; name it as {found.network}:weights=..."

@@ -43,17 +43,19 @@ def shipped() -> list[Path]:
     return sorted(SHIPPED.glob("*.safetensors"))
 
 
-def find(weights: str) -> Path:
-    """The file that a ``weights`` setting means: a path, or the name of weights that ship."""
+def find(weights: str, network: str = "") -> Path:
+    """The file that a ``weights`` setting means: a path, or the name of weights that ship. network: for the error."""
     here = {f.stem: f for f in shipped()}
     if weights in here:
         return here[weights]
     path = Path(weights).expanduser()
     if path.is_file():
         return path
+    fitting = [name for name, file in here.items() if about(file).network == (network or about(file).network)]
+    ship = f", or one of {', '.join(fitting)}" if fitting else f"; none ship for {network}"
     raise Unavailable(
-        f"no weights at {weights!r}{nearest(weights, here)}; give a .safetensors file that "
-        f"'rabench train classifier' wrote, or one of {', '.join(sorted(here)) or 'none that ship'}"
+        f"no weights at {weights!r}{nearest(weights, fitting)}; give a .safetensors file that "
+        f"'rabench train classifier' wrote{ship}"
     )
 
 
