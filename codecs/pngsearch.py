@@ -45,7 +45,7 @@ class PNGSearch(ReadsPNG):
     lossless: ClassVar[bool] = True
     order: str = setting("search", ("given", "search"), help="of the palette's entries")
     filters: str = setting("search", ("none", "search"), help="of the rows")
-    tries: int = setting(300, range(5001), help="swaps and moves of palette entries, from 5 colors on")
+    tries: int = setting(300, range(2001), help="swaps and moves of palette entries, from 5 colors on")
 
     def version(self) -> str:
         library = imagecodecs()

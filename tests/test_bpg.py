@@ -142,7 +142,7 @@ def test_without_pyav_it_is_unavailable_with_the_remedy(monkeypatch):
     monkeypatch.setitem(sys.modules, "av", None)
     x265.version.cache_clear()
     x265.Encoders.clear()
-    with pytest.raises(Unavailable, match=r"pip install 'rabench\[gpl\]'"):
+    with pytest.raises(Unavailable, match=r"pip install -c constraints.txt '.\[gpl\]'"):
         BPG().version()
 
 

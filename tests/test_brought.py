@@ -87,6 +87,7 @@ def test_edited_code_never_passes_for_the_old(tmp_path):
     assert CODECS.make("coarse").version() != before
 
 
+@pytest.mark.slow
 def test_a_matrix_names_its_plug_ins_and_spawned_workers_have_them(tmp_path):
     python_file(tmp_path)
     (tmp_path / "matrix.toml").write_text(
@@ -248,6 +249,7 @@ def test_a_declared_program_is_a_codec_like_any_other(tmp_path):
         CODECS.make("coder:step=65")
 
 
+@pytest.mark.slow
 def test_a_declaration_in_the_matrix_runs_in_spawned_workers(tmp_path):
     (tmp_path / "matrix.toml").write_text(MATRIX.format(more=declared(tmp_path), codecs='["coder:step=4,32"]'))
     outcome = runner.run(find_study(str(tmp_path)), lambda: executors.make(2, None), limit=4)
@@ -393,6 +395,7 @@ def measured(tmp_path):
     return study
 
 
+@pytest.mark.slow
 def test_a_codec_is_added_without_measuring_the_others_again(measured, tmp_path):
     before = {f.name: f.stat().st_mtime_ns for f in measured.records.glob("*.parquet")}
     done = add(measured, "coarse:bits=1..8", ["none"], [python_file(tmp_path)], executors.in_process)
@@ -407,6 +410,7 @@ def test_a_codec_is_added_without_measuring_the_others_again(measured, tmp_path)
     assert add(again, "coarse:bits=1..8", ["none"], [], executors.in_process).outcome.measured == 0
 
 
+@pytest.mark.slow
 def test_without_a_word_on_the_dial_rates_lie_where_the_studys_curves_do(measured, tmp_path):
     """Of 200 steps most cost more than JPEG at its best: those are not measured."""
     text = (

@@ -2,6 +2,7 @@
 
 import pickle
 from dataclasses import Field, fields
+from functools import cache
 
 import numpy as np
 import pytest
@@ -45,46 +46,49 @@ def codec(request):
     return request.param
 
 
-@pytest.fixture(params=SIZES, ids=lambda s: f"{s[0]}x{s[1]}")
-def pixels(request):
-    return RNG.integers(0, 256, (*request.param, 3), np.uint8)
-
-
 def redrawn_in_three_colors(pixels):
     return IndexedImage(pixels[..., 0] % 3, RNG.integers(0, 256, (3, 3), np.uint8))
 
 
-@pytest.mark.parametrize("draw", [np.asarray, redrawn_in_three_colors])
-def test_decoding_gives_back_the_image(codec, pixels, draw):
-    image = draw(pixels)
-    decoded = codec.decode(codec.encode(image))
-
-    assert decoded.dtype == np.uint8
-    assert decoded.shape == pixels.shape
-    assert decoded.flags.writeable and decoded.flags.c_contiguous
-    if codec.lossless:
-        np.testing.assert_array_equal(decoded, as_rgb(image))
+NOISE = {f"{high}x{wide}": RNG.integers(0, 256, (high, wide, 3), np.uint8) for high, wide in SIZES}
+IMAGES = NOISE | {f"{name} of three colors": redrawn_in_three_colors(pixels) for name, pixels in NOISE.items()}
 
 
-@pytest.mark.parametrize("draw", [np.asarray, redrawn_in_three_colors])
-def test_the_parts_of_a_file_sum_to_its_length(codec, pixels, draw):
-    file = codec.encode(draw(pixels))
-    parts = codec.anatomy(file)
-    assert sum(parts) == len(file)
-    assert min(parts) >= 0
-    assert parts.payload > 0
+@cache
+def files_of(codec):
+    """name -> file, of each image alone."""
+    return {name: codec.encode(image) for name, image in IMAGES.items()}
 
 
-def test_encoding_twice_gives_the_same_bytes(codec, pixels):
-    assert codec.encode(pixels) == codec.encode(pixels)
+def test_decoding_gives_back_the_image(codec):
+    for name, file in files_of(codec).items():
+        decoded, pixels = codec.decode(file), as_rgb(IMAGES[name])
+        assert (decoded.dtype, decoded.shape) == (pixels.dtype, pixels.shape), name
+        assert decoded.flags.writeable and decoded.flags.c_contiguous, name
+        if codec.lossless:
+            np.testing.assert_array_equal(decoded, pixels, name)
 
 
-def test_a_batch_is_its_images_one_by_one(codec, pixels):
-    batch = [pixels, pixels[::-1].copy(), pixels]
-    files = codec.encode_batch(batch)
-    assert files == [codec.encode(p) for p in batch]
-    for decoded, file in zip(codec.decode_batch(files), files, strict=True):
-        np.testing.assert_array_equal(decoded, codec.decode(file))
+def test_the_parts_of_a_file_sum_to_its_length(codec):
+    for name, file in files_of(codec).items():
+        parts = codec.anatomy(file)
+        assert sum(parts) == len(file), name
+        assert min(parts) >= 0 and parts.payload > 0, name
+
+
+def test_encoding_twice_gives_the_same_bytes(codec):
+    for name, file in files_of(codec).items():
+        assert codec.encode(IMAGES[name]) == file, name
+
+
+def test_a_batch_is_its_images_one_by_one(codec):
+    """Of many sizes, and of one."""
+    names = list(IMAGES)
+    for batch in (names, [names[2], names[7], names[2]]):
+        files = codec.encode_batch([IMAGES[name] for name in batch])
+        assert files == [files_of(codec)[name] for name in batch]
+        for name, decoded in zip(batch, codec.decode_batch(files), strict=True):
+            np.testing.assert_array_equal(decoded, codec.decode(files_of(codec)[name]), name)
 
 
 def test_a_codec_is_a_value(codec):
