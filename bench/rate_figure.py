@@ -91,7 +91,7 @@ Style = tuple[Any, Any, str, Any]
 def styles_of(curves: list[Curve]) -> dict[Curve, Style]:
     """A color a quantizer, of originals a codec; where many codecs code few quantizers' images, a color a codec."""
     quantized = [c for c in curves if c.quantizer != ORIGINALS]
-    by_codec = len({_kind(c.codec) for c in quantized}) > len({_kind(c.quantizer) for c in quantized})
+    by_codec = len({_kind(c.codec) for c in quantized}) > len({c.quantizer for c in quantized})
     told = {c: _told_apart(c, by_codec) for c in curves}
     colors = _colors(list(told.values()))
     variants = {name: list(dict.fromkeys(t.variant for t in told.values() if t.color == name)) for name in colors}

@@ -220,6 +220,8 @@ def test_originals_are_told_apart_by_color_and_many_codecs_of_few_quantizers_too
     assert a == d != b == c
     a, b, c, d = colors("octree+png", "octree+qoi", "octree+jpegxl-lossless", "median-cut+png")
     assert a == d and len({a, b, c}) == 3
+    a, b, c, d = colors("none+bpg", "colorcnn:colors=2+bpg", "colorcnn:colors=4+bpg", "colorcnn+png")
+    assert a != b == c == d
     assert len(set(colors(*(f"none+c{i}" for i in range(14))))) == 14
 
 
