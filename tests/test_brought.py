@@ -263,7 +263,7 @@ def test_a_declaration_in_the_matrix_runs_in_spawned_workers(tmp_path):
         ("nothing", "ended with status 0 but wrote nothing"),
         ("size", "gave 31x32x3 for an image of 32x32x3"),
         ("blind", "black and white give the same file: it ignores its input"),
-        ("hang", "gave no result in 1 s and was ended"),
+        pytest.param("hang", "gave no result in 1 s and was ended", marks=pytest.mark.slow),
     ],
 )
 def test_a_program_that_misbehaves_is_a_row_with_its_reason_and_the_run_goes_on(tmp_path, how, said, monkeypatch):
@@ -427,6 +427,7 @@ def test_without_a_word_on_the_dial_rates_lie_where_the_studys_curves_do(measure
     assert len(done.codecs) > 4 and done.chosen.startswith("distance=")
 
 
+@pytest.mark.slow
 def test_a_lost_plug_in_file_says_how_to_go_on(measured, tmp_path):
     add(measured, "coarse:bits=2", ["none"], [path := python_file(tmp_path)], executors.in_process)
     path.write_text(path.read_text() + "# edited\n")

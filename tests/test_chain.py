@@ -29,8 +29,13 @@ def task(quantizer, codecs, classifiers=(SMALL,), stop=200, dataset=PHOTOS):
     return Task(dataset, 0, stop, block, quantizer, tuple((c, k) for c in codecs for k in classifiers), ())
 
 
+SLOW = {"avif", "heic", "jpegxl", "jpegxl-lossless", "oxipng", "png-search"}
+
+
 @pytest.mark.parametrize("quantizer", ["none", "median-cut:colors=5"])
-@pytest.mark.parametrize("name", sorted(CODECS.members))
+@pytest.mark.parametrize(
+    "name", [pytest.param(n, marks=pytest.mark.slow) if n in SLOW else n for n in sorted(CODECS.members)]
+)
 def test_what_is_written_is_decoded_and_what_is_decoded_is_classified(name, quantizer):
     """Spies between the stages see 200 images through each codec, of a slow one 20."""
     codec, quantize = CODECS[name](), QUANTIZERS.make(quantizer)
@@ -220,7 +225,9 @@ def test_the_parts_of_1000_real_files_sum_to_their_lengths(name, quantizer):
         codec.version()
     except Unavailable as reason:
         pytest.skip(str(reason))
-    images = QUANTIZERS.make(quantizer).quantize(PHOTOS.load(0, 100 if name in ("oxipng", "png-search") else 1000).images)
+    images = QUANTIZERS.make(quantizer).quantize(
+        PHOTOS.load(0, 100 if name in ("oxipng", "png-search") else 1000).images
+    )
     for file in codec.encode_batch(images):
         parts = codec.anatomy(file)
         assert sum(parts) == len(file) and min(parts) >= 0 and parts.payload > 0

@@ -120,6 +120,7 @@ def parts(photos):
     return Images(photos.pixels[kept], photos.labels[kept]), Images(photos.pixels[held], photos.labels[held])
 
 
+@pytest.mark.slow
 def test_training_lowers_the_loss_and_leaves_the_classifier_as_it_was(photos, judge, tmp_path):
     """A tiny network and some thirty steps: accuracy at two colors rises far above chance (1 in 8)."""
     before = {k: v.clone() for k, v in judge.network.state_dict().items()}

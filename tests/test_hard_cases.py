@@ -337,6 +337,7 @@ def test_images_of_many_shapes_do_not_wait_for_ever(monkeypatch):
     assert predicted.tolist() == alone
 
 
+@pytest.mark.slow
 def test_training_without_momentum_can_be_resumed(tmp_path):
     from rabench.bench import training
     from rabench.classifiers.training import Recipe

@@ -19,6 +19,7 @@ from rabench.core.plugins import Span
 from rabench.datasets import DATASETS
 from rabench.quantizers import QUANTIZERS
 
+pytestmark = pytest.mark.slow
 PHOTOS = [np.asarray(image) for image in DATASETS.make("photos").load(0, 40).images]
 LOSSLESS = ("jpegxl-lossless", "jpegls-lossless", "qoi", "oxipng", "webp-lossless", "png", "png-search")
 LOSSY = {

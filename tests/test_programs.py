@@ -181,6 +181,7 @@ def test_what_goes_wrong_is_told_briefly(tmp_path, code, told):
     assert not Path("hacked").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self").exists(), reason="needs /proc")
 @pytest.mark.parametrize("hangs", [False, True])
 def test_children_are_ended_with_the_program(tmp_path, hangs):

@@ -69,6 +69,7 @@ def test_integers_are_written_briefly(values, text):
     assert ranges(values) == text
 
 
+@pytest.mark.slow
 def test_rates_are_drawn_over_each_dial_that_turns(tmp_path):
     pytest.importorskip("av")
     folder = tmp_path / "sweep"

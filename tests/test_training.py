@@ -64,6 +64,7 @@ def test_a_killed_run_goes_on_and_ends_with_the_same_weights(plan, tmp_path):
     assert killed.out.read_bytes() == whole
 
 
+@pytest.mark.slow
 def test_a_network_learns_and_what_is_judged_is_what_ships(plan):
     about = training.train_classifier(replace(plan, recipe=replace(RECIPE, epochs=5)))
     held = about.training["held_out_accuracy"]
@@ -89,6 +90,7 @@ def _raw(path):
         return {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
 
 
+@pytest.mark.slow
 def test_a_checkpoint_of_another_run_is_refused_saying_both(plan):
     training.train_classifier(plan)
     with pytest.raises(Refused, match=r"its recipe is .*0\.05.*, now .*0\.01.*; begin again with --restart"):
