@@ -102,6 +102,10 @@ def _swept(text: str, quantizers: list[str], study: Study) -> tuple[list[Codec],
     dial = CODECS[name].dial()
     if dial is None or dial in given:
         return CODECS.sweep(text), ""
+    variant = CODECS.sweep(text)[0].variant
+    known = dict.fromkeys(p.codec for p in study.load().points if p.codec.name == name and p.codec.variant == variant)
+    if known:  # added before, and perhaps edited since
+        return list(known), f"the values of {dial} that the study has already; name others as {name}:{dial}=..."
     among = next(f for f in fields(CODECS[name]) if f.name == dial).metadata["among"]
     if isinstance(among, Span):
         ladder = np.geomspace if among.low > 0 else np.linspace
@@ -116,9 +120,8 @@ def _swept(text: str, quantizers: list[str], study: Study) -> tuple[list[Codec],
         told = f"at rates of {low:.3g} to {high:.3g} bpp, as the study's curves"
     else:
         found, told = spread(range(len(every)), SWEPT), "over all that it allows"
-    return [
-        every[i] for i in found
-    ], f"{dial}={','.join(str(values[i]) for i in found)}, {told}; name others as {name}:{dial}=..."
+    taken = ",".join(str(values[i]) for i in found)
+    return [every[i] for i in found], f"{dial}={taken}, {told}; name others as {name}:{dial}=..."
 
 
 def _rates(study: Study) -> tuple[float, float]:

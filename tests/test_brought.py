@@ -423,6 +423,8 @@ def test_without_a_word_on_the_dial_rates_lie_where_the_studys_curves_do(measure
     old, new = rows[rows.codec.str.startswith(("jpeg", "webp"))], rows[rows.codec.str.startswith("coarse")]
     assert 2 <= len(new) == len(done.codecs) <= 8 and "bits=" in done.chosen and "as the study's curves" in done.chosen
     assert new.bpp.min() > 0.8 * old.bpp.min() and new.bpp.max() < 1.5 * old.bpp.max()
+    again = add(measured, "coarse", ["none"], [], executors.in_process)
+    assert again.codecs == done.codecs and again.outcome.measured == 0 and "has already" in again.chosen
     done = add(measured, "jpegxl", ["none"], [], executors.in_process)  # a dial of floats
     assert len(done.codecs) > 4 and done.chosen.startswith("distance=")
 
