@@ -75,11 +75,15 @@ def add(
     after = _noted(study, codecs, quantizers, plugins, before)
     write_text(study.added, after)
     try:
-        wanted = {codec.spec for codec in codecs}
+        wanted = {
+            (codec.name, codec.variant) for codec in codecs
+        }  # those added before, too: they may be of edited code
         study.load()
         limits = {said["limit"] for said in known.datasets.values()}
         limit = limits.pop() if len(limits) == 1 else None
-        outcome = runner.run(study, make_pool, limit, progress, command, only=lambda point: point.codec.spec in wanted)
+        outcome = runner.run(
+            study, make_pool, limit, progress, command, only=lambda p: (p.codec.name, p.codec.variant) in wanted
+        )
         return Added(outcome, codecs, chosen)
     except (BadSetting, Refused, Unavailable):
         if before is None:  # nothing was measured: nothing is added

@@ -64,8 +64,8 @@ def compare(
     mistakes: list[BadSetting] = []
     for group in groups:
         try:
-            first = find_curve(anchor, group.curves, "--anchor")
-            others = [find_curve(t, group.curves, "--test") for t in tests] or [c for c in group.curves if c != first]
+            first = _curve_or_point(anchor, group, "--anchor")
+            others = [_curve_or_point(t, group, "--test") for t in tests] or [c for c in group.curves if c != first]
         except BadSetting as mistake:
             mistakes.append(mistake)
             continue
@@ -165,6 +165,19 @@ def reason(value: float, overlap: float, name: str) -> str:
         return f"no common {axis}"
     few = f"only {100 * overlap:.0f} % of both ranges of {axis} in common"
     return few if overlap < LEAST_OVERLAP else "one point, or accuracy that does not change"
+
+
+def _curve_or_point(text: str, group: Group, option: str) -> Curve:
+    """A curve, or one point of it as a curve of its own: ``none+webp:quality=50``."""
+    try:
+        return find_curve(text, group.curves, option)
+    except BadSetting:
+        for curve in group.curves:
+            for i in curve.rows:
+                point = group.measured[i].point
+                if text.strip() in (point.name, f"{point.name} [{curve.study}]"):
+                    return Curve(point.quantizer.short, point.codec.short, (i,), curve.tuned, curve.study)
+        raise
 
 
 def find_curve(text: str, known: list[Curve], option: str) -> Curve:

@@ -28,7 +28,7 @@ POINTS = (
 
 
 FLIPS = "Positions in the data set of the images right in this point alone (gained) and in the anchor's alone (lost)."
-UNPAIRED = "No point has the settings of one of the anchor's, so that none can be paired; an anchor of one point goes with every point."
+UNPAIRED = "No point has the settings of one of the anchor's, so that none can be paired; name a point, such as none+webp:quality=50, as --anchor to pair it with every point."
 LISTED = 12
 """Images that a line names; JSON has all."""
 
@@ -189,7 +189,7 @@ def new_against_each(found: list[tuple[Group, EveryPair, list[int]]]) -> list[tu
             if j not in new
         ]
         if lines:
-            note = f"On the {pairs.images:,} images that all points share; 95 % intervals of {pairs.draws:,} draws of images. Where nothing is said stands why."
+            note = f"On the {pairs.images:,} images that all points share; 95 % intervals of {pairs.draws:,} draws of images. Where nothing is said stands why: values of the dial nearer to the other curve help, and rabench points says what a need costs."
             tables.append((f"{group.title}: the new against each", pd.DataFrame(lines), [note]))
     return tables
 
@@ -198,4 +198,5 @@ def _figure(pair: Pair | None, unit: str) -> str:
     if pair is None or pair.reason:
         return pair.reason if pair else ""
     interval = f" [{pair.low:+.2f}, {pair.high:+.2f}]" if np.isfinite(pair.low) else ""
-    return f"{pair.value:+.2f}{unit}{interval}"
+    refused = f" ({100 * pair.refused:.0f} % of draws refused)" if pair.refused > 0.01 else ""
+    return f"{pair.value:+.2f}{unit}{interval}{refused}"

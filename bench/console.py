@@ -93,7 +93,7 @@ def print_table(title: str, table: Any, notes: list[str]) -> None:
     """A table whose figures are never cut: names are folded, and where that is not enough lines run over the edge."""
     from rich.table import Table
 
-    shown = Table(title=title, title_justify="left", box=None, header_style="bold", pad_edge=False)
+    shown = Table(box=None, header_style="bold", pad_edge=False)
     least = 0
     for column in table.columns:
         left, kept = column in LEFT, column not in LEFT or column in NARROW
@@ -108,11 +108,10 @@ def print_table(title: str, table: Any, notes: list[str]) -> None:
         )
     for row in table.to_numpy():
         shown.add_row(*(str(cell).replace("[", "\\[") for cell in row))
+    out.print(title, style="italic", soft_wrap=True, markup=False)
     if len(table.columns):
         # a console drops columns that do not fit its width: here it is as wide as the table
         wide = Console(file=out.file, width=max(out.width, least), force_terminal=out.is_terminal, highlight=False)
         wide.print(shown)
-    else:
-        out.print(title, soft_wrap=True, markup=False)
     for note in notes:
-        out.print(f"  {note}", soft_wrap=True, markup=False)
+        out.print(f"  {note}", soft_wrap=not out.is_terminal, markup=False)

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from ..core.errors import BadSetting, RabenchError, Refused, Unavailable
+from ..core.origins import PythonFile
 from .curves import Curve, Measured, curves, gather, is_reference, summary
 from .matrix import Matrix, Study
 from .plan import with_references
@@ -108,8 +109,9 @@ def _outdated(measured: list[Measured]) -> list[str]:
             except RabenchError:  # a report needs no codec
                 continue
             if now != then:
+                named = "" if isinstance(plugin.origin, PythonFile) else ", or a program or file that it names,"
                 lines[
-                    f"{plugin.name}: {plugin.origin.name} is another now than when the rows shown were measured; "
+                    f"{plugin.name}: {plugin.origin.name}{named} is another now than when the rows shown were measured; "
                     "rabench run, or add, measures them again"
                 ] = None
     return list(lines)

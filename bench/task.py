@@ -102,11 +102,6 @@ def describe_block(dataset: Dataset, start: int, stop: int) -> dict[str, Any]:
         for image, source in zip(block.images, block.sources, strict=True):
             if isinstance(image, BadImage):
                 continue
-            if not isinstance(source.bytes, int):
-                raise Refused(
-                    f"{dataset.label}: Source({source.format!r}, {source.bytes!r}): bytes is the file's "
-                    "length, 0 where an image is a part of a larger file"
-                )
             formats[source.format] += 1
             stored[source.format] += source.bytes
     sources = {kind: {"images": formats[kind], "bytes": stored[kind]} for kind in sorted(formats)}

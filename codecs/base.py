@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 from ..core.images import RGB, AnyImage
 from ..core.plugins import Plugin
@@ -21,6 +21,14 @@ class Anatomy(NamedTuple):
     palette: int = 0
     payload: int = 0
     """The coded pixels."""
+
+
+def _only(found: Any, method: str, kind: str, given: str) -> Any:
+    """The one result of a batch of one. Raises TypeError for what is no list of one."""
+    if not isinstance(found, list) or len(found) != 1:
+        many = f"{len(found)} {kind}s" if isinstance(found, list) else type(found).__name__
+        raise TypeError(f"{method} gave {many} for a list of 1 {given}; it gives a list, a {kind} for each {given}")
+    return found[0]
 
 
 @dataclass(frozen=True)
@@ -42,14 +50,14 @@ class Codec(Plugin, ABC):
 
     def encode(self, image: AnyImage) -> bytes:
         """The whole file, container and headers included, as it would lie on disk. Write this or encode_batch."""
-        return self.encode_batch([image])[0]
+        return _only(self.encode_batch([image]), "encode_batch", "file", "image")
 
     def decode(self, data: bytes) -> RGB:
         """The pixels a viewer would see: (H, W, 3) of the image that was encoded. Write this or decode_batch.
 
         Writable and C-contiguous. Raises for bytes that are no whole file of this codec.
         """
-        return self.decode_batch([data])[0]
+        return _only(self.decode_batch([data]), "decode_batch", "image", "file")
 
     def alike(self) -> Codec:
         """The codec whose files these are, byte for byte: itself, but where settings are known to be redundant.

@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import re
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, make_dataclass
 from functools import lru_cache
@@ -51,6 +52,10 @@ def declare(name: str, table: Any, file: Path, where: Callable[[object], str]) -
         _check(name, table)
     except _At as mistake:
         raise BadSetting(f"{where(mistake.needle)}: {name}: {mistake}") from None
+    for key in ("encode", "decode", "version"):
+        for word in table.get(key, [])[1:]:
+            if "{" not in word and not Path(word).is_absolute() and (file.parent / word).is_file():
+                raise BadSetting(f"{where(word)}: {name}: {word} lies beside this file: write {{folder}}/{word}")
     content = json.dumps({"name": name, "table": table}, sort_keys=True).encode()
     return Declaration(file.name, content, str(file.resolve().parent))
 
@@ -77,7 +82,7 @@ def _check(name: str, table: Any) -> None:
     for key, said in settings.items():
         _check_setting(key, said)
     for key in ("encode", "decode"):
-        known = {*settings, "folder", *(("width", "height") if key == "encode" else ())}
+        known = {*settings, "folder", "python", *(("width", "height") if key == "encode" else ())}
         _check_command(key, table.get(key), known)
     version = table.get("version", [])
     if not isinstance(version, list) or not all(isinstance(word, str) for word in version):
@@ -96,7 +101,8 @@ def _check(name: str, table: Any) -> None:
 
 def _check_command(key: str, command: Any, known: set[str]) -> None:
     if not isinstance(command, list) or not command or not all(isinstance(word, str) for word in command):
-        raise _At(key, f'{key} is a list of arguments, such as {key} = ["prog", "{{input.png}}", "{{output.bin}}"]')
+        files = '"{input.png}", "{output.bin}"' if key == "encode" else '"{input.bin}", "{output.png}"'
+        raise _At(key, f'{key} is a list of arguments, such as {key} = ["prog", {files}]')
     found = [place for word in command for place in _PLACEHOLDER.findall(word)]
     for place in found:
         if not re.fullmatch(r"(input|output)\.\w+", place) and place not in known:
@@ -176,7 +182,9 @@ class Declared(Codec):
         """What the programs say of themselves, or their bytes; and the bytes of every file that a command names."""
         remedy = self.table.get("remedy", "install it, or take the codec out of the study")
         commands = {
-            key: [word.replace("{folder}", self.folder) for word in self.table.get(key, [])]
+            key: [
+                w.replace("{folder}", self.folder).replace("{python}", sys.executable) for w in self.table.get(key, [])
+            ]
             for key in ("encode", "decode", "version")
         }
         paths = [programs.find(commands[key][0], remedy) for key in ("encode", "decode")]
@@ -225,6 +233,8 @@ class Declared(Codec):
                 if name.startswith(("input.", "output.")):
                     places[name.partition(".")[0]] = folder / name
                     return str(folder / name)
+                if name == "python":
+                    return sys.executable
                 return str(sizes[name] if name in sizes else getattr(self, name))  # folder, or a setting
 
             words = [(word, _PLACEHOLDER.sub(value, word)) for word in self.table[key]]

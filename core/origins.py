@@ -72,7 +72,7 @@ def told(error: Exception, most: int = 900) -> str:
     own = [
         f"{frame.f_code.co_filename}, line {line}"
         for frame, line in traceback.walk_tb(error.__traceback__)
-        if frame.f_globals.get("__name__", "").startswith(MODULE)
+        if frame.f_globals.get("__name__", "").startswith(MODULE) and frame.f_code.co_filename != "<string>"
     ]
     place = f" ({own[-1]})" if own else ""
     return f"{type(error).__name__}: {text}{place}"
@@ -135,6 +135,10 @@ class PythonFile(Origin):
         if getattr(vars(cls).get("__init__"), "__code__", None) and cls.__init__.__code__.co_filename == self.name:
             return " has an __init__; leave it out: the settings are all that a plug-in holds"
         for name, value in vars(cls).items():
+            known = name.startswith("_") or any(hasattr(base, name) for base in cls.__mro__[1:]) or name == "name"
+            if isinstance(value, (bool, int, float, str)) and not known and name not in {f.name for f in fields(cls)}:
+                kind = type(value).__name__
+                return f".{name} is no setting; write {name}: {kind} = rabench.setting({value!r}, WHAT_IS_ALLOWED), or _{name} for a constant"
             is_property = any(isinstance(vars(base).get(name), property) for base in cls.__mro__[1:])
             if is_property and inspect.isfunction(value):
                 return f".{name} is a property; write @property above it"

@@ -11,8 +11,9 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from ..core.errors import BadSetting
-from ..core.images import RGB
+from ..core.errors import BadSetting, RabenchError
+from ..core.images import RGB, as_rgb
+from ..core.origins import told
 from ..core.plugins import Plugin, setting
 from .download import data_root
 
@@ -97,6 +98,8 @@ class Dataset(Plugin, ABC):
         """Images start..stop-1 and their labels; ``stop`` may lie beyond the end."""
         if not 0 <= start <= stop:
             raise ValueError(f"{self.name}: no images {start}..{stop}")
+        if self.origin is not None:
+            return _checked_block(self, start, min(stop, len(self)))
         return self._reader().read(start, min(stop, len(self)))
 
     def stamp(self) -> str:
@@ -109,10 +112,55 @@ class Dataset(Plugin, ABC):
 
 @lru_cache(maxsize=8)
 def _opened(dataset: Dataset, root: str) -> Reader:
-    reader = dataset.open()
+    reader = dataset.open() if dataset.origin is None else _checked_reader(dataset)
     if len(reader) == 0:
         raise BadSetting(f"{dataset.label} holds no images")
     return reader
+
+
+def _checked_reader(dataset: Dataset) -> Reader:
+    """What `open` of a plug-in from a file gives. Raises BadSetting, in a line, for what is no reader."""
+    try:
+        reader = dataset.open()
+    except RabenchError:
+        raise
+    except Exception as error:
+        raise BadSetting(f"{dataset.name}: open raises {told(error)}") from None
+    lacks = [name for name in ("classes", "__len__", "read", "stamp") if not hasattr(type(reader), name)]
+    lacks = [name for name in lacks if name != "classes" or not hasattr(reader, name)]
+    if lacks:
+        raise BadSetting(f"{dataset.origin.name}: {type(reader).__name__}, which open gives, lacks {', '.join(lacks)}")
+    return reader
+
+
+def _checked_block(dataset: Dataset, start: int, stop: int) -> Block:
+    """Images of a plug-in from a file. Raises BadSetting, in a line, for what is no block of them."""
+    try:
+        block = dataset._reader().read(start, stop)
+    except RabenchError:
+        raise
+    except Exception as error:
+        raise BadSetting(f"{dataset.name}: read({start}, {stop}) raises {told(error)}") from None
+    where = f"{dataset.origin.name}: {dataset.name}: read({start}, {stop})"
+    if not isinstance(block, Block):
+        raise BadSetting(f"{where} gave {type(block).__name__} instead of a rabench.Block")
+    counts = len(block.images), len(block.labels), len(block.sources)
+    if set(counts) != {stop - start}:
+        raise BadSetting(f"{where} gave {counts[0]} images, {counts[1]} labels and {counts[2]} sources")
+    for place, (image, source) in enumerate(zip(block.images, block.sources, strict=True), start):
+        if not isinstance(source, Source) or not isinstance(source.bytes, int):
+            raise BadSetting(f"{where}: image {place}: a source is Source(format, bytes), got {source!r}")
+        if not isinstance(image, BadImage):
+            try:
+                as_rgb(image)
+            except TypeError as error:
+                raise BadSetting(f"{where}: image {place}: {error}") from None
+    labels, classes = np.asarray(block.labels), len(dataset.classes)
+    if labels.dtype.kind not in "iu" or labels.min(initial=-1) < -1 or labels.max(initial=-1) >= max(classes, 1):
+        raise BadSetting(
+            f"{where}: labels are whole numbers from 0 to {classes - 1}, or -1 for none, got {labels!r:.80}"
+        )
+    return Block(block.images, labels.astype(np.int64), block.sources)
 
 
 def forget_opened() -> None:

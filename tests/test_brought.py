@@ -117,6 +117,10 @@ def test_a_matrix_names_its_plug_ins_and_spawned_workers_have_them(tmp_path):
             "Coarse.step is no setting; write step: int = rabench.setting(DEFAULT, WHAT_IS_ALLOWED)",
         ),
         (
+            CODEC.replace("    def version", "    step = 32\n\n    def version", 1),
+            "Coarse.step is no setting; write step: int = rabench.setting(32, WHAT_IS_ALLOWED), or _step for a constant",
+        ),
+        (
             CODEC.replace("    def version", "    def __init__(self):\n        pass\n\n    def version", 1),
             "Coarse has an __init__; leave it out",
         ),
@@ -151,9 +155,12 @@ def test_a_batch_codec_needs_no_other_methods(tmp_path):
     bring(python_file(tmp_path, text))
     codec = CODECS.make("batchwise")
     image = np.zeros((3, 4, 3), np.uint8)
-    assert (
-        codec.decode(codec.encode(image)).shape == (3, 4, 3) and codec.encode(image) == codec.encode_batch([image])[0]
-    )
+    assert codec.decode(codec.encode(image)).shape == (3, 4, 3)
+    assert codec.encode(image) == codec.encode_batch([image])[0]
+    for wrong in ("[self._one(i) for i in images][1:]", "None"):
+        bring(python_file(tmp_path, text.replace("[self._one(i) for i in images]", wrong)))
+        with pytest.raises(TypeError, match=r"encode_batch gave .* for a list of 1 image; it gives a list"):
+            CODECS.make("batchwise").encode(image)
 
 
 def test_two_files_may_not_bring_one_name(tmp_path):
@@ -300,6 +307,10 @@ def test_children_that_a_program_leaves_behind_are_ended(tmp_path):
         (('"{step}"', '"{stp}"'), "line 2: coder: {stp} is no setting (did you mean 'step'?); known are input.ENDING"),
         (("encode = ", "encod = "), "no key is named 'encod' (did you mean 'encode'"),
         (('"{input.png}"', '"in.png"'), "encode names its input file as one {input.ENDING}, got 0 endings"),
+        (
+            ('{input.png}"', '{input.png}", "program.py"'),
+            "coder: program.py lies beside this file: write {folder}/program.py",
+        ),
         (("timeout = 60", "chroma = 422"), "chroma of {input.y4m} is 420 or 444, got 422"),
         (("{input.png}", "{input.xyz}"), "{input.xyz} is an image, whose ending is one of png, ppm"),
         (('dial = "step"', 'dial = "level"'), "dial names a setting, got 'level'; there are step"),
@@ -331,7 +342,7 @@ encode = ["python", "{folder}/copy.py", "{input.y4m}"]
 decode = ["python", "{folder}/copy.py", "{input.bin}"]
 chroma = 444
 [programs.copy-png]
-encode = ["python", "{folder}/copy.py", "{input.png}"]
+encode = ["{python}", "{folder}/copy.py", "{input.png}"]
 decode = ["python", "{folder}/copy.py", "{input.bin}"]
 lossless = true
 """.replace('"python"', json.dumps(sys.executable))

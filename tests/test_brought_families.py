@@ -9,7 +9,7 @@ import rabench
 from rabench.bench import executors, runner
 from rabench.bench.brought import bring
 from rabench.bench.matrix import find_study
-from rabench.core.errors import BadSetting, Refused
+from rabench.core.errors import BadSetting
 
 OWN = '''
 from dataclasses import dataclass
@@ -135,8 +135,41 @@ def test_classes_that_are_no_property_are_told(tmp_path):
 
 
 def test_a_source_without_a_length_is_told(tmp_path):
-    with pytest.raises(Refused, match=r"squares:split=test: Source\('raw', None\): bytes is the file's length"):
+    with pytest.raises(
+        BadSetting, match=r"own.py: squares: read\(0, 8\): image 0: a source is Source\(format, bytes\)"
+    ):
         runner.run(study(tmp_path, OWN.replace('Source("raw")', 'Source("raw", None)')), executors.in_process)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        ("def stamp", "def stampp", "own.py: InMemory, which open gives, lacks stamp"),
+        (
+            '    classes = ("dark", "light")\n\n    def __len__',
+            "    def __len__",
+            "InMemory, which open gives, lacks classes",
+        ),
+        ("% 2, [", "% 3, [", "labels are whole numbers from 0 to 1, or -1 for none, got array"),
+        ("astype(np.uint8)\n        images", "astype(np.float32)\n        images", "image 0: an image is an array of"),
+        (
+            "        return InMemory()",
+            "        return 1 / 0",
+            "squares: open raises ZeroDivisionError: division by zero (own.py, line",
+        ),
+        ("rng = np", "1 / 0 or np", "read(0, 8) raises ZeroDivisionError: division by zero (own.py, line"),
+        ("return rabench.Block(", "return list((", "gave list instead of a rabench.Block"),
+        ("* len(chosen))", "* 2)", "gave 8 images, 8 labels and 2 sources"),
+    ],
+)
+def test_a_wrong_data_set_is_one_line(tmp_path, old, new, told):
+    own = OWN.replace(old, new)
+    if new.startswith("return list"):
+        own = own.replace("* len(chosen))", "* len(chosen)))")
+    assert own != OWN
+    with pytest.raises(rabench.RabenchError) as caught:
+        runner.run(study(tmp_path, own), executors.in_process)
+    assert told in str(caught.value) and "\n" not in str(caught.value)
 
 
 def test_check_of_another_family_says_what_it_checks(tmp_path):
