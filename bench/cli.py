@@ -28,6 +28,7 @@ from .console import (
     app,
     at_least,
     end,
+    end_at_once,
     err,
     out,
     print_table,
@@ -101,8 +102,7 @@ def run(
         except KeyboardInterrupt:
             shown.close()
             done = f"{shown.progress.done:,} of {shown.progress.total:,} rows are measured and kept"
-            end(f"stopped; {done}. The same command goes on from here.", STOPPED)
-            return
+            end_at_once(f"stopped; {done}. The same command goes on from here.", STOPPED)
     measured = f"{outcome.measured:,} records measured, {outcome.finished:,} were there"
     err.print(f"{found.name}: {measured}")
     if limit:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NoReturn
 
 import typer
 from rich.console import Console
@@ -58,6 +59,14 @@ PSNROption = Annotated[bool, typer.Option("--psnr", help="A PSNR column in the t
 def end(message: str, status: int) -> None:
     err.print(f"rabench: {message}", soft_wrap=True, markup=False)
     sys.exit(status)
+
+
+def end_at_once(message: str, status: int) -> NoReturn:
+    """Ends without waiting for threads that still speak with processes which are gone."""
+    err.print(f"rabench: {message}", soft_wrap=True, markup=False)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(status)
 
 
 def at_least(option: str, value: float | None, low: int) -> None:
