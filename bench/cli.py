@@ -28,7 +28,7 @@ from .console import (
     app,
     at_least,
     end,
-    end_at_once,
+    end_soon,
     err,
     out,
     print_table,
@@ -102,7 +102,8 @@ def run(
         except KeyboardInterrupt:
             shown.close()
             done = f"{shown.progress.done:,} of {shown.progress.total:,} rows are measured and kept"
-            end_at_once(f"stopped; {done}. The same command goes on from here.", STOPPED)
+            end_soon(f"stopped; {done}. The same command goes on from here.", STOPPED)
+            return
     measured = f"{outcome.measured:,} records measured, {outcome.finished:,} were there"
     err.print(f"{found.name}: {measured}")
     if limit:

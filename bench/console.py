@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from threading import Timer
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
@@ -21,6 +22,8 @@ out = Console(highlight=False, width=WIDTH)
 err = Console(stderr=True, highlight=False)
 
 USER, INCOMPLETE, STOPPED = 2, 3, 130
+PATIENCE = 5.0
+"""Seconds that the interpreter has to end once a run is stopped."""
 
 
 StudyName = Annotated[str, typer.Argument(metavar="STUDY", help="A folder with a matrix.toml, or an embedded study.")]
@@ -61,12 +64,12 @@ def end(message: str, status: int) -> None:
     sys.exit(status)
 
 
-def end_at_once(message: str, status: int) -> NoReturn:
-    """Ends without waiting for threads that still speak with processes which are gone."""
-    err.print(f"rabench: {message}", soft_wrap=True, markup=False)
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(status)
+def end_soon(message: str, status: int) -> None:
+    """Ends, after PATIENCE even where a thread still speaks with a process that is gone."""
+    last = Timer(PATIENCE, os._exit, (status,))
+    last.daemon = True
+    last.start()
+    end(message, status)
 
 
 def at_least(option: str, value: float | None, low: int) -> None:
