@@ -244,7 +244,13 @@ def test_control_c_stops_cleanly_and_says_how_to_go_on(study):
     (study / "mine" / "matrix.toml").write_text(matrix)
     command = [sys.executable, "-m", "rabench", "run", "mine", "--workers", "2"]
     process = subprocess.Popen(
-        command, cwd=study, stderr=subprocess.PIPE, text=True, env=ENVIRONMENT, start_new_session=True
+        command,
+        cwd=study,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=ENVIRONMENT,
+        start_new_session=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a shell's background jobs ignore it
     )
     records = study / "mine" / "records"
     deadline = time.monotonic() + 60
