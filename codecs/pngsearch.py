@@ -24,8 +24,8 @@ FILTERS = 5
 """None, Sub, Up, Average, Paeth (PNG specification, 9.2)."""
 EVERY_ORDER = 4
 """Up to so many colors every order of the palette is tried."""
-WORK = 1 << 24
-"""Bytes deflated for an image at the most, some two seconds: large images are searched less."""
+WORK = 1 << 22
+"""Bytes deflated for an image at the most, some half a second: images above 64x64 are searched less."""
 SEARCHED_AT = 10
 """libdeflate's level while searching: half the time of 12, and as good a guide (measured)."""
 ZOPFLI = 1 << 16
