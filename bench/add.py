@@ -18,13 +18,14 @@ from ..core.errors import BadSetting, Refused, Unavailable
 from ..core.files import write_text
 from ..core.images import as_rgb
 from ..core.plugins import Span, spread
-from ..datasets.base import BadImage
+from ..datasets.base import BadImage, Dataset
 from ..quantizers import QUANTIZERS
 from . import runner
 from .brought import bring
 from .every_pair import EveryPair
 from .executors import Pool
 from .matrix import Study, opened
+from .points import Point
 from .reading import Group, read
 from .records import Index
 from .runner import Outcome, Progress
@@ -66,24 +67,19 @@ def add(
     known = Index(study.records)
     if not known.datasets:
         raise Unavailable(f"{study.folder} is not measured yet; measure it first: rabench run {study.folder}")
-    study.load()  # a codec in a file that the study names already needs no word on it
+    points = study.load().points  # a codec in a file that the study names already needs no word on it
     for path in plugins:
         bring(path)
-    _version_of(text)
-    codecs, chosen = _swept(text, quantizers, study)
+    codecs, chosen = _swept(text, quantizers, study, points)
     before = study.added.read_text(encoding="utf-8") if study.added.is_file() else None
     after = _noted(study, codecs, quantizers, plugins, before)
     write_text(study.added, after)
     try:
-        wanted = {
-            (codec.name, codec.variant) for codec in codecs
-        }  # those added before, too: they may be of edited code
+        wanted = {codec.variant for codec in codecs}  # points added before, too: they may be of edited code
         study.load()
         limits = {said["limit"] for said in known.datasets.values()}
         limit = limits.pop() if len(limits) == 1 else None
-        outcome = runner.run(
-            study, make_pool, limit, progress, command, only=lambda p: (p.codec.name, p.codec.variant) in wanted
-        )
+        outcome = runner.run(study, make_pool, limit, progress, command, only=lambda p: p.codec.variant in wanted)
         return Added(outcome, codecs, chosen)
     except (BadSetting, Refused, Unavailable):
         if before is None:  # nothing was measured: nothing is added
@@ -93,21 +89,17 @@ def add(
         raise
 
 
-def _version_of(text: str) -> None:
-    """Raises Unavailable, with the remedy, where the codec cannot run here."""
-    name, given = specs.parse(text)
-    dial = CODECS[name].dial()
-    CODECS.sweep(specs.join(name, {k: v for k, v in given.items() if k != dial}))[0].version()
+def _swept(text: str, quantizers: list[str], study: Study, points: Sequence[Point]) -> tuple[list[Codec], str]:
+    """The codecs that a text asks for; without a word on the dial a curve's worth of its values, and which these are.
 
-
-def _swept(text: str, quantizers: list[str], study: Study) -> tuple[list[Codec], str]:
-    """The codecs that a text asks for; without a word on the dial a curve's worth of its values, and which these are."""
+    Raises Unavailable, with the remedy, where the codec cannot run here.
+    """
     name, given = specs.parse(text)
-    dial = CODECS[name].dial()
+    dial, named = CODECS[name].dial(), CODECS.sweep(text)
+    named[0].version()
     if dial is None or dial in given:
-        return CODECS.sweep(text), ""
-    variant = CODECS.sweep(text)[0].variant
-    known = dict.fromkeys(p.codec for p in study.load().points if p.codec.name == name and p.codec.variant == variant)
+        return named, ""
+    known = dict.fromkeys(p.codec for p in points if p.codec.variant == named[0].variant)
     if known:  # added before, and perhaps edited since
         return list(known), f"the values of {dial} that the study has already; name others as {name}:{dial}=..."
     among = next(f for f in fields(CODECS[name]) if f.name == dial).metadata["among"]
@@ -119,7 +111,7 @@ def _swept(text: str, quantizers: list[str], study: Study) -> tuple[list[Codec],
         values = spread(list(among), TRIED)
     every = [CODECS.make(specs.join(name, {**given, dial: value})) for value in values]
     low, high = _rates(study)
-    found = _chosen(_cost(every, quantizers, study), low, high) if low < high else []
+    found = _chosen(_cost(every, quantizers, points[0].dataset), low, high) if low < high else []
     if len(found) > 1:
         told = f"at rates of {low:.3g} to {high:.3g} bpp, as the study's curves"
     else:
@@ -135,11 +127,9 @@ def _rates(study: Study) -> tuple[float, float]:
     return (float(np.nanmin(rates)), float(np.nanmax(rates))) if rates else (0.0, 0.0)
 
 
-def _cost(codecs: list[Codec], quantizers: list[str], study: Study) -> list[float]:
+def _cost(codecs: list[Codec], quantizers: list[str], dataset: Dataset) -> list[float]:
     """Bits per pixel of each on a few images; NaN where it fails."""
-    points = study.load().points
-    block = points[0].dataset.load(0, PROBED)
-    images = [image for image in block.images if not isinstance(image, BadImage)]
+    images = [image for image in dataset.load(0, PROBED).images if not isinstance(image, BadImage)]
     drawn = QUANTIZERS.sweep(quantizers[0])[0].drawn(images)
     pixels = sum(as_rgb(image).size // 3 for image in drawn)
     found = []
