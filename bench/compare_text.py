@@ -154,7 +154,7 @@ def as_text(found: list[Comparison], form: str, flips: bool = False) -> str:
         first = ["kind", "title", "labels", "anchor", "curve"]
         return table[first + [c for c in table if c not in first]].to_csv(index=False, lineterminator="\n")
     write = markdown if form == "markdown" else latex
-    return "\n".join(write(*table, legend="") for c in found for table in shown(c, flips))
+    return "\n".join(write(*table, legend="") for c in found for table in shown(c, flips) if len(table[1]))
 
 
 def _plain(found: Comparison) -> dict[str, Any]:

@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import tomllib
 from dataclasses import fields
+from itertools import permutations
 from pathlib import Path
 
 import numpy as np
@@ -12,9 +13,9 @@ import pytest
 import rabench
 from PIL import Image
 from rabench.bench.brought import bring
-from rabench.codecs import CODECS, jpegxr
+from rabench.codecs import CODECS, jpegxr, pngsearch
 from rabench.core.errors import Unavailable
-from rabench.core.images import as_rgb
+from rabench.core.images import IndexedImage, as_rgb
 from rabench.core.plugins import Span
 from rabench.datasets import DATASETS
 from rabench.quantizers import QUANTIZERS
@@ -148,6 +149,15 @@ def test_a_searched_png_is_smaller_than_one_of_oxipng_and_each_search_has_its_pa
     assert sizes["png-search"] < sizes["png-search:order=given:filters=none"] < sizes["png"]
 
 
+def test_every_order_of_four_colors_is_tried_and_of_more_those_that_begin_the_search():
+    def orders(colors):
+        indices = np.arange(64, dtype=np.uint8).reshape(8, 8) % colors
+        return list(pngsearch._orders(IndexedImage(indices, PHOTOS[0][0, :colors].copy())))
+
+    assert sorted(orders(4)) == sorted(permutations(range(4)))
+    assert len(orders(5)) == 4 and all(sorted(order) == list(range(5)) for order in orders(5))
+
+
 def test_a_searched_png_of_a_photograph_is_smaller_than_pillows_and_of_few_colors_indexed():
     plain, best = here("png"), here("png-search")
     wall = np.vstack([np.hstack(PHOTOS[i : i + 4]) for i in (0, 4)])
@@ -161,8 +171,6 @@ def test_a_searched_png_of_a_photograph_is_smaller_than_pillows_and_of_few_color
 @pytest.mark.parametrize("bytes_a_pixel", [1, 3])
 def test_pillow_undoes_every_filter_of_a_searched_png(filter_, bytes_a_pixel):
     import zlib
-
-    from rabench.codecs import pngsearch
 
     pixels = PHOTOS[0] if bytes_a_pixel == 3 else PHOTOS[0][..., 0]
     rows = pngsearch._each_filter(pixels.reshape(32, -1), bytes_a_pixel)[filter_]
