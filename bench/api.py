@@ -8,15 +8,15 @@ from pathlib import Path
 
 import pandas as pd
 
-from . import executors, runner
-from .compare import Comparison
-from .compare import compare as compared
-from .curves import Measured
-from .matrix import find_study
-from .reading import read
-from .report import Report
-from .report import report as write_report
-from .runner import Outcome, Progress
+from .comparing.compare import Comparison
+from .comparing.compare import compare as compared
+from .comparing.curves import Measured
+from .comparing.reading import read
+from .reporting.report import Report
+from .reporting.report import report as write_report
+from .running import executors, runner
+from .running.runner import Outcome, Progress
+from .study.matrix import find_study
 
 
 def run(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
 
@@ -12,7 +13,9 @@ from torch import nn
 
 from ..core.networks import device, on_device, read_weights
 from . import weights as files
-from .network import Network
+
+Build = Callable[[int, int], nn.Module]
+"""Makes a network of so many classes and of a width, with fresh weights."""
 
 
 class Normalized(nn.Module):
@@ -36,12 +39,10 @@ def batch_size() -> int:
     return 512 if torch.cuda.is_available() else 64  # 32 to 128 are alike on a CPU core, 250 is 15 % slower
 
 
-def logits(
-    cls: type[Network], path: Path, sha256: str, images: NDArray[np.uint8], precision: str
-) -> NDArray[np.float32]:
-    """(N, H, W, 3) -> (N, classes)."""
+def logits(build: Build, path: Path, sha256: str, images: NDArray[np.uint8], precision: str) -> NDArray[np.float32]:
+    """(N, H, W, 3) -> (N, classes); the weights at ``path`` are loaded once a process."""
     torch.backends.cudnn.allow_tf32 = False  # fp32 means fp32, on a GPU too
-    network = _loaded(cls, path, sha256)
+    network = _loaded(build, path, sha256)
     where = device()
     pixels = torch.from_numpy(images).to(where).permute(0, 3, 1, 2)  # channels_last as it lies
     with torch.inference_mode(), torch.autocast(where.type, torch.bfloat16, enabled=precision == "bf16"):
@@ -49,9 +50,9 @@ def logits(
 
 
 @lru_cache(maxsize=4)
-def _loaded(cls: type[Network], path: Path, sha256: str) -> nn.Module:
+def _loaded(build: Build, path: Path, sha256: str) -> nn.Module:
     about = files.about(path)
-    network = cls.build(len(about.classes), about.width)
+    network = build(len(about.classes), about.width)
     network.load_state_dict(read_weights(path))
     normalized = Normalized(network, about.mean, about.std).eval().requires_grad_(False)
     return on_device(normalized, device())

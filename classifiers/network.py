@@ -97,4 +97,4 @@ class Network(Classifier):
         from .inference import logits
 
         path = files.find(self.weights)
-        return logits(type(self), path, sha256_of(path), images, self.precision)
+        return logits(self.build, path, sha256_of(path), images, self.precision)

@@ -59,12 +59,13 @@ class Codec(Plugin, ABC):
         """
         return _only(self.decode_batch([data]), "decode_batch", "image", "file")
 
-    def alike(self) -> Codec:
-        """The codec whose files these are, byte for byte: itself, but where settings are known to be redundant.
+    def canonical(self) -> Codec:
+        """The settings that stand for all that give byte for byte the same files; its own where none do.
 
-        The bench encodes once for all that are alike, after comparing the files of an image.
+        A run encodes once for codecs of equal canonical settings, after comparing their files of one image.
         """
-        return self
+        older = getattr(self, "alike", None)  # this method's name in plug-ins written before version 0.2
+        return older() if older else self
 
     def anatomy(self, data: bytes) -> Anatomy:
         """What the bytes of a file are for. A format that nobody has taken apart is all payload."""

@@ -26,7 +26,7 @@ class BPG(Codec):
     def version(self) -> str:
         return f"{x265.version()}, PyAV {x265.library().__version__}"
 
-    def alike(self) -> BPG:
+    def canonical(self) -> BPG:
         """x265 codes an intra picture three steps finer than asked, and no finer than 0: QP 0 to 3 are one."""
         return replace(self, qp=max(self.qp, 3))
 

@@ -42,7 +42,7 @@ class BPGEnc(Codec):
             _said_by(path, kind) for path, kind in zip(_programs(), ("Encoder", "Decoder"), strict=True)
         )
 
-    def alike(self) -> BPGEnc:
+    def canonical(self) -> BPGEnc:
         """bpgenc codes QP 0 to 3 alike with x265 (bpg.py)."""
         return replace(self, qp=max(self.qp, 3)) if self.encoder == "x265" else self
 

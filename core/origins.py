@@ -36,6 +36,10 @@ class Origin(ABC):
     def make(self) -> list[type[Plugin]]:
         """The plug-ins, anew. Raises BadSetting, naming the line."""
 
+    def revive(self, name: str, settings: dict[str, Any]) -> Plugin:
+        """A plug-in as another process had it: what pickle calls there."""
+        return plugins_of(self)[name](**settings)
+
 
 @lru_cache(maxsize=256)
 def plugins_of(origin: Origin) -> dict[str, type[Plugin]]:
@@ -57,11 +61,6 @@ def _telling(cls: type[Any], origin: Origin) -> Callable[[Plugin], str]:
     version.__wrapped__ = own  # type: ignore[attr-defined]
     version.__doc__ = own.__doc__
     return version
-
-
-def revive(origin: Origin, name: str, settings: dict[str, Any]) -> Plugin:
-    """A plug-in as another process had it."""
-    return plugins_of(origin)[name](**settings)
 
 
 def told(error: Exception, most: int = 900) -> str:

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import Field, dataclass, field, fields
 from importlib.metadata import entry_points
 from operator import index
@@ -82,9 +83,7 @@ class Plugin:
     def __reduce_ex__(self, protocol: SupportsIndex) -> Any:
         if self.origin is None:
             return super().__reduce_ex__(protocol)
-        from .origins import revive
-
-        return revive, (self.origin, self.name, {f.name: value for f, value in self._pairs()})
+        return self.origin.revive, (self.name, {f.name: value for f, value in self._pairs()})
 
     def __init_subclass__(cls) -> None:
         taken = {n for n, value in vars(Plugin).items() if isinstance(value, property)} & set(cls.__annotations__)
@@ -247,13 +246,11 @@ def describe(f: Field[Any]) -> str:
 
 def _in_declared_type(value: Any, kind: type) -> Any:
     """``value`` as ``kind`` where nothing is lost: 3 for 3.0, a NumPy number for a Python one."""
-    try:
+    with suppress(TypeError):  # what is no number stays as it is, and is refused by what the setting allows
         if kind is int and not isinstance(value, bool):
             return index(value)
         if kind is float and not isinstance(value, (bool, str)):
             return float(value)
-    except TypeError:
-        pass
     return value
 
 

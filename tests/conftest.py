@@ -31,7 +31,7 @@ def photographs():
 @pytest.fixture(autouse=True)
 def brought_plug_ins_are_forgotten():
     """What a test brings from a file is not there for the next."""
-    from rabench.bench.brought import FAMILIES
+    from rabench.bench.study.plugin_files import FAMILIES
 
     before = [(family, dict(family.added)) for _, family in FAMILIES]
     yield

@@ -7,7 +7,7 @@ import time
 
 import numpy as np
 import pytest
-from rabench.bench.brought import bring
+from rabench.bench.study.plugin_files import bring
 from rabench.codecs import CODECS
 from rabench.datasets import DATASETS
 

@@ -3,35 +3,22 @@
 import io
 import statistics
 import time
-from dataclasses import dataclass
 
 import numpy as np
 import pytest
+from given_studies import NONE, given_study
 from PIL import Image
 from plugins_for_tests import Constant, Noise
-from rabench.bench import executors, runner
-from rabench.bench.matrix import Matrix, Study
-from rabench.bench.points import Point
-from rabench.bench.runner import Progress
+from rabench.bench.running import executors, runner
+from rabench.bench.running.runner import Progress
+from rabench.bench.study.points import Point
 from rabench.codecs import CODECS
 from rabench.datasets import DATASETS
 from rabench.quantizers import QUANTIZERS
 
-NONE = QUANTIZERS.make("none")
-
-
-@dataclass(frozen=True)
-class Made(Study):
-    points: tuple[Point, ...] = ()
-
-    def load(self):
-        return Matrix("made", self.points)
-
 
 def study(folder, *points):
-    folder.mkdir()
-    (folder / "matrix.toml").write_text("# made\n")
-    return Made("made", folder / "matrix.toml", folder, points)
+    return given_study(folder, *points, out=folder)
 
 
 def images(count, side):
@@ -115,7 +102,8 @@ def test_two_workers_against_one(benchmark, tmp_path, real_data, monkeypatch):
     """median-cut + png + alexnet on 4,000 Tiny-ImageNet images; workers are started and warm before the clock runs."""
     from pathlib import Path
 
-    from rabench.bench import task as tasks
+    from rabench.bench.running import content
+    from rabench.bench.running import task as tasks
     from rabench.classifiers import CLASSIFIERS
 
     monkeypatch.setenv("RABENCH_DATA", str(real_data))
@@ -127,7 +115,7 @@ def test_two_workers_against_one(benchmark, tmp_path, real_data, monkeypatch):
 
     def warm(workers):
         pool = executors.processes(workers)
-        block = tasks.describe_block(dataset, 0, 100)["sha256"]
+        block = content.describe_block(dataset, 0, 100)["sha256"]
         small = tasks.Task(dataset, 0, 100, block, points[0].quantizer, ((points[0].codec, alexnet),), ())
         for future in [pool.submit(tasks.run, small) for _ in range(4 * workers)]:
             future.result()

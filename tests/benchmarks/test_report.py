@@ -9,10 +9,9 @@ import sys
 
 import numpy as np
 import pytest
-from rabench.bench.compare import compare
-from rabench.bench.matrix import find_study
-from rabench.bench.plan import with_references
-from rabench.bench.records import COLUMNS, Identity, Records, Rows
+from rabench.bench.comparing.compare import compare
+from rabench.bench.study.matrix import find_study, with_references
+from rabench.bench.study.records import COLUMNS, Identity, Records, Rows
 
 IMAGES, CLASSES = 10_000, 200
 MATRIX = """

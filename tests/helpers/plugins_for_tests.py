@@ -164,7 +164,7 @@ class Coarse(Raw):
     step: int = setting(0, range(10), dial=True)
     log: str = setting("", Text("a file that gets a line for each image"))
 
-    def alike(self):
+    def canonical(self):
         return replace(self, step=min(self.step // 2 * 2, 6))
 
     def encode(self, image):

@@ -7,10 +7,9 @@ ones are, and each point's expected accuracy is known.
 from dataclasses import dataclass
 
 import numpy as np
-from rabench.bench.bjontegaard import bd_accuracy, bd_rate, drawn
-from rabench.bench.bootstrap import Table, draws, estimate
-from rabench.bench.curves import wilson
-from rabench.bench.paired import paired
+from rabench.bench.comparing.bjontegaard import bd_accuracy, bd_rate, drawn
+from rabench.bench.comparing.bootstrap import Table, draws, estimate
+from rabench.bench.comparing.intervals import paired, wilson
 from scipy.stats import norm
 
 CHANCE = 0.7
@@ -52,7 +51,8 @@ def of_accuracy(share, images, studies, seed=0):
 def of_difference(shares, images, studies, seed=0):
     rng, said, flips = np.random.default_rng(seed), [], []
     for _ in range(studies):
-        found = paired(synthetic(rng, images, shares, [1000, 1000]))
+        table = synthetic(rng, images, shares, [1000, 1000])
+        found = paired(table.images, *table.right.T.astype(bool))
         said.append(found.interval)
         flips.append(len(found.gained) + len(found.lost))
     return _summed(said, shares[0] - shares[1], flips)

@@ -1,0 +1,1 @@
+"""The command line: what each command asks for, prints and returns as exit status."""

@@ -1,0 +1,186 @@
+"""`rabench add`: one codec more in a study that is measured, and how it compares with each curve there."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ...codecs import CODECS
+from ...codecs.base import Codec
+from ...core import specs
+from ...core.errors import BadSetting, Refused, Unavailable
+from ...core.files import write_text
+from ...core.images import as_rgb
+from ...core.plugins import Span, spread
+from ...datasets.base import BadImage, Dataset
+from ...quantizers import QUANTIZERS
+from ..comparing.pairwise import EveryPair
+from ..comparing.reading import Group, read
+from ..running import chain, runner
+from ..running.executors import Pool
+from ..running.runner import Outcome, Progress
+from ..study.matrix import Study, opened
+from ..study.plugin_files import bring
+from ..study.points import Point
+from ..study.records import Index
+
+SWEPT = 8
+"""Values of the dial that are measured where none are named."""
+TRIED = 33
+"""Values whose rates are looked at to choose them."""
+PROBED = 8
+"""Images for that."""
+
+
+@dataclass(frozen=True)
+class Added:
+    """What `add` measured."""
+
+    outcome: Outcome
+    codecs: list[Codec]
+    chosen: str
+    """Which values of the dial were taken where none were named, and why these; else nothing."""
+
+
+def add(
+    study: Study,
+    text: str,
+    quantizers: list[str],
+    plugins: list[Path],
+    make_pool: Callable[[], Pool],
+    progress: Progress | None = None,
+    command: str = "rabench.add",
+) -> Added:
+    """Measures a codec alone on a study's images, with its classifiers, and notes it in ``added.toml``.
+
+    text: the codec; without a word on its dial, values whose rates lie where the study's curves do.
+    quantizers: before the codec; ``none`` for originals. Raises Unavailable for a study without records or a codec that
+    cannot run here, BadSetting for a name or setting that is none.
+    """
+    known = Index(study.records)
+    if not known.datasets:
+        raise Unavailable(f"{study.folder} is not measured yet; measure it first: rabench run {study.folder}")
+    points = study.load().points  # a codec in a file that the study names already needs no word on it
+    for path in plugins:
+        bring(path)
+    codecs, chosen = _swept(text, quantizers, study, points)
+    before = study.added.read_text(encoding="utf-8") if study.added.is_file() else None
+    after = _noted(study, codecs, quantizers, plugins, before)
+    write_text(study.added, after)
+    try:
+        wanted = {codec.variant for codec in codecs}  # points added before, too: they may be of edited code
+        study.load()
+        limits = {said["limit"] for said in known.datasets.values()}
+        limit = limits.pop() if len(limits) == 1 else None
+        outcome = runner.run(study, make_pool, limit, progress, command, only=lambda p: p.codec.variant in wanted)
+        return Added(outcome, codecs, chosen)
+    except (BadSetting, Refused, Unavailable):
+        if before is None:  # nothing was measured: nothing is added
+            study.added.unlink(missing_ok=True)
+        else:
+            write_text(study.added, before)
+        raise
+
+
+def _swept(text: str, quantizers: list[str], study: Study, points: Sequence[Point]) -> tuple[list[Codec], str]:
+    """The codecs that a text asks for; without a word on the dial a curve's worth of its values, and which these are.
+
+    Raises Unavailable, with the remedy, where the codec cannot run here.
+    """
+    name, given = specs.parse(text)
+    dial, named = CODECS[name].dial(), CODECS.sweep(text)
+    named[0].version()
+    if dial is None or dial in given:
+        return named, ""
+    known = dict.fromkeys(p.codec for p in points if p.codec.variant == named[0].variant)
+    if known:  # added before, and perhaps edited since
+        return list(known), f"the values of {dial} that the study has already; name others as {name}:{dial}=..."
+    among = next(f for f in fields(CODECS[name]) if f.name == dial).metadata["among"]
+    if isinstance(among, Span):
+        ladder = np.geomspace if among.low > 0 else np.linspace
+        values: list[Any] = [float(f"{v:.3g}") for v in ladder(among.low, among.high, TRIED)]
+        values = [v for v in dict.fromkeys(values) if v in among]
+    else:
+        values = spread(list(among), TRIED)
+    every = [CODECS.make(specs.join(name, {**given, dial: value})) for value in values]
+    low, high = _rates(study)
+    found = _chosen(_cost(every, quantizers, points[0].dataset), low, high) if low < high else []
+    if len(found) > 1:
+        told = f"at rates of {low:.3g} to {high:.3g} bpp, as the study's curves"
+    else:
+        found, told = spread(range(len(every)), SWEPT), "over all that it allows"
+    taken = ",".join(str(values[i]) for i in found)
+    return [every[i] for i in found], f"{dial}={taken}, {told}; name others as {name}:{dial}=..."
+
+
+def _rates(study: Study) -> tuple[float, float]:
+    """The least and highest rate on the study's curves."""
+    found = read(study)
+    rates = [group.rows.bpp[i] for group in found.groups for c in group.curves if len(c.rows) > 1 for i in c.rows]
+    return (float(np.nanmin(rates)), float(np.nanmax(rates))) if rates else (0.0, 0.0)
+
+
+def _cost(codecs: list[Codec], quantizers: list[str], dataset: Dataset) -> list[float]:
+    """Bits per pixel of each on a few images; NaN where it fails."""
+    block = dataset.load(0, PROBED).images
+    sources = {i: image for i, image in enumerate(block) if not isinstance(image, BadImage)}
+    images, _ = chain.quantize(QUANTIZERS.sweep(quantizers[0])[0], sources)
+    pixels = sum(as_rgb(image).size // 3 for image in images.values())
+    rates = []
+    for codec in codecs:
+        files, failures = chain.encode(codec, images)
+        rates.append(8 * sum(map(len, files.values())) / pixels if pixels and not failures else np.nan)
+    return rates
+
+
+def _chosen(rates: list[float], low: float, high: float) -> list[int]:
+    """Positions whose rates are spread over low..high on a log scale, as far as they reach."""
+    within = [r for r in rates if np.isfinite(r) and r > 0]
+    low, high = max(low, min(within, default=np.inf)), min(high, max(within, default=0))
+    if low >= high:
+        return []
+    logs = np.log([r if np.isfinite(r) and r > 0 else np.nan for r in rates])
+    near = [int(np.nanargmin(np.abs(logs - target))) for target in np.linspace(np.log(low), np.log(high), SWEPT)]
+    return sorted(set(near))
+
+
+def _noted(study: Study, codecs: list[Codec], quantizers: list[str], plugins: list[Path], before: str | None) -> str:
+    """What ``added.toml`` says with the codecs in it: a block for each data set and classifiers of the matrix."""
+    where, content = opened(study.matrix)
+    places = [os.path.relpath(p, study.folder) for p in plugins]
+    more = opened(study.added)[1] if before is not None else {}
+    files = list(dict.fromkeys([*more.get("plugins", {}).get("files", []), *places]))
+    blocks = list(more.get("points", []))
+    judges: dict[str, dict[str, Any]] = {}
+    for block in content.get("points", [{}]):
+        whole = {**content, **block}
+        if "dataset" not in whole or "classifiers" not in whole:
+            raise where.error("[[points]]", "dataset or classifiers are missing")
+        judge = {key: whole[key] for key in ("dataset", "classifiers")}
+        judges.setdefault(json.dumps(judge, sort_keys=True), judge)
+    for judge in judges.values():
+        new = {**judge, "quantizers": quantizers, "codecs": [codec.spec for codec in codecs]}
+        blocks += [new] if new not in blocks else []
+    head = "# What `rabench add` measured for this study, a part of its matrix. Take a codec out by deleting its [[points]].\n"
+    lines = [head, f"[plugins]\nfiles = {json.dumps(files)}\n"] if files else [head]
+    for block in blocks:
+        lines.append("[[points]]\n" + "".join(f"{key} = {json.dumps(value)}\n" for key, value in block.items()))
+    return "\n".join(lines)
+
+
+def against_each(
+    pairs: Sequence[tuple[Group, EveryPair]], codecs: list[Codec]
+) -> list[tuple[Group, EveryPair, list[int]]]:
+    """BD figures of the new curves against every other: groups, their figures, and the rows that are new."""
+    variants = {codec.variant for codec in codecs}
+    found = []
+    for group, figures in pairs:
+        names = {c.name for c in group.curves if c.codec in variants}
+        found.append((group, figures, [i for i, name in enumerate(figures.curves) if name in names]))
+    return found

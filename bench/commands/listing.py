@@ -1,0 +1,81 @@
+"""What `rabench list` says; imports plug-ins, but nothing heavy behind them."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterator
+from dataclasses import fields
+from typing import Any
+
+import pandas as pd
+
+from ...classifiers import CLASSIFIERS
+from ...classifiers.base import Classifier
+from ...codecs import CODECS
+from ...core.errors import Unavailable, unknown
+from ...core.plugins import Family, Plugin, describe
+from ...datasets import DATASETS
+from ...datasets.base import Dataset
+from ...quantizers import QUANTIZERS
+from ...quantizers.base import Quantizer
+from ..study.matrix import EMBEDDED
+
+FAMILIES: dict[str, Family[Any]] = {
+    "codecs": CODECS,
+    "quantizers": QUANTIZERS,
+    "classifiers": CLASSIFIERS,
+    "datasets": DATASETS,
+}
+
+
+def tables(family: str | None) -> Iterator[tuple[str, pd.DataFrame]]:
+    """Title and table of one family or of all."""
+    known = (*FAMILIES, "studies")
+    if family is not None and family not in known:
+        raise unknown("family", family, known)
+    for name in known if family is None else (family,):
+        yield (name, _studies()) if name == "studies" else (name, _members(FAMILIES[name]))
+
+
+def _members(family: Family[Any]) -> pd.DataFrame:
+    rows = []
+    for name in family.names():
+        try:
+            cls = family[name]
+        except Exception as error:  # another package's plug-in must not end the list
+            rows.append({"name": name, "settings": "-", "here": f"broken: {error}", "what": "-"})
+            continue
+        rows.append({"name": name, "settings": _settings(cls), "here": _here(cls), "what": _first_line(cls)})
+    return pd.DataFrame(rows)
+
+
+def _settings(cls: type[Plugin]) -> str:
+    """Each setting with what is allowed and its default; the dial has a star."""
+    lines = []
+    for f in fields(cls):
+        default = f" ({f.default})" if f.default != "" else ""
+        star = "*" if f.metadata["dial"] else ""
+        what = f": {f.metadata['help']}" if f.metadata["help"] else ""
+        lines.append(f"{f.name}{star} {describe(f)}{default}{what}")
+    return "\n".join(lines) or "-"
+
+
+def _here(cls: type[Any]) -> str:
+    try:
+        if issubclass(cls, Dataset):
+            required = any(getattr(f.metadata["among"], "required", False) and not f.default for f in fields(cls))
+            return "give path" if required else (cls().where() or "fetched on first use")
+        return cls.ready() if issubclass(cls, Classifier | Quantizer) else cls().version()
+    except Unavailable as reason:
+        return f"no: {reason}"
+    except Exception as error:  # another package's plug-in must not end the list
+        return f"broken: {type(error).__name__}: {error}"
+
+
+def _first_line(cls: type[Any]) -> str:
+    return (cls.__doc__ or "").strip().splitlines()[0]
+
+
+def _studies() -> pd.DataFrame:
+    found = sorted(EMBEDDED.glob("*.toml"))
+    return pd.DataFrame([{"name": f.stem, "what": tomllib.loads(f.read_text()).get("title", "")} for f in found])

@@ -1,0 +1,1 @@
+"""What records say: rates, accuracies, curves, intervals, and differences between curves."""

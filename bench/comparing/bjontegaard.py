@@ -1,0 +1,254 @@
+"""How far one rate-accuracy curve lies above another, and how many bits it saves (after Bjontegaard 2001).
+
+BD-accuracy: the mean vertical distance, in percentage points, over the common range of log10(rate). BD-rate: the
+mean horizontal distance, in percent, over the common range of accuracy. Curves are piecewise cubic (PCHIP: Fritsch and
+Butland 1984, or Akima 1970, as in scipy), many at a time: rates and accuracies are (B, P), a row each draw of a bootstrap.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+
+LEAST_OVERLAP = 0.5
+"""Of the common range in the union of both; below it a mean distance says little of the curves."""
+
+
+@dataclass(frozen=True)
+class Knots:
+    """What curves go through: the first ``count`` of each row, rising in x."""
+
+    x: Array
+    y: Array
+    count: NDArray[np.int64]
+    between: str = "pchip"
+    """pchip or akima: which cubics."""
+
+    @property
+    def low(self) -> Array:
+        return self.x[:, 0]
+
+    @property
+    def high(self) -> Array:
+        return np.take_along_axis(self.x, self.count[:, None] - 1, 1)[:, 0]
+
+    def turned(self) -> Knots:
+        """x over y; for curves whose y rises strictly."""
+        return Knots(self.y, self.x, self.count, self.between)
+
+    @cached_property
+    def pieces(self) -> Pieces:
+        return _pieces(self)
+
+
+def raw(rate: Array, accuracy: Array) -> Knots:
+    """Every point; those of equal rate as one with their mean accuracy."""
+    order = np.argsort(rate, axis=1, kind="stable")
+    r, a = np.take_along_axis(rate, order, 1), np.take_along_axis(accuracy, order, 1)
+    new = np.concatenate([np.ones((len(r), 1), bool), r[:, 1:] > r[:, :-1]], axis=1)
+    of = np.cumsum(new, axis=1) - 1
+    sums, counts = np.zeros_like(a), np.zeros_like(a)
+    rows = np.arange(len(r))[:, None]
+    np.add.at(sums, (rows, of), a)
+    np.add.at(counts, (rows, of), 1.0)
+    return _kept(np.log10(r), np.take_along_axis(sums / np.maximum(counts, 1), of, 1), new)
+
+
+def envelope(rate: Array, accuracy: Array, to_the_end: bool = True) -> Knots:
+    """The Pareto front: the points with more accuracy than every cheaper one.
+
+    to_the_end: level from the last of them to the highest rate that was measured.
+    """
+    order = np.lexsort((-accuracy, rate), axis=1)  # of equal rates the best first
+    r, a = np.take_along_axis(rate, order, 1), np.take_along_axis(accuracy, order, 1)
+    best = np.maximum.accumulate(a, axis=1)
+    keep = np.concatenate([np.ones((len(r), 1), bool), a[:, 1:] > best[:, :-1]], axis=1)
+    if to_the_end:
+        last = np.where(keep, r, -np.inf).max(axis=1)
+        r, a = np.column_stack([r, r[:, -1]]), np.column_stack([a, best[:, -1]])
+        keep = np.column_stack([keep, r[:, -1] > last])
+    return _kept(np.log10(r), a, keep)
+
+
+def _kept(x: Array, y: Array, keep: NDArray[np.bool_]) -> Knots:
+    order = np.argsort(~keep, axis=1, kind="stable")
+    return Knots(np.take_along_axis(x, order, 1), np.take_along_axis(y, order, 1), keep.sum(axis=1))
+
+
+@dataclass(frozen=True)
+class Pieces:
+    """Cubics between knots: y0 + s (c1 + s (c2 + s c3)) at s beyond a piece's left knot; (B, P - 1) each."""
+
+    there: NDArray[np.bool_]
+    h: Array
+    y0: Array
+    c1: Array
+    c2: Array
+    c3: Array
+
+
+def _pieces(knots: Knots) -> Pieces:
+    there = _used(knots)
+    h = np.where(there, np.diff(knots.x, axis=1), 1.0)
+    slope = np.where(there, np.diff(knots.y, axis=1) / h, 0.0)
+    d = (_akima if knots.between == "akima" else _derivatives)(h, slope, knots.count)
+    c2, c3 = (3 * slope - 2 * d[:, :-1] - d[:, 1:]) / h, (d[:, :-1] + d[:, 1:] - 2 * slope) / h**2
+    return Pieces(there, h, knots.y[:, :-1], d[:, :-1], c2, c3)
+
+
+def integral(knots: Knots, low: Array, high: Array) -> Array:
+    """Of each curve from ``low`` to ``high``, both within its range; (B,)."""
+    if knots.x.shape[1] < 2:
+        return np.full(len(knots.x), np.nan)
+    p = knots.pieces
+    begin, end = (np.clip(limit[:, None] - knots.x[:, :-1], 0.0, p.h) for limit in (low, high))
+
+    def antiderivative(s: Array) -> Array:
+        return s * (p.y0 + s * (p.c1 / 2 + s * (p.c2 / 3 + s * p.c3 / 4)))
+
+    return np.where(p.there, antiderivative(end) - antiderivative(begin), 0.0).sum(axis=1)
+
+
+def value_at(knots: Knots, x: float | Array) -> Array:
+    """Of each curve at x, one for all or one each, NaN beyond its ends; (B,)."""
+    x = np.broadcast_to(np.asarray(x, float), len(knots.x))
+    if knots.x.shape[1] < 2:
+        return np.where(knots.x[:, 0] == x, knots.y[:, 0], np.nan)
+    p = knots.pieces
+    inside = np.arange(knots.x.shape[1])[None, :] < knots.count[:, None]
+    piece = np.clip((inside & (knots.x <= x[:, None])).sum(axis=1) - 1, 0, np.maximum(knots.count - 2, 0))
+    x0, y0, c1, c2, c3 = (v[np.arange(len(v)), piece] for v in (knots.x, p.y0, p.c1, p.c2, p.c3))
+    s = x - x0
+    found = y0 + s * (c1 + s * (c2 + s * c3))
+    return np.where((x >= knots.low) & (x <= knots.high), found, np.nan)
+
+
+def _used(knots: Knots) -> NDArray[np.bool_]:
+    """Which of the segments between knots there are."""
+    return np.arange(knots.x.shape[1] - 1)[None, :] < knots.count[:, None] - 1
+
+
+def _derivatives(h: Array, slope: Array, count: NDArray[np.int64]) -> Array:
+    """At each knot, those of scipy's PCHIP: no overshoot, zero where the slope turns."""
+    d = np.zeros((len(h), h.shape[1] + 1))
+    before, after = slope[:, :-1], slope[:, 1:]
+    w1, w2 = 2 * h[:, 1:] + h[:, :-1], h[:, 1:] + 2 * h[:, :-1]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        d[:, 1:-1] = np.where(before * after > 0, (w1 + w2) / (w1 / before + w2 / after), 0.0)
+    rows, last = np.arange(len(h)), count - 2
+    second = np.minimum(1, np.maximum(last, 0))
+    d[:, 0] = _at_an_end(h[:, 0], h[rows, second], slope[:, 0], slope[rows, second])
+    before_last = np.maximum(last - 1, 0)
+    ends = _at_an_end(h[rows, last], h[rows, before_last], slope[rows, last], slope[rows, before_last])
+    d[rows, count - 1] = ends
+    return d
+
+
+def _akima(h: Array, slope: Array, count: NDArray[np.int64]) -> Array:
+    """At each knot, those of Akima (JACM 1970), as in scipy: the slopes around it, weighted by how they change."""
+    rows, points = np.arange(len(h)), h.shape[1] + 1
+    m = np.zeros((len(h), points + 3))  # slopes with two more at either end, which go on as the last two do
+    m[:, 2:-2] = slope
+    last = count  # the last segment's place in m
+    second = np.maximum(last - 1, 2)
+    m[:, 1] = np.where(count > 2, 2 * m[:, 2] - m[:, 3], m[:, 2])
+    m[:, 0] = 2 * m[:, 1] - m[:, 2]
+    m[rows, last + 1] = np.where(count > 2, 2 * m[rows, last] - m[rows, second], m[rows, last])
+    m[rows, last + 2] = 2 * m[rows, last + 1] - m[rows, last]
+    change = np.abs(np.diff(m, axis=1))
+    before, after = change[:, :-2], change[:, 2:]
+    total = before + after
+    inside = np.arange(points)[None, :] < count[:, None]
+    curved = total > 1e-9 * np.where(inside, total, 0.0).max(axis=1, initial=0.0, keepdims=True)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        weighted = (after * m[:, 1:-2] + before * m[:, 2:-1]) / total
+    return np.where(curved, weighted, 0.5 * (m[:, 3:] + m[:, :-3]))
+
+
+def _at_an_end(h0: Array, h1: Array, m0: Array, m1: Array) -> Array:
+    """One-sided, from the two segments at an end; of one segment its slope."""
+    d = ((2 * h0 + h1) * m0 - h0 * m1) / (h0 + h1)
+    d = np.where(np.sign(d) != np.sign(m0), 0.0, d)
+    steep = (np.sign(m0) != np.sign(m1)) & (np.abs(d) > 3 * np.abs(m0))
+    return np.where(steep, 3 * m0, d)
+
+
+@dataclass(frozen=True)
+class Distances:
+    """Test above anchor, row by row; NaN where refused."""
+
+    value: Array
+    overlap: Array
+    """The common range as a share of the union."""
+
+
+def distances(anchor: Knots, test: Knots) -> Distances:
+    """The mean of test minus anchor over the common range of x."""
+    low, high = np.maximum(anchor.low, test.low), np.minimum(anchor.high, test.high)
+    union = np.maximum(anchor.high, test.high) - np.minimum(anchor.low, test.low)
+    width = high - low
+    with np.errstate(divide="ignore", invalid="ignore"):
+        overlap = np.where(union > 0, np.maximum(width, 0) / union, 1.0)  # 1: the same one value
+        value = (integral(test, low, high) - integral(anchor, low, high)) / width
+    good = (overlap >= LEAST_OVERLAP) & (anchor.count > 1) & (test.count > 1)
+    return Distances(np.where(good, value, np.nan), overlap)
+
+
+def reason(value: float, overlap: float, name: str) -> str:
+    """Why there is no figure; nothing where there is one."""
+    if np.isfinite(value):
+        return ""
+    axis = "rates" if name == "bd_accuracy" else "accuracies"
+    if not overlap:
+        return f"no common {axis}"
+    few = f"only {100 * overlap:.0f} % of both ranges of {axis} in common"
+    return few if overlap < LEAST_OVERLAP else "one point, or accuracy that does not change"
+
+
+Points = tuple[Array, Array]
+"""Rates and accuracies as shares, (B, P) each."""
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """A curve in each draw, ready to be compared with many."""
+
+    over_rate: Knots
+    over_accuracy: Knots
+    rising: NDArray[np.bool_]
+    """Whether its accuracy rises from each rate to the next, so that it has one rate for each accuracy."""
+
+
+BETWEEN = ("pchip", "akima")
+
+
+def drawn(points: Points, on_envelope: bool = True, between: str = "pchip") -> Drawn:
+    """between: pchip, which never overshoots, or akima, which is smoother."""
+    if on_envelope:
+        front, level = (replace(envelope(*points, to_the_end=end), between=between) for end in (False, True))
+        return Drawn(level, front.turned(), np.ones(len(front.x), bool))
+    every = replace(raw(*points), between=between)
+    return Drawn(every, every.turned(), _rises(every))
+
+
+def bd_accuracy(anchor: Drawn, test: Drawn) -> Distances:
+    """Percentage points, (B,)."""
+    found = distances(anchor.over_rate, test.over_rate)
+    return Distances(100 * found.value, found.overlap)
+
+
+def bd_rate(anchor: Drawn, test: Drawn) -> Distances:
+    """Percent more bits at equal accuracy, (B,); below 0: saved. NaN for curves whose accuracy dips."""
+    with np.errstate(all="ignore"):
+        found = distances(anchor.over_accuracy, test.over_accuracy)
+    rising = anchor.rising & test.rising
+    return Distances(np.where(rising, 100 * (10**found.value - 1), np.nan), found.overlap)
+
+
+def _rises(knots: Knots) -> NDArray[np.bool_]:
+    return np.all(~_used(knots) | (np.diff(knots.y, axis=1) > 0), axis=1)

@@ -1,0 +1,89 @@
+"""BD figures of every curve against every other, as heat maps."""
+
+from __future__ import annotations
+
+import numpy as np
+import seaborn as sns
+from matplotlib.axes import Axes
+from matplotlib.colors import TwoSlopeNorm
+from matplotlib.figure import Figure
+from matplotlib.patches import Patch, Rectangle
+
+from ..comparing.pairwise import EveryPair, Pair
+
+MOST = 24
+"""Curves that can be read in a figure; the page has all."""
+CELL = 0.42
+"""Inches a side."""
+FULL = {"BD-accuracy (percentage points)": 10.0, "BD-rate (%)": 50.0}
+"""Where colors are deepest."""
+
+
+def curve_against_curve(pairs: EveryPair | None, title: str) -> Figure | None:
+    """Two heat maps, one below the other, rows against columns: blue where the row is better. None without curves, or with too many."""
+    if pairs is None or len(pairs.curves) > MOST:
+        return None
+    n = len(pairs.curves)
+    names = 0.3 + 0.062 * max(map(len, pairs.curves))  # inches
+    with sns.axes_style("white"), sns.plotting_context("paper"):
+        figure = Figure(figsize=(max(5.6, names + CELL * n + 0.2), 2 * CELL * n + names + 1.4), layout="constrained")
+        above, below = figure.subplots(2, 1, sharex=True)
+    kinds = list(FULL)
+    _map(above, pairs.curves, pairs.accuracy, kinds[0], good=1)
+    _map(below, pairs.curves, pairs.rate, kinds[1], good=-1)
+    figure.suptitle(title, x=0.01, ha="left", fontsize=10)
+    figure.legend(
+        handles=[
+            Patch(color=_color(1), label="row better than column"),
+            Patch(color=_color(-1), label="row worse"),
+            Patch(
+                facecolor="white",
+                edgecolor="0.7",
+                hatch="////",
+                label="refused: too little in common, or accuracy dips",
+            ),
+            Patch(alpha=0, label=f"grey figures: the 95 % interval holds 0 ({pairs.images:,} images)"),
+        ],
+        loc="outside lower left",
+        ncols=1,
+        frameon=False,
+        fontsize=8,
+    )
+    return figure
+
+
+def _color(depth: float) -> tuple[float, float, float]:
+    """From -1 (worse, orange) over white to 1 (better, blue), of the colorblind palette."""
+    blue, orange = sns.color_palette("colorblind")[:2]
+    full, share = (blue, depth) if depth >= 0 else (orange, -depth)
+    red, green, other = (1 - 0.8 * share * (1 - channel) for channel in full)
+    return red, green, other
+
+
+def _map(axes: Axes, names: list[str], table: list[list[Pair | None]], kind: str, good: int) -> None:
+    scale = TwoSlopeNorm(0, -FULL[kind], FULL[kind])
+    n = len(names)
+    for y in range(n):
+        for x in range(n):
+            pair = table[y][x]
+            box = Rectangle((x, y), 1, 1, facecolor="0.95", edgecolor="white")
+            if pair is not None and pair.reason:
+                box = Rectangle((x, y), 1, 1, facecolor="white", edgecolor="0.8", hatch="////", linewidth=0)
+            elif pair is not None:
+                depth = float(2 * scale(good * pair.value) - 1)
+                sure = bool(np.isfinite(pair.low) and (pair.low > 0 or pair.high < 0))
+                box = Rectangle((x, y), 1, 1, facecolor=_color(np.clip(depth, -1, 1) if sure else 0), edgecolor="white")
+                told = f"{pair.value:+.1f}" if abs(pair.value) < 100 else f"{pair.value:+.0f}"
+                axes.text(
+                    x + 0.5, y + 0.5, told, ha="center", va="center", fontsize=6.5, color="0.1" if sure else "0.5"
+                )
+            axes.add_patch(box)
+    axes.set_xlim(0, n)
+    axes.set_ylim(n, 0)
+    axes.set_xticks(np.arange(n) + 0.5, names, rotation=90, fontsize=7)
+    axes.set_yticks(np.arange(n) + 0.5, names, fontsize=7)
+    axes.tick_params(length=0)
+    axes.set_title(kind, loc="left", fontsize=9)
+    axes.set_aspect("equal")
+    for spine in axes.spines.values():
+        spine.set_visible(False)

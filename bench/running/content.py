@@ -1,0 +1,92 @@
+"""The images of a data set by content: read in pieces, hashed, and described block by block."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from time import perf_counter
+from typing import Any
+
+from ...core.errors import Refused
+from ...core.images import RGB
+from ...datasets.base import BadImage, Block, Dataset
+
+CHUNK_IMAGES = 100
+CHUNK_BYTES = 32 << 20
+"""Source pixels held at a time, so that memory does not grow with the size or number of images."""
+
+
+def chunks(dataset: Dataset, start: int, stop: int, clock: Clock | None = None) -> Iterator[Block]:
+    """The images in pieces of at most some 32 MB of pixels, as far as their sizes are alike."""
+    clock = clock or Clock()
+    step = 8
+    while start < stop:
+        with clock("load"):
+            block = dataset.load(start, min(start + step, stop))
+        if len(block.images) < min(step, stop - start):
+            raise Refused(f"{dataset.label} ends before image {stop - 1} here; give every worker the same images")
+        yield block
+        start += len(block.images)
+        largest = max((i.nbytes for i in block.images if not isinstance(i, BadImage)), default=1)
+        step = max(1, min(2 * step, CHUNK_IMAGES, CHUNK_BYTES // largest))
+
+
+def describe_block(dataset: Dataset, start: int, stop: int) -> dict[str, Any]:
+    """A block's content hash, its images' sizes, and what they were stored as."""
+    content, sizes, formats = Content(), Counter[str](), Counter[str]()
+    stored: Counter[str] = Counter()
+    for block in chunks(dataset, start, stop):
+        content.add(block, [digest(image) for image in block.images])
+        sizes.update(_size(image) for image in block.images)
+        for image, source in zip(block.images, block.sources, strict=True):
+            if isinstance(image, BadImage):
+                continue
+            formats[source.format] += 1
+            stored[source.format] += source.bytes
+    sources = {kind: {"images": formats[kind], "bytes": stored[kind]} for kind in sorted(formats)}
+    return {"sha256": content.hexdigest(), "sizes": dict(sorted(sizes.items())), "sources": sources}
+
+
+def _size(image: RGB | BadImage) -> str:
+    return "unreadable" if isinstance(image, BadImage) else f"{image.shape[1]}x{image.shape[0]}"
+
+
+def digest(image: RGB | BadImage) -> bytes:
+    """sha256 over shape and pixels; of what cannot be read, over nothing that a library's wording could change."""
+    if isinstance(image, BadImage):
+        return hashlib.sha256(b"unreadable").digest()
+    content = hashlib.sha256(b"%d %d " % image.shape[:2])
+    content.update(image.data)
+    return content.digest()
+
+
+class Content:
+    """sha256 over images' digests and labels, in order."""
+
+    def __init__(self) -> None:
+        self._hash = hashlib.sha256()
+
+    def add(self, block: Block, digests: list[bytes]) -> None:
+        for image_digest, label in zip(digests, block.labels.tolist(), strict=True):
+            self._hash.update(image_digest + label.to_bytes(8, "little", signed=True))
+
+    def hexdigest(self) -> str:
+        return self._hash.hexdigest()
+
+
+class Clock:
+    """Seconds by stage: ``with clock("encode"): ...``"""
+
+    def __init__(self) -> None:
+        self.seconds: defaultdict[str, float] = defaultdict(float)
+
+    def __call__(self, stage: str) -> Clock:
+        self._stage = stage
+        return self
+
+    def __enter__(self) -> None:
+        self._begin = perf_counter()
+
+    def __exit__(self, *_: object) -> None:
+        self.seconds[self._stage] += perf_counter() - self._begin

@@ -1,0 +1,195 @@
+"""Where tasks run: in this process, in worker processes, or on a Dask cluster. The runner never knows which."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import BrokenExecutor, Executor, Future, ProcessPoolExecutor
+from contextlib import contextmanager, suppress
+from multiprocessing.connection import wait
+from pathlib import Path
+from typing import Any, TypeVar
+
+from threadpoolctl import threadpool_limits
+
+from ...codecs.programs import end_all
+from ...core.errors import Unavailable
+
+T = TypeVar("T")
+
+
+class Pool:
+    """An executor, how many tasks it takes at once, and how to get a new one after a crash."""
+
+    def __init__(self, make: Callable[[], Executor], slots: int, close: Callable[[], None] = lambda: None) -> None:
+        self._make, self.slots, self._close = make, slots, close
+        self._executor = make()
+
+    def submit(self, function: Callable[..., T], *arguments: Any) -> Future[T]:
+        with _uninterrupted():  # worker processes start here, and inherit it
+            return self._executor.submit(function, *arguments)
+
+    def begins(self) -> bool:
+        """Whether workers can be started at all."""
+        self.restart(kill=True)
+        try:
+            self.submit(os.getpid).result()
+        except BrokenExecutor:
+            return False
+        return True
+
+    def restart(self, kill: bool = False) -> None:
+        """Replaces worker processes of which one has died; ``kill`` ends those that hang."""
+        if kill:
+            self._kill()
+        self._end()
+        self._executor = self._make()
+
+    def stop(self) -> None:
+        """Ends at once, whatever runs; what was not handed back is lost."""
+        self._kill()
+        self._end()
+        self._close()
+
+    def _kill(self) -> None:
+        if isinstance(self._executor, ProcessPoolExecutor):
+            processes = self._executor._processes or {}  # kill_workers() comes with Python 3.14
+            for process in list(processes.values()):
+                started = _started_by(process.pid)
+                process.kill()
+                for group in started:
+                    with suppress(ProcessLookupError, PermissionError):
+                        os.killpg(group, signal.SIGKILL)
+
+    def _end(self) -> None:
+        if isinstance(self._executor, ProcessPoolExecutor):
+            self._executor.shutdown(wait=False, cancel_futures=True)
+        else:
+            self._executor.shutdown(wait=False)  # Dask's knows no cancel_futures
+
+    def close(self) -> None:
+        self._executor.shutdown(wait=True)
+        self._close()
+
+
+class InProcess(Executor):
+    """Runs a task when it is submitted."""
+
+    def submit(self, fn: Callable[..., T], /, *args: Any, **kwargs: Any) -> Future[T]:
+        future: Future[T] = Future()
+        try:
+            future.set_result(fn(*args, **kwargs))
+        except Exception as error:  # handed over, as every executor does
+            future.set_exception(error)
+        return future
+
+
+@contextmanager
+def _uninterrupted() -> Iterator[None]:
+    """Keeps Ctrl-C from this thread, and from processes it starts, for good from those."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def default_workers() -> int:
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return min(cores, 60)  # Windows waits for 61 processes at the most
+
+
+def in_process() -> Pool:
+    """One thread, as in every worker, so that results are alike; the others are given back at the end."""
+    import torch
+
+    before, fresh = torch.get_num_threads(), not _limits
+    one_thread()
+
+    def give_back() -> None:
+        if fresh and _limits:
+            _limits.pop().restore_original_limits()
+            torch.set_num_threads(before)
+
+    return Pool(InProcess, 1, give_back)
+
+
+def processes(workers: int) -> Pool:
+    """``workers`` spawned processes, one torch thread each; they end when this process does, even killed."""
+    context = multiprocessing.get_context("spawn")
+    return Pool(lambda: ProcessPoolExecutor(workers, context, _begin_worker), workers)
+
+
+def dask(address: str) -> Pool:
+    """The workers of a Dask cluster that exists; whatever a task needs must be installed there."""
+    try:
+        from distributed import Client
+    except ImportError:
+        raise Unavailable("--dask needs distributed: pip install -c constraints.txt '.[dask]'") from None
+    try:
+        client = Client(address, timeout=10)
+        workers: Any = client.nthreads()  # a coroutine only in asynchronous clients
+        threads = sum(workers.values())
+    except (OSError, ValueError) as error:
+        raise Unavailable(f"no Dask scheduler answers at {address}: {str(error).splitlines()[0]}") from None
+    if not threads:
+        client.close()
+        raise Unavailable(f"the Dask scheduler at {address} has no workers; start some: dask worker {address}")
+
+    def close() -> None:
+        client.close()
+
+    return Pool(client.get_executor, threads, close)
+
+
+def make(workers: int, address: str | None) -> Pool:
+    """0 workers: in this process."""
+    if address:
+        return dask(address)
+    return processes(workers) if workers else in_process()
+
+
+def one_thread() -> None:
+    """Workers share the cores by running beside one another, not by threads of their own.
+
+    BLAS counts: a dot product of 12,288 numbers wakes OpenBLAS's threads, which then spin; two workers were no
+    faster than one.
+    """
+    if not _limits:
+        import torch
+
+        torch.set_num_threads(1)
+        _limits.append(threadpool_limits(1, "blas"))
+
+
+_limits: list[Any] = []
+"""What holds the libraries of this process to one thread, once it does."""
+
+
+def _started_by(pid: int | None) -> list[int]:
+    """The programs that a worker has started, each in a process group of its own (Linux)."""
+    found = []
+    for listed in Path(f"/proc/{pid}/task").glob("*/children"):
+        with suppress(OSError):
+            found += [child for child in map(int, listed.read_text().split()) if os.getpgid(child) == child]
+    return found
+
+
+def _begin_worker() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to answer
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    one_thread()
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        wait([parent.sentinel])
+        end_all()
+        os._exit(1)

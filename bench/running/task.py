@@ -1,0 +1,182 @@
+"""One task: some images through one quantizer, some codecs and some classifiers.
+
+The whole chain runs here, where the task runs, and only the small table of rows goes back:
+source pixels -> quantizer -> file bytes -> those bytes decoded -> those pixels classified.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...classifiers.base import Classifier
+from ...codecs.base import Anatomy, Codec
+from ...core.errors import Refused
+from ...core.images import RGB, AnyImage
+from ...core.origins import told
+from ...datasets.base import BadImage, Block, Dataset
+from ...quantizers.base import Quantizer
+from ..study.records import UNREADABLE, Rows
+from . import chain
+from .classify import Predictions
+from .content import Clock, Content, chunks, digest
+from .executors import one_thread
+
+
+class Changed(Refused):
+    """A data set's images are not those that the index knows."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """Images start..stop-1 of a data set; ``pairs`` are the codecs and classifiers still missing."""
+
+    dataset: Dataset
+    start: int
+    stop: int
+    block: str
+    """The sha256 that these images must have."""
+    quantizer: Quantizer
+    pairs: tuple[tuple[Codec, Classifier], ...]
+    versions: tuple[tuple[str, str], ...]
+    """(spec, version) of each plug-in as the study's own machine has it."""
+
+    @property
+    def images(self) -> int:
+        """How many images the task measures."""
+        return self.stop - self.start
+
+
+def run(task: Task) -> list[Rows]:
+    """The rows of each pair of ``task.pairs``, in that order.
+
+    Raises Refused where a plug-in here has another version than the study's machine, Changed where the images are
+    not those of ``task.block``.
+    """
+    one_thread()
+    _check_versions(task)
+    measurement = _Measurement(task)
+    for block in chunks(task.dataset, task.start, task.stop, measurement.clock):
+        measurement.add(block)
+    if measurement.content.hexdigest() != task.block:
+        raise Changed(
+            f"images {task.start}..{task.stop - 1} of {task.dataset.label} are not those this run began with; "
+            "let nothing change the data set, and run again"
+        )
+    return measurement.rows()
+
+
+@dataclass
+class _Files:
+    """What is known of one codec's files, a row per image."""
+
+    codec: Codec
+    parts: NDArray[np.int32]
+    """(N, 4): the anatomy."""
+    squared_error: NDArray[np.int64]
+    errors: dict[int, str] = field(default_factory=dict)
+    clock: Clock = field(default_factory=Clock)
+
+
+class _Measurement:
+    """Takes a task's images piece by piece, and gives the rows of all of them in the end."""
+
+    def __init__(self, task: Task) -> None:
+        self.task, self.clock, self.content = task, Clock(), Content()
+        n = task.images
+        self.labels, self.pixels = np.full(n, -1, np.int64), np.zeros(n, np.int32)
+        codecs = dict.fromkeys(codec for codec, _ in task.pairs)
+        self.files = {c: _Files(c, np.zeros((n, 4), np.int32), np.zeros(n, np.int64)) for c in codecs}
+        self.predictions = {k: Predictions(k) for k in dict.fromkeys(k for _, k in task.pairs)}
+        self.representatives: dict[Codec, Codec] = {}
+        """The codec that encodes for each: itself, or the first of those with equal files. Known once there is an image."""
+        self.measured = 0
+
+    def add(self, block: Block) -> None:
+        """Runs the next images through quantizer, codecs and classifiers."""
+        first, self.measured = self.measured, self.measured + len(block.images)
+        digests = [digest(image) for image in block.images]
+        self.content.add(block, digests)
+        self.labels[first : self.measured] = block.labels
+        sources: dict[int, RGB] = {}
+        for row, image in enumerate(block.images, first):
+            if isinstance(image, BadImage):
+                for files in self.files.values():
+                    files.errors[row] = f"{UNREADABLE}{image.reason}"
+            else:
+                sources[row] = image
+                self.pixels[row] = image.shape[0] * image.shape[1]
+        source_digests = {row: digests[row - first] for row in sources}
+        with self.clock("quantize"):
+            images, failures = chain.quantize(self.task.quantizer, sources)
+        if images and not self.representatives:
+            self.representatives = chain.representatives(tuple(self.files), next(iter(images.values())))
+        for codec, files in self.files.items():
+            files.errors.update(failures)
+            if self.representatives.get(codec) == codec:
+                self._code(files, images, sources, source_digests)
+
+    def _code(
+        self, files: _Files, images: dict[int, AnyImage], sources: dict[int, RGB], source_digests: dict[int, bytes]
+    ) -> None:
+        coded = chain.code(files.codec, images, sources, files.clock)
+        files.errors.update(coded.failures)
+        wanted = {k for codec, k in self.task.pairs if self.representatives[codec] == files.codec}
+        waiting = [p for k, p in self.predictions.items() if k in wanted]
+        for row, pixels in coded.pixels.items():
+            try:
+                files.parts[row] = chain.anatomy(files.codec, coded.files[row])
+            except Exception as error:  # a plug-in's own code: one row's failure
+                files.errors[row] = f"anatomy: {told(error)}"
+                continue
+            decoded_digest = digest(pixels)
+            if decoded_digest != source_digests[row]:
+                files.squared_error[row] = chain.squared_error(pixels, sources[row])
+            for predictions in waiting:
+                predictions.add((files.codec, row), decoded_digest, pixels)
+
+    def rows(self) -> list[Rows]:
+        """The rows of each pair, once all images are added."""
+        for predictions in self.predictions.values():
+            predictions.flush()
+        return [self._rows(self.files[self.representatives.get(c, c)], k) for c, k in self.task.pairs]
+
+    def _rows(self, files: _Files, classifier: Classifier) -> Rows:
+        n, predictions = self.task.images, self.predictions[classifier]
+        errors = dict(files.errors)
+        predicted, log_probabilities = predictions.of(files.codec, self.labels, errors)
+        failed, parts = np.fromiter(errors, int, len(errors)), files.parts.copy()
+        squared_error = files.squared_error.copy()
+        parts[failed] = squared_error[failed] = 0
+        columns = {
+            "image": np.arange(self.task.start, self.task.stop, dtype=np.int32),
+            "label": self.labels.astype(np.int32),
+            "prediction": predicted,
+            "log_probability": log_probabilities,
+            "pixels": self.pixels,
+            "bytes": parts.sum(axis=1, dtype=np.int32),
+            **{name: parts[:, i] for i, name in enumerate(Anatomy._fields)},
+            "squared_error": squared_error,
+        }
+        seconds = {
+            "load": self.clock.seconds["load"],
+            "quantize": self.clock.seconds["quantize"],
+            "encode": files.clock.seconds["encode"],
+            "decode": files.clock.seconds["decode"],
+            # What n images take; equal images were classified once.
+            "classify": predictions.seconds / max(1, predictions.classified) * n,
+        }
+        return Rows(columns, errors, {stage: float(s) for stage, s in seconds.items()})
+
+
+def _check_versions(task: Task) -> None:
+    plugins = {p.spec: p for pair in task.pairs for p in (task.quantizer, *pair)}
+    for spec, expected in task.versions:
+        version = plugins[spec].version()
+        if version != expected:
+            raise Refused(
+                f"{spec}: a worker has {version}, this machine {expected}; records would not be alike, "
+                "give the workers the same packages, weights and device"
+            )

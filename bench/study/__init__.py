@@ -1,0 +1,1 @@
+"""What a study is: its matrix, its points, and the records that it keeps."""

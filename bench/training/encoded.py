@@ -1,0 +1,141 @@
+"""Training images after a quantizer and a codec: coded once, in parallel, kept as files, read again by every tuning."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator
+from concurrent.futures import BrokenExecutor, as_completed
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from ...classifiers.resizing import resized_and_cropped
+from ...codecs.base import Codec
+from ...core.errors import Refused
+from ...core.files import locked, remove_partial, whole_file
+from ...core.images import RGB
+from ...core.learning import Images
+from ...datasets.base import UNLABELLED, BadImage, Block, Dataset, blocks
+from ...quantizers.base import Quantizer
+from ..running import chain
+from ..running.content import chunks, describe_block
+from ..running.executors import Pool, one_thread
+from ..study.records import BLOCK, UNREADABLE
+
+FORMAT = 1
+
+
+@dataclass(frozen=True)
+class Coded:
+    """The training images of a data set as a quantizer and a codec leave them, below ``folder``."""
+
+    dataset: Dataset
+    quantizer: Quantizer
+    codec: Codec
+    folder: Path
+
+    @property
+    def point(self) -> str:
+        return f"{self.quantizer.short}+{self.codec.short}"
+
+    def file(self, block: str) -> Path:
+        """Of the images with that content hash; named by everything that its bytes depend on."""
+        said = [FORMAT, self.quantizer.key, self.quantizer.version(), self.codec.key, self.codec.version(), block]
+        return self.folder / f"{hashlib.sha256(json.dumps(said).encode()).hexdigest()[:32]}.parquet"
+
+    def make(self, limit: int | None, pool: Pool, on_block: Callable[[int, int], None] = lambda *_: None) -> list[Path]:
+        """Codes what is not there yet; gives the files of the first ``limit`` images, in order.
+
+        A block of which an image failed lies under another name and is coded again next time.
+        """
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with locked(self.folder / ".lock", f"{self.folder} is being filled by another 'rabench finetune'"):
+            remove_partial(self.folder)
+            try:
+                return self._make(list(blocks(self.dataset, BLOCK, limit)), pool, on_block)
+            except BrokenExecutor:
+                raise Refused(f"{self.point}: a worker died while coding; what was finished is kept") from None
+
+    def _make(self, spans: list[tuple[int, int]], pool: Pool, on_block: Callable[[int, int], None]) -> list[Path]:
+        files: dict[int, Path] = {}
+        waiting = {}
+        futures = {pool.submit(describe_block, self.dataset, *span): span for span in spans}
+        for future in as_completed(futures):
+            start, stop = futures[future]
+            files[start] = path = self.file(future.result()["sha256"])
+            if not path.exists():
+                waiting[pool.submit(code_block, self.dataset, start, stop, self.quantizer, self.codec)] = start
+        done = len(spans) - len(waiting)
+        on_block(done, len(spans))
+        for future in as_completed(waiting):
+            table, start = future.result(), waiting[future]
+            if any(e and not e.startswith(UNREADABLE) for e in table["error"].to_pylist()):
+                files[start] = files[start].with_suffix(".failed")
+            with whole_file(files[start]) as partial:
+                pq.write_table(table, partial, compression="none")
+            done += 1
+            on_block(done, len(spans))
+        return [files[start] for start, _ in spans]
+
+    def load(self, files: list[Path], size: int) -> tuple[Images, np.ndarray, list[str]]:
+        """The images decoded as a classifier of that input side sees them, their positions, and why others lack."""
+        pixels: list[RGB] = []
+        labels: list[int] = []
+        places: list[int] = []
+        reasons: list[str] = []
+        start = 0
+        for path in files:
+            table = self._read(path)
+            whole = {i: file for i, file in enumerate(table["file"].to_pylist()) if file is not None}
+            decoded, failures = chain.decode(self.codec, whole)
+            reasons += [reason for reason in table["error"].to_pylist() if reason]
+            reasons += failures.values()
+            found = table["label"].to_numpy()
+            for row in sorted(decoded):
+                pixels.append(resized_and_cropped(decoded[row], size))
+                labels.append(int(found[row]))
+                places.append(start + row)
+            start += len(table)
+        if not pixels:
+            raise Refused(f"{self.point}: not one image could be coded: {reasons[0]}")
+        if UNLABELLED in labels:
+            raise Refused(f"{self.dataset.label}: training needs a label for every image")
+        if len({p.shape for p in pixels}) > 1:
+            raise Refused(
+                f"{self.dataset.label}: its images differ in size, and the classifier takes them as they come"
+            )
+        return Images(np.stack(pixels), np.array(labels, np.int64)), np.array(places), reasons
+
+    def _read(self, path: Path) -> pa.Table:
+        try:
+            return pq.read_table(path)
+        except (pa.ArrowInvalid, OSError) as error:
+            raise Refused(f"{path} is damaged ({str(error).splitlines()[0][:100]}); delete it and run again") from None
+
+
+def code_block(dataset: Dataset, start: int, stop: int, quantizer: Quantizer, codec: Codec) -> pa.Table:
+    """A row per image: label, the file's bytes or null, and why there is none."""
+    one_thread()
+    rows = [row for block in chunks(dataset, start, stop) for row in _rows(block, quantizer, codec)]
+    labels, files, errors = zip(*rows, strict=True)
+    return pa.table(
+        {
+            "label": pa.array(labels, pa.int64()),
+            "file": pa.array(files, pa.binary()),
+            "error": pa.array(errors, pa.string()),
+        }
+    )
+
+
+def _rows(block: Block, quantizer: Quantizer, codec: Codec) -> Iterator[tuple[int, bytes | None, str | None]]:
+    errors = {i: f"{UNREADABLE}{image.reason}" for i, image in enumerate(block.images) if isinstance(image, BadImage)}
+    sources = {i: image for i, image in enumerate(block.images) if not isinstance(image, BadImage)}
+    images, not_quantized = chain.quantize(quantizer, sources)
+    files, not_encoded = chain.encode(codec, images)
+    errors |= not_quantized | not_encoded
+    for i, label in enumerate(block.labels.tolist()):
+        yield label, files.get(i), errors.get(i)

@@ -1,0 +1,299 @@
+"""`rabench finetune`: a classifier learns to see through a quantizer and a codec."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, fields, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from ...classifiers import weights as files
+from ...classifiers.base import Classifier
+from ...classifiers.inference import Normalized
+from ...classifiers.network import Network
+from ...classifiers.training import Recipe, accuracy, train
+from ...codecs import CODECS
+from ...codecs.base import Codec
+from ...core.errors import BadSetting, Refused
+from ...core.files import check_writable, locked
+from ...core.learning import Images, Progress, held_out_split
+from ...core.networks import device, device_kind, on_device, read_weights, round_weights
+from ...core.specs import split
+from ...datasets.base import Dataset
+from ...quantizers import QUANTIZERS
+from ...quantizers.base import Quantizer
+from ..figures.learning_curve import learning_curve
+from ..running.executors import Pool
+from ..study.matrix import Study, beside, written
+from ..study.points import Point, check_classes, tuned_from
+from .classifier import HELD_OUT
+from .encoded import Coded
+
+RECIPE = Recipe(epochs=5, lr=0.01)
+"""By default: a tenth of the learning rate that training from scratch has."""
+FOLDER = "tuned"
+"""Of the weights, in the study's folder."""
+
+
+@dataclass(frozen=True)
+class Target:
+    """A point, its classifier the one to begin with, and the file that receives the tuned weights."""
+
+    point: Point
+    file: Path
+
+
+@dataclass(frozen=True)
+class Tuning:
+    """What `rabench finetune` was asked for, for one point."""
+
+    study: Study
+    target: Target
+    recipe: Recipe = RECIPE
+    held_out: float = HELD_OUT
+    limit: int | None = None
+    dtype: str = "fp16"
+    restart: bool = False
+
+    @property
+    def point(self) -> Point:
+        return self.target.point
+
+    @property
+    def file(self) -> Path:
+        return self.target.file
+
+    @property
+    def name(self) -> str:
+        return f"{self.point.quantizer.short}+{self.point.codec.short}"
+
+    def beside(self, ending: str) -> Path:
+        return self.file.with_name(f"{self.file.stem}.{ending}")
+
+    @property
+    def checkpoint(self) -> Path:
+        return self.beside("checkpoint.safetensors")
+
+    @property
+    def best(self) -> Path:
+        """The weights that are best so far; the file itself appears when all is done."""
+        return self.beside("best.checkpoint.safetensors")
+
+    @property
+    def coded(self) -> Coded:
+        dataset = replace(self.point.dataset, split="train")
+        return Coded(dataset, self.point.quantizer, self.point.codec, self.study.folder / "coded")
+
+    def asked(self) -> dict[str, Any]:
+        """What decides over the weights; equal for a tuning that would come to the same."""
+        point, coded = self.point, self.coded
+        return {
+            "recipe": asdict(self.recipe),
+            "from": point.classifier.label,
+            "from_version": point.classifier.version(),
+            "dataset": coded.dataset.label,
+            "quantizer_version": point.quantizer.version(),
+            "codec_version": point.codec.version(),
+            "held_out": self.held_out,
+            "limit": self.limit,
+            "dtype": self.dtype,
+        }
+
+    def command(self) -> str:
+        """The command that tunes such weights again from beside the study; options at their defaults left out."""
+        point, base = self.point, self.study.base()
+        words = [f"rabench finetune --study {self.study.name} --classifier {written(point.classifier, base)}"]
+        words.append(f"--point {written(point.quantizer, base)}+{written(point.codec, base)}")
+        for holder, usual in ((self, Tuning), (self.recipe, RECIPE)):
+            for f in fields(holder):
+                value, default = getattr(holder, f.name), getattr(usual, f.name, f.default)
+                if f.name in ("study", "target", "recipe", "restart") or value == default:
+                    continue
+                option = f.name.replace("_", "-")
+                words.append(
+                    f"--{'' if value else 'no-'}{option}" if isinstance(value, bool) else f"--{option} {value}"
+                )
+        return " ".join(words)
+
+
+def targets(
+    study: Study, classifier: Classifier | None, texts: list[str], dataset: Dataset | None, out: Path | None
+) -> list[Target]:
+    """The points named, or those that the study's matrix pairs with a tuned classifier.
+
+    Raises BadSetting, Refused or Unavailable for what cannot be tuned.
+    """
+    matrix = study.load()
+    tuned = [p for p in matrix.points if p.tuned_from]
+    if not texts:
+        found = [p for p in tuned if classifier is None or p.tuned_from == classifier]
+        if not found:
+            raise BadSetting(
+                f"{study.name} pairs no point with a tuned classifier; name points with --point, such as "
+                "--point median-cut:colors=2+png"
+            )
+        files = {_file(p, out): replace(p, classifier=p.frozen, tuned_from=None) for p in reversed(found)}
+        return [Target(point, file) for file, point in reversed(files.items())]
+    if classifier is None:
+        raise BadSetting("--point needs --classifier: which one is to be tuned?")
+    datasets = [dataset] if dataset else list(dict.fromkeys(p.dataset for p in matrix.points))
+    if len(datasets) > 1:
+        raise BadSetting(
+            f"{study.name} has {len(datasets)} data sets ({', '.join(d.short for d in datasets)}); say which with --dataset"
+        )
+    folders = dict.fromkeys(_file(p, out).parent for p in tuned)
+    folder = out or (next(iter(folders)) if len(folders) == 1 else study.folder / FOLDER)
+    chains = dict.fromkeys(chain for text in texts for chain in _chains(text, study.base()))
+    return [
+        Target(Point(datasets[0], q, c, classifier), Path(_weights(tuned_from(classifier, folder, q, c))))
+        for q, c in chains
+    ]
+
+
+def _file(point: Point, out: Path | None) -> Path:
+    path = Path(_weights(point.classifier))
+    return out / path.name if out else path
+
+
+def _weights(classifier: Classifier) -> str:
+    assert isinstance(classifier, Network)
+    return classifier.weights
+
+
+def _chains(text: str, folder: Path) -> Iterator[tuple[Quantizer, Codec]]:
+    parts = split(text, "+")
+    if len(parts) != 2:
+        raise BadSetting(
+            f"--point is quantizer+codec, such as median-cut:colors=2+png or none+jpeg:quality=10, got {text!r}"
+        )
+    for quantizer in QUANTIZERS.sweep(parts[0]):
+        for codec in CODECS.sweep(parts[1]):
+            yield beside(quantizer, folder), beside(codec, folder)
+
+
+def finetune(
+    tuning: Tuning,
+    make_pool: Callable[[], Pool],
+    on_block: Callable[[int, int], None] = lambda *_: None,
+    on_step: Progress = lambda *_: None,
+    on_epoch: Callable[[list[dict[str, Any]]], None] = lambda _: None,
+    say: Callable[[str], None] = lambda _: None,
+) -> files.About:
+    """Codes the training images where that is still to do, tunes, and writes weights and a figure.
+
+    The weights kept are those of the epoch that the held-out part of the training split likes best; those that it
+    began with where none is better. Test images are never seen. Where the file is there and says that it is what was
+    asked for, nothing is done.
+    """
+    classifier = tuning.point.classifier
+    if not isinstance(classifier, Network):
+        raise Refused(f"{classifier.short} cannot be fine-tuned: it is no network of rabench; name alexnet, vgg16, ...")
+    tuning.point.check()
+    check_classes(classifier, tuning.coded.dataset)
+    if (done := _done(tuning)) is not None:
+        say(f"{tuning.file} is there already")
+        return done
+    if not tuning.file.parent.exists() and tuning.file.parent.parent.is_dir():
+        tuning.file.parent.mkdir()
+    check_writable(tuning.file)
+    with locked(tuning.beside("lock"), f"{tuning.file} is being made by another 'rabench finetune'"):
+        if tuning.restart:
+            tuning.checkpoint.unlink(missing_ok=True)
+        return _tune(tuning, classifier, make_pool, on_block, on_step, on_epoch, say)
+
+
+def _done(tuning: Tuning) -> files.About | None:
+    if tuning.restart or not tuning.file.is_file():
+        return None
+    about, asked = files.about(tuning.file), tuning.asked()
+    return about if {name: about.training.get(name) for name in asked} == asked else None
+
+
+def _tune(
+    tuning: Tuning,
+    classifier: Network,
+    make_pool: Callable[[], Pool],
+    on_block: Callable[[int, int], None],
+    on_step: Progress,
+    on_epoch: Callable[[list[dict[str, Any]]], None],
+    say: Callable[[str], None],
+) -> files.About:
+    fitting, held_out, reasons = _images(tuning, classifier.size, make_pool, on_block)
+    network, normalization = classifier.module(), (classifier.about.mean, classifier.about.std)
+    precision = tuning.recipe.precision
+    before = accuracy(on_device(Normalized(network, *normalization), device()), held_out, device(), precision)
+    if not tuning.checkpoint.exists():
+        _write(tuning.best, tuning, network, {"epoch": 0})
+    elif not tuning.best.exists():
+        raise Refused(f"{tuning.checkpoint} is there, but not {tuning.best}; begin again with --restart")
+
+    def keep(history: list[dict[str, Any]]) -> None:
+        held = [before, *(h["held_out_accuracy"] for h in history)]
+        if int(np.argmax(held)) == len(history):  # the first of equals
+            _write(tuning.best, tuning, network, {"epoch": len(history)})
+
+    def draw(history: list[dict[str, Any]]) -> None:
+        learning_curve(history, f"{classifier.name}, {tuning.name}", tuning.beside("training.png"), before)
+        on_epoch(history)
+
+    train(
+        *(network, normalization, fitting, held_out, tuning.recipe, tuning.checkpoint, device()),
+        on_step=on_step,
+        on_epoch=draw,
+        say=say,
+        before_save=keep,
+    )
+    network.load_state_dict(read_weights(tuning.best))
+    round_weights(network, tuning.dtype == "fp16")  # what is evaluated is what ships
+    judged = accuracy(on_device(Normalized(network, *normalization), device()), held_out, device())
+    training = {
+        "command": tuning.command(),
+        **tuning.asked(),
+        "epoch": files.about(tuning.best).training["epoch"],
+        "images": len(fitting),
+        "not_coded": len(reasons),
+        "not_coded_example": reasons[0] if reasons else "",
+        "held_out_images": len(held_out),
+        "held_out_accuracy_before": before,
+        "held_out_accuracy": judged,
+        "torch": torch.__version__,
+        "device": device_kind(),
+        "threads": torch.get_num_threads(),
+    }
+    return _write(tuning.file, tuning, network, training)
+
+
+def _images(
+    tuning: Tuning, size: int, make_pool: Callable[[], Pool], on_block: Callable[[int, int], None]
+) -> tuple[Images, Images, list[str]]:
+    """Training images, held-out images, and the reasons why others could not be coded."""
+    pool, coded = make_pool(), tuning.coded
+    try:
+        made = coded.make(tuning.limit, pool, on_block)
+    except BaseException:
+        pool.stop()
+        raise
+    pool.close()
+    images, places, reasons = coded.load(made, size)
+    parts = held_out_split(len(coded.dataset), tuning.held_out, tuning.limit)
+    kept, held = (
+        Images(images.pixels[chosen], images.labels[chosen]) for chosen in (np.isin(places, p) for p in parts)
+    )
+    if not len(kept) or not len(held):
+        raise Refused(
+            f"{len(kept)} images to tune on and {len(held)} held out are too few; raise --limit or --held-out"
+        )
+    return kept, held, reasons
+
+
+def _write(path: Path, tuning: Tuning, network: nn.Module, training: dict[str, Any]) -> files.About:
+    point = tuning.point
+    assert isinstance(point.classifier, Network)
+    tuned_on = f"{point.quantizer.label}+{point.codec.label}"
+    about = replace(point.classifier.about, tuned_on=tuned_on, training=training)
+    files.write(path, network.state_dict(), about, tuning.dtype == "fp16")
+    return about

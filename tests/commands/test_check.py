@@ -1,0 +1,50 @@
+"""The conformance kit fails each codec for the promise that it breaks, and no other codec at all."""
+
+import pytest
+import rabench
+from broken_codecs import BROKEN, Honest
+from rabench.bench.commands import check as kit
+from rabench.bench.study.plugin_files import bring
+from rabench.codecs import CODECS
+
+
+def broken_promises(codec):
+    return {c.promise: c.seen for c in rabench.check_codec(codec) if not c.passed}
+
+
+@pytest.mark.slow
+def test_an_honest_codec_keeps_every_promise():
+    rabench.assert_conforms(Honest())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("codec", "promise", "seen"), BROKEN, ids=lambda value: getattr(value, "name", None))
+def test_each_broken_codec_fails_for_its_own_reason(codec, promise, seen, monkeypatch):
+    monkeypatch.setattr(kit, "PATIENCE", 5.0)
+    monkeypatch.setattr(kit, "_PROMISES", tuple(p for p in kit._PROMISES if p.name == promise))  # the others take time
+    found = broken_promises(codec)
+    assert promise in found and seen in found[promise], found
+    with pytest.raises(AssertionError, match=promise):
+        rabench.assert_conforms(codec)
+
+
+def test_a_codec_that_cannot_code_at_all_is_told_once_with_the_line_of_its_file(tmp_path):
+    (tmp_path / "failing.py").write_text(
+        "import rabench\nclass Failing(rabench.Codec):\n    name = 'failing'\n    def version(self): return '1'\n"
+        "    def encode(self, image):\n        return 1 / 0\n    def decode(self, data): ...\n"
+    )
+    bring(tmp_path / "failing.py")
+    found = rabench.check_codec(CODECS.make("failing"))
+    assert [c.promise for c in found if not c.passed] == ["codes a photograph"] and len(found) == 2
+    assert "32x32: encode raises ZeroDivisionError: division by zero (failing.py, line 6)" in found[1].seen
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", sorted(CODECS.members))
+def test_every_shipped_codec_conforms(name):
+    codec = CODECS[name]()
+    try:
+        codec.version()
+    except rabench.Unavailable as reason:
+        pytest.skip(str(reason))
+    rabench.assert_conforms(codec)

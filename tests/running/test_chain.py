@@ -1,0 +1,228 @@
+"""Honesty of the chain: the bytes counted are the bytes decoded, the pixels decoded are the pixels classified."""
+
+import io
+import json
+from dataclasses import replace
+from unittest.mock import patch
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from png_files import png_parts
+from rabench.bench.running import content
+from rabench.bench.running import task as tasks
+from rabench.bench.running.task import Task
+from rabench.classifiers import CLASSIFIERS
+from rabench.classifiers.base import Classifier
+from rabench.codecs import CODECS
+from rabench.core.errors import Refused, Unavailable
+from rabench.core.images import IndexedImage, as_rgb
+from rabench.datasets import DATASETS
+from rabench.quantizers import QUANTIZERS
+
+PHOTOS = DATASETS.make("photos")
+SMALL = CLASSIFIERS.make("small:weights=small-photos")
+
+
+def task(quantizer, codecs, classifiers=(SMALL,), stop=200, dataset=PHOTOS):
+    block = content.describe_block(dataset, 0, stop)["sha256"]
+    return Task(dataset, 0, stop, block, quantizer, tuple((c, k) for c in codecs for k in classifiers), ())
+
+
+SLOW = {"avif", "heic", "jpegxl", "jpegxl-lossless", "oxipng", "png-search"}
+
+
+@pytest.mark.parametrize("quantizer", ["none", "median-cut:colors=5"])
+@pytest.mark.parametrize(
+    "name", [pytest.param(n, marks=pytest.mark.slow) if n in SLOW else n for n in sorted(CODECS.members)]
+)
+def test_what_is_written_is_decoded_and_what_is_decoded_is_classified(name, quantizer):
+    """Spies between the stages see 200 images through each codec, of a slow one 20."""
+    codec, quantize = CODECS[name](), QUANTIZERS.make(quantizer)
+    try:
+        codec.version()
+    except Unavailable as reason:
+        pytest.skip(str(reason))
+    images = 20 if name == "png-search" else 200
+    written, read, decoded, classified, drawn = [], [], [], [], []
+    encode_batch, decode_batch = type(codec).encode_batch, type(codec).decode_batch
+
+    def encode(self, images):
+        drawn.extend(as_rgb(i).copy() for i in images)
+        files = encode_batch(self, images)
+        written.extend(files)
+        return files
+
+    def decode(self, files):
+        read.extend(files)
+        pixels = decode_batch(self, files)
+        decoded.extend(p.copy() for p in pixels)
+        return pixels
+
+    def prepare(self, image):
+        classified.append(image.copy())
+        return image
+
+    spies = (patch.object(type(codec), "encode_batch", encode), patch.object(type(codec), "decode_batch", decode))
+    with spies[0], spies[1], patch.object(Classifier, "prepare", prepare):
+        (rows,) = tasks.run(task(quantize, [codec], stop=images))
+
+    assert written == read
+    assert not rows.errors
+    assert rows.columns["bytes"].tolist() == [len(f) for f in written]
+    # Images alike are classified once: as sets of pixels the two are the same.
+    assert {p.tobytes() for p in decoded} == {p.tobytes() for p in classified}
+    if codec.lossless:
+        for before, after in zip(drawn, decoded, strict=True):
+            np.testing.assert_array_equal(before, after)
+    block = PHOTOS.load(0, images)
+    errors = [int(((d.astype(int) - s) ** 2).sum()) for d, s in zip(decoded, block.images, strict=True)]
+    assert rows.columns["squared_error"].tolist() == errors
+
+
+POINTS = [
+    ("none", "png", lambda im: im, {"format": "PNG", "compress_level": 6}),
+    (
+        "none",
+        "jpeg:quality=30",
+        lambda im: im,
+        {"format": "JPEG", "quality": 30, "subsampling": "4:2:0", "optimize": True},
+    ),
+    ("none", "webp:quality=20", lambda im: im, {"format": "WEBP", "quality": 20, "method": 4}),
+    ("median-cut:colors=4", "png", lambda im: im.quantize(4, 0), {"format": "PNG", "compress_level": 6, "bits": 2}),
+    ("octree:colors=2", "png", lambda im: im.quantize(2, 2), {"format": "PNG", "compress_level": 6, "bits": 1}),
+]
+
+
+@pytest.mark.parametrize("quantizer, codec, redraw, options", POINTS, ids=[f"{q}+{c}" for q, c, *_ in POINTS])
+def test_accuracy_and_rate_recomputed_by_independent_lines_agree_exactly(quantizer, codec, redraw, options):
+    """Pillow, torch and the weights file alone; images with fewer colors than asked for are left to another test."""
+    from safetensors import safe_open
+
+    with safe_open("classifiers/weights/small-photos.safetensors", "pt") as file:
+        about, w = json.loads(file.metadata()["rabench"]), {k: file.get_tensor(k) for k in file.keys()}  # noqa: SIM118
+    mean, std = (torch.tensor(about[k]).view(1, 3, 1, 1) for k in ("mean", "std"))
+
+    def network(x):
+        x = (x / 255 - mean) / std
+        for conv, norm, pool in ((0, 1, 1), (4, 5, 1), (8, 9, 1), (12, 13, 0)):
+            x = torch.nn.functional.conv2d(x, w[f"{conv}.weight"].float(), padding=1)
+            stats = (w[f"{norm}.{s}"].float() for s in ("running_mean", "running_var", "weight", "bias"))
+            x = torch.relu(torch.nn.functional.batch_norm(x, *stats))
+            x = torch.nn.functional.max_pool2d(x, 2) if pool else x
+        return x.mean((2, 3)) @ w["17.weight"].float().T + w["17.bias"].float()
+
+    block = PHOTOS.load(0, 200)
+    sizes, predicted = [], []
+    for image in block.images:
+        drawn, buffer = redraw(Image.fromarray(image)), io.BytesIO()
+        drawn.save(buffer, **options)
+        sizes.append(len(buffer.getvalue()))
+        pixels = np.array(Image.open(buffer).convert("RGB"))
+        predicted.append(int(network(torch.from_numpy(pixels).float().permute(2, 0, 1)[None]).argmax()))
+
+    (rows,) = tasks.run(task(QUANTIZERS.make(quantizer), [CODECS.make(codec)]))
+    assert rows.columns["bytes"].tolist() == sizes
+    assert rows.columns["prediction"].tolist() == predicted
+
+
+def test_halves_of_a_block_add_up_to_the_whole():
+    codec = CODECS.make("jpeg:quality=20")
+    quantizer = QUANTIZERS.make("none")
+    (whole,) = tasks.run(task(quantizer, [codec]))
+    for start, stop in ((0, 77), (77, 200)):
+        half = replace(
+            task(quantizer, [codec]),
+            start=start,
+            stop=stop,
+            block=content.describe_block(PHOTOS, start, stop)["sha256"],
+        )
+        (rows,) = tasks.run(half)
+        for name, column in rows.columns.items():
+            np.testing.assert_array_equal(column, whole.columns[name][start:stop], err_msg=name)
+
+
+def test_what_else_is_measured_does_not_change_a_row():
+    """The last bits of a network's output may depend on its batch: every call has exactly one size."""
+    quantizer = QUANTIZERS.make("octree:colors=3")
+    many = [CODECS.make(t) for t in ("png", "raw", "jpeg:quality=5", "webp-lossless", "webp:quality=3")]
+    together = dict(zip(many, tasks.run(task(quantizer, many)), strict=True))
+    for codec in many:
+        (alone,) = tasks.run(task(quantizer, [codec]))
+        for name, column in alone.columns.items():
+            np.testing.assert_array_equal(column, together[codec].columns[name], err_msg=f"{codec.spec} {name}")
+
+
+def test_images_alike_are_classified_once():
+    calls = []
+    original = type(SMALL).logits_of_batch
+
+    def counted(self, images):
+        calls.append(len(images))
+        return original(self, images)
+
+    with patch.object(type(SMALL), "logits_of_batch", counted):
+        tasks.run(task(QUANTIZERS.make("none"), [CODECS.make(t) for t in ("png", "raw", "webp-lossless")]))
+    assert sum(calls) == -(-200 // SMALL.batch) * SMALL.batch
+    assert set(calls) == {SMALL.batch}
+
+
+def test_images_that_are_not_those_expected_are_refused():
+    wrong = replace(task(QUANTIZERS.make("none"), [CODECS.make("raw")], stop=5), block="0" * 64)
+    with pytest.raises(Refused, match="let nothing change the data set"):
+        tasks.run(wrong)
+
+
+def test_a_worker_with_another_version_is_refused():
+    codec = CODECS.make("raw")
+    other = replace(task(QUANTIZERS.make("none"), [codec], stop=5), versions=((codec.spec, "PPM of another make"),))
+    with pytest.raises(Refused, match="a worker has PPM, this machine PPM of another make"):
+        tasks.run(other)
+
+
+def test_an_indexed_image_takes_only_the_colors_it_uses():
+    image = IndexedImage(np.array([[0, 3], [3, 0]], np.uint8), np.arange(15, dtype=np.uint8).reshape(5, 3))
+    trimmed = image.trimmed()
+    assert trimmed.palette.tolist() == [[0, 1, 2], [9, 10, 11]]
+    np.testing.assert_array_equal(trimmed.rgb, image.rgb)
+    with pytest.raises(ValueError, match="index 3 has no color"):
+        IndexedImage(image.indices, image.palette[:3])
+
+
+@pytest.mark.parametrize("colors, bits", [(1, 1), (2, 1), (3, 2), (4, 2), (5, 4), (16, 4), (17, 8), (256, 8)])
+def test_indexed_png_uses_as_few_bits_a_pixel_as_its_colors_need(colors, bits):
+    indices = (np.arange(64 * 64) % colors).astype(np.uint8).reshape(64, 64)
+    palette = np.arange(colors * 3).astype(np.uint8).reshape(-1, 3)
+    file = CODECS.make("png").encode(IndexedImage(indices, palette))
+    assert tuple(file[24:26]) == (bits, 3)  # depth and color type of IHDR (PNG specification, 11.2.1)
+    assert CODECS.make("png").anatomy(file).palette == 3 * colors
+
+
+def test_the_anatomy_of_a_jpeg_is_what_measurements_say():
+    """Pillow's default JPEG has 625 bytes beside its scan at 32x32: 443 of tables, the rest container."""
+    image = np.zeros((32, 32, 3), np.uint8)
+    codec = CODECS.make("jpeg:optimize=no")
+    parts = codec.anatomy(codec.encode(image))
+    assert parts.container + parts.tables >= 600
+    assert parts.tables == 2 * (2 + 2 + 65) + 2 * (2 + 2 + 1 + 16 + 12) + 2 * (2 + 2 + 1 + 16 + 162)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("quantizer", ["none", "octree:colors=7"])
+@pytest.mark.parametrize("name", sorted(CODECS.members))
+def test_the_parts_of_1000_real_files_sum_to_their_lengths(name, quantizer):
+    """Of slow codecs 100."""
+    codec = CODECS[name]()
+    try:
+        codec.version()
+    except Unavailable as reason:
+        pytest.skip(str(reason))
+    images = QUANTIZERS.make(quantizer).quantize(
+        PHOTOS.load(0, 100 if name in ("oxipng", "png-search") else 1000).images
+    )
+    for file in codec.encode_batch(images):
+        parts = codec.anatomy(file)
+        assert sum(parts) == len(file) and min(parts) >= 0 and parts.payload > 0
+        if name in ("png", "oxipng", "png-search"):
+            assert (parts.payload, parts.palette) == png_parts(file)
