@@ -17,7 +17,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from ..core.learning import Checkpoint, Images, Parts, Progress, augmented, one_cycle, run_epoch
+from ..core.learning import Checkpoint, GradientAccumulation, Images, Progress, augmented, one_cycle, run_epoch
 from ..core.networks import fingerprint, on_device
 from .inference import Normalized
 
@@ -65,7 +65,7 @@ def train(
         model.parameters(), lr=recipe.lr, momentum=recipe.momentum, weight_decay=recipe.weight_decay
     )
     state = Checkpoint(checkpoint, _run(recipe, network, training, held_out))
-    parts, history = Parts(say), state.load(model, optimizer)
+    parts, history = GradientAccumulation(say), state.load(model, optimizer)
     pixels = torch.from_numpy(training.pixels).to(device)
     labels = torch.from_numpy(training.labels).to(device)
     for epoch in range(len(history), recipe.epochs):
@@ -86,7 +86,7 @@ def _epoch(
     recipe: Recipe,
     epoch: int,
     on_step: Progress,
-    parts: Parts,
+    parts: GradientAccumulation,
 ) -> dict[str, float]:
     device = pixels.device
     generator = torch.Generator().manual_seed(recipe.seed * 1_000_003 + epoch)

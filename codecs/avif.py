@@ -9,7 +9,7 @@ from PIL import AvifImagePlugin, Image
 
 from ..core.images import RGB, AnyImage, as_rgb
 from ..core.plugins import setting
-from .base import Anatomy, Codec
+from .base import ByteBreakdown, Codec
 from .boxes import boxes
 from .pillow import pillow_version, read, write
 
@@ -22,7 +22,7 @@ class AVIF(Codec):
     """libavif with the AOM encoder, 8 bits, full range, one thread, no tiles."""
 
     name: ClassVar[str] = "avif"
-    quality: int = setting(75, range(101), dial=True)
+    quality: int = setting(75, range(101), quality_parameter=True)
     chroma: int = setting(420, (420, 422, 444))
     speed: int = setting(6, range(11), help="0 slow and small, 10 fast")
 
@@ -47,7 +47,7 @@ class AVIF(Codec):
     def decode(self, data: bytes) -> RGB:
         return read(data, "AVIF")
 
-    def anatomy(self, data: bytes) -> Anatomy:
+    def byte_breakdown(self, data: bytes) -> ByteBreakdown:
         """What the mdat box holds is payload (the AV1 sequence header, some 10 bytes, included)."""
         payload = sum(end - begin for kind, begin, end in boxes(data) if kind == b"mdat")
-        return Anatomy(container=len(data) - payload, payload=payload)
+        return ByteBreakdown(container=len(data) - payload, payload=payload)

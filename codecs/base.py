@@ -11,7 +11,7 @@ from ..core.images import RGB, AnyImage
 from ..core.plugins import Plugin
 
 
-class Anatomy(NamedTuple):
+class ByteBreakdown(NamedTuple):
     """A file's bytes by what they are for; the parts sum to the file's length."""
 
     container: int = 0
@@ -67,9 +67,10 @@ class Codec(Plugin, ABC):
         older = getattr(self, "alike", None)  # this method's name in plug-ins written before version 0.2
         return older() if older else self
 
-    def anatomy(self, data: bytes) -> Anatomy:
+    def byte_breakdown(self, data: bytes) -> ByteBreakdown:
         """What the bytes of a file are for. A format that nobody has taken apart is all payload."""
-        return Anatomy(payload=len(data))
+        older = getattr(self, "anatomy", None)  # this method's name in plug-ins written before version 0.2
+        return older(data) if older else ByteBreakdown(payload=len(data))
 
     def encode_batch(self, images: Sequence[AnyImage]) -> list[bytes]:
         """A file for each image, in order; images may be of many sizes, and none depends on its neighbours."""

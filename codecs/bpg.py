@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from ..core.images import RGB, AnyImage, as_rgb
 from ..core.plugins import setting
-from .base import Anatomy, Codec
+from .base import ByteBreakdown, Codec
 from .hevc import color, container, decoder, x265
 from .hevc.parameter_sets import MONOCHROME, YUV420, YUV444
 
@@ -18,7 +18,7 @@ class BPG(Codec):
     """x265 through PyAV in BPG files, as ``bpgenc -e x265`` writes them: 8 bits, YCbCr of BT.601, full range."""
 
     name: ClassVar[str] = "bpg"
-    qp: int = setting(29, range(52), dial=True, help="0 large and good, 51 small and poor")
+    qp: int = setting(29, range(52), quality_parameter=True, help="0 large and good, 51 small and poor")
     chroma: int = setting(420, (420, 444))
     effort: int = setting(8, range(1, 10), help="how long x265 searches, as bpgenc's level")
     grey: str = setting("yes", ("yes", "no"), help="an image whose pixels are all grey is coded without chroma")
@@ -52,5 +52,5 @@ class BPG(Codec):
         """Any 8-bit BPG picture in grey, 4:2:0 or 4:4:4. Raises Malformed, or Unsupported by name."""
         return color.to_rgb(decoder.decode(container.read(data)))
 
-    def anatomy(self, data: bytes) -> Anatomy:
-        return container.anatomy(data)
+    def byte_breakdown(self, data: bytes) -> ByteBreakdown:
+        return container.byte_breakdown(data)

@@ -15,7 +15,7 @@ from ..core.errors import Unavailable
 from ..core.images import RGB, AnyImage, as_rgb
 from ..core.plugins import setting
 from . import programs
-from .base import Anatomy, Codec
+from .base import ByteBreakdown, Codec
 from .hevc import container
 from .pillow import read
 
@@ -32,7 +32,7 @@ class BPGEnc(Codec):
     """
 
     name: ClassVar[str] = "bpgenc"
-    qp: int = setting(29, range(52), dial=True, help="0 large and good, 51 small and poor")
+    qp: int = setting(29, range(52), quality_parameter=True, help="0 large and good, 51 small and poor")
     chroma: int = setting(420, (420, 444))
     encoder: str = setting("x265", ("x265", "jctvc"))
     level: int = setting(8, range(1, 10), help="how long the encoder searches")
@@ -74,8 +74,8 @@ class BPGEnc(Codec):
     def decode_batch(self, files: Sequence[bytes]) -> list[RGB]:
         return programs.each(self.decode, files)
 
-    def anatomy(self, data: bytes) -> Anatomy:
-        return container.anatomy(data)
+    def byte_breakdown(self, data: bytes) -> ByteBreakdown:
+        return container.byte_breakdown(data)
 
 
 @lru_cache

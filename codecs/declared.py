@@ -25,7 +25,21 @@ from .base import Codec
 from .pillow import read
 from .png import PNG
 
-KEYS = ("encode", "decode", "version", "timeout", "lossless", "palette", "chroma", "dial", "settings", "remedy")
+QUALITY, OLD_QUALITY = "quality_parameter", "dial"
+"""The key that names a codec's quality parameter, now and before version 0.2."""
+KEYS = (
+    "encode",
+    "decode",
+    "version",
+    "timeout",
+    "lossless",
+    "palette",
+    "chroma",
+    "settings",
+    "remedy",
+    QUALITY,
+    OLD_QUALITY,
+)
 SETTING_KEYS = ("default", "from", "to", "step", "unit", "among", "help")
 Y4M = "y4m"
 FORMATS = {"png": "PNG", "ppm": "PPM", "pnm": "PPM", "bmp": "BMP", "tif": "TIFF", "tiff": "TIFF", Y4M: "YUV4MPEG2"}
@@ -56,7 +70,9 @@ def declare(name: str, table: Any, file: Path, where: Callable[[object], str]) -
         for word in table.get(key, [])[1:]:
             if "{" not in word and not Path(word).is_absolute() and (file.parent / word).is_file():
                 raise BadSetting(f"{where(word)}: {name}: {word} lies beside this file: write {{folder}}/{word}")
-    content = json.dumps({"name": name, "table": table}, sort_keys=True).encode()
+    # The older key is what is hashed, so that records stay those of a table whose key is renamed
+    hashed = {OLD_QUALITY if key == QUALITY else key: value for key, value in table.items()}
+    content = json.dumps({"name": name, "table": hashed}, sort_keys=True).encode()
     return Declaration(file.name, content, str(file.resolve().parent))
 
 
@@ -95,8 +111,9 @@ def _check(name: str, table: Any) -> None:
             raise _At(key, f"{key} is true or false, got {table[key]!r}")
     if table.get("chroma", 420) not in (420, 444):
         raise _At("chroma", f"chroma of {{input.y4m}} is 420 or 444, got {table['chroma']!r}")
-    if (dial := table.get("dial")) is not None and dial not in settings:
-        raise _At("dial", f"dial names a setting, got {dial!r}; there are {', '.join(settings) or 'none'}")
+    for key in (QUALITY, OLD_QUALITY):
+        if (named := table.get(key)) is not None and named not in settings:
+            raise _At(key, f"{key} names a setting, got {named!r}; there are {', '.join(settings) or 'none'}")
 
 
 def _check_command(key: str, command: Any, known: set[str]) -> None:
@@ -157,7 +174,12 @@ def _codec(name: str, table: dict[str, Any], folder: str) -> type[Codec]:
         (
             key,
             type(said["default"]),
-            setting(said["default"], _among(said), dial=key == table.get("dial"), help=said.get("help", "")),
+            setting(
+                said["default"],
+                _among(said),
+                quality_parameter=key == table.get(OLD_QUALITY),
+                help=said.get("help", ""),
+            ),
         )
         for key, said in table.get("settings", {}).items()
     ]

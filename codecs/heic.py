@@ -9,7 +9,7 @@ from PIL import Image
 
 from ..core.images import RGB, AnyImage, as_rgb
 from ..core.plugins import setting
-from .base import Anatomy, Codec
+from .base import ByteBreakdown, Codec
 from .boxes import boxes
 from .extra import library
 from .pillow import read, write
@@ -23,7 +23,7 @@ class HEIC(Codec):
 
     name: ClassVar[str] = "heic"
     # Above 92 nothing changes any more, and of 2k - 1 and 2k the files are one (measured)
-    quality: int = setting(50, range(93), dial=True)
+    quality: int = setting(50, range(93), quality_parameter=True)
     chroma: int = setting(420, (420, 422, 444))
     preset: str = setting("slow", ("ultrafast", "medium", "slow", "veryslow"), help="x265's; slow is libheif's default")
 
@@ -49,12 +49,12 @@ class HEIC(Codec):
         _opened()
         return read(data, "HEIF")
 
-    def anatomy(self, data: bytes) -> Anatomy:
+    def byte_breakdown(self, data: bytes) -> ByteBreakdown:
         """Parameter sets are tables; what the mdat box holds is payload."""
         payload = sum(end - begin for kind, begin, end in boxes(data) if kind == b"mdat")
         place = data.find(b"hvcC")  # length, type, content (ISO/IEC 14496-12)
         tables = int.from_bytes(data[place - 4 : place], "big") - 8 if place >= 4 else 0
-        return Anatomy(container=len(data) - payload - tables, tables=tables, payload=payload)
+        return ByteBreakdown(container=len(data) - payload - tables, tables=tables, payload=payload)
 
 
 def _opened() -> Any:

@@ -10,7 +10,7 @@ from PIL import Image
 
 from ..core.images import RGB, AnyImage, as_rgb
 from ..core.plugins import setting
-from .base import Anatomy, Codec
+from .base import ByteBreakdown, Codec
 from .pillow import pillow_version, read, write
 
 # Markers (ITU-T T.81, table B.1)
@@ -23,7 +23,7 @@ class JPEG(Codec):
     """libjpeg-turbo with its standard quantization tables, no restart markers, slow integer DCT."""
 
     name: ClassVar[str] = "jpeg"
-    quality: int = setting(75, range(1, 101), dial=True)
+    quality: int = setting(75, range(1, 101), quality_parameter=True)
     chroma: int = setting(420, (420, 422, 444))
     # Without it a black 32x32 image takes 642 bytes, 5 bits a pixel, nearly all of them tables.
     optimize: str = setting("yes", ("yes", "no"), help="Huffman tables made for each image")
@@ -45,7 +45,7 @@ class JPEG(Codec):
     def decode(self, data: bytes) -> RGB:
         return read(data, "JPEG")
 
-    def anatomy(self, data: bytes) -> Anatomy:
+    def byte_breakdown(self, data: bytes) -> ByteBreakdown:
         tables = payload = 0
         position = 0
         while position < len(data):
@@ -61,7 +61,7 @@ class JPEG(Codec):
                 end = _end_of_scan(data, position)
                 payload += end - position
                 position = end
-        return Anatomy(container=len(data) - tables - payload, tables=tables, payload=payload)
+        return ByteBreakdown(container=len(data) - tables - payload, tables=tables, payload=payload)
 
 
 def _end_of_scan(data: bytes, position: int) -> int:

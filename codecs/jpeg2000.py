@@ -10,7 +10,7 @@ from PIL import Image
 
 from ..core.images import RGB, AnyImage, as_rgb
 from ..core.plugins import setting
-from .base import Anatomy, Codec
+from .base import ByteBreakdown, Codec
 from .pillow import pillow_version, read, write
 
 # Markers (ITU-T T.800, table A.2)
@@ -23,7 +23,7 @@ class JPEG2000(Codec):
     """OpenJPEG, one quality layer, 9-7 wavelet, a bare codestream (no JP2 boxes)."""
 
     name: ClassVar[str] = "jpeg2000"
-    psnr: int = setting(35, range(15, 61), dial=True, help="the quality aimed at, in dB")
+    psnr: int = setting(35, range(15, 61), quality_parameter=True, help="the quality aimed at, in dB")
 
     def version(self) -> str:
         return pillow_version("jpg_2000")
@@ -45,7 +45,7 @@ class JPEG2000(Codec):
     def decode(self, data: bytes) -> RGB:
         return read(data, "JPEG2000")
 
-    def anatomy(self, data: bytes) -> Anatomy:
+    def byte_breakdown(self, data: bytes) -> ByteBreakdown:
         """Coding style and quantization are tables; what follows each SOD is payload."""
         tables = payload = 0
         position, tile_end = 2, len(data)
@@ -64,4 +64,4 @@ class JPEG2000(Codec):
                 (tile_length,) = struct.unpack_from(">I", data, position + 6)
                 tile_end = position + tile_length if tile_length else len(data) - 2
             position += 2 + length
-        return Anatomy(container=len(data) - tables - payload, tables=tables, payload=payload)
+        return ByteBreakdown(container=len(data) - tables - payload, tables=tables, payload=payload)

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..core.images import RGB, AnyImage, as_rgb
 from ..core.plugins import setting
-from .base import Anatomy, Codec
+from .base import ByteBreakdown, Codec
 from .extra import imagecodecs
 
 # SOI (ITU-T T.87, annex C); CharLS puts a SPIFF header of 44 bytes behind it, which no decoder needs
@@ -35,11 +35,11 @@ class _JPEGLS(Codec):
             raise ValueError("no whole JPEG-LS file")
         return imagecodecs().jpegls_decode(data)
 
-    def anatomy(self, data: bytes) -> Anatomy:
+    def byte_breakdown(self, data: bytes) -> ByteBreakdown:
         """SOI, SOF55, SOS and EOI are container."""
         scan = data.index(SOS)
         begin = scan + 2 + int.from_bytes(data[scan + 2 : scan + 4], "big")
-        return Anatomy(container=begin + 2, payload=len(data) - begin - 2)
+        return ByteBreakdown(container=begin + 2, payload=len(data) - begin - 2)
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,9 @@ class JPEGLS(_JPEGLS):
     """CharLS, near-lossless, RGB as it is, samples interleaved, without SPIFF header."""
 
     name: ClassVar[str] = "jpegls"
-    near: int = setting(3, range(1, 101), dial=True, help="by how much a sample may be off; above 100 files grow again")
+    near: int = setting(
+        3, range(1, 101), quality_parameter=True, help="by how much a sample may be off; above 100 files grow again"
+    )
 
     def encode(self, image: AnyImage) -> bytes:
         return self._written(image, self.near)

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..core.images import RGB, AnyImage, as_rgb
 from ..core.plugins import Span, setting
-from .base import Anatomy, Codec
+from .base import ByteBreakdown, Codec
 from .extra import imagecodecs
 
 SIGNATURE = b"\xff\x0a"
@@ -32,9 +32,9 @@ class _JPEGXL(Codec):
             raise ValueError("no bare JPEG XL codestream")
         return imagecodecs().jpegxl_decode(data, numthreads=1)
 
-    def anatomy(self, data: bytes) -> Anatomy:
+    def byte_breakdown(self, data: bytes) -> ByteBreakdown:
         """The signature is container; headers are coded bits of some 10 bytes and count as payload."""
-        return Anatomy(container=len(SIGNATURE), payload=len(data) - len(SIGNATURE))
+        return ByteBreakdown(container=len(SIGNATURE), payload=len(data) - len(SIGNATURE))
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class JPEGXL(_JPEGXL):
 
     name: ClassVar[str] = "jpegxl"
     distance: float = setting(
-        1.0, Span(0.05, 15.0), dial=True, help="Butteraugli distance: 1 visually lossless, 15 poor"
+        1.0, Span(0.05, 15.0), quality_parameter=True, help="Butteraugli distance: 1 visually lossless, 15 poor"
     )
 
     def encode(self, image: AnyImage) -> bytes:

@@ -10,7 +10,7 @@ import numpy as np
 
 from ..core.images import RGB, AnyImage, as_rgb
 from ..core.plugins import setting
-from .base import Anatomy, Codec
+from .base import ByteBreakdown, Codec
 from .extra import imagecodecs
 
 SIGNATURE = b"II\xbc\x01"
@@ -26,7 +26,7 @@ class JPEGXR(Codec):
     """
 
     name: ClassVar[str] = "jpegxr"
-    quality: int = setting(80, range(50, 100), dial=True)
+    quality: int = setting(80, range(50, 100), quality_parameter=True)
 
     def version(self) -> str:
         return f"imagecodecs {imagecodecs().__version__}, {imagecodecs().jpegxr_version()}"
@@ -43,10 +43,10 @@ class JPEGXR(Codec):
             raise ValueError(f"a JPEG XR file of {len(data)} bytes says that it has {offset + length}")
         return np.ascontiguousarray(imagecodecs().jpegxr_decode(data))
 
-    def anatomy(self, data: bytes) -> Anatomy:
+    def byte_breakdown(self, data: bytes) -> ByteBreakdown:
         """The directory is container; quantizers are told in the coded image and count as payload."""
         _, length = _where(data)
-        return Anatomy(container=len(data) - length, payload=length)
+        return ByteBreakdown(container=len(data) - length, payload=length)
 
 
 def _where(data: bytes) -> tuple[int, int]:

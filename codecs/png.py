@@ -10,7 +10,7 @@ from PIL import Image
 
 from ..core.images import RGB, AnyImage, IndexedImage, as_rgb
 from ..core.plugins import setting
-from .base import Anatomy, Codec
+from .base import ByteBreakdown, Codec
 from .pillow import pillow_version, read, write
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
@@ -25,7 +25,7 @@ class ReadsPNG(Codec):
     def decode(self, data: bytes) -> RGB:
         return read(data, "PNG")
 
-    def anatomy(self, data: bytes) -> Anatomy:
+    def byte_breakdown(self, data: bytes) -> ByteBreakdown:
         found = {"payload": 0, "palette": 0}
         position = len(SIGNATURE)
         while position < len(data):
@@ -33,7 +33,7 @@ class ReadsPNG(Codec):
             if kind in PARTS:
                 found[PARTS[kind]] += length
             position += 12 + length
-        return Anatomy(container=len(data) - sum(found.values()), **found)
+        return ByteBreakdown(container=len(data) - sum(found.values()), **found)
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from typing import ClassVar
 import numpy as np
 
 from ..core.images import RGB, AnyImage, as_rgb
-from .base import Anatomy, Codec
+from .base import ByteBreakdown, Codec
 from .extra import imagecodecs
 
 HEADER, END = 14, b"\0\0\0\0\0\0\0\1"
@@ -32,6 +32,6 @@ class QOI(Codec):
             raise ValueError("no whole QOI file of three channels")
         return np.ascontiguousarray(imagecodecs().qoi_decode(data))
 
-    def anatomy(self, data: bytes) -> Anatomy:
+    def byte_breakdown(self, data: bytes) -> ByteBreakdown:
         container = HEADER + len(END)
-        return Anatomy(container=container, payload=len(data) - container)
+        return ByteBreakdown(container=container, payload=len(data) - container)

@@ -9,7 +9,7 @@ from typing import ClassVar
 import numpy as np
 
 from ..core.images import RGB, AnyImage, as_rgb
-from .base import Anatomy, Codec
+from .base import ByteBreakdown, Codec
 
 HEADER = re.compile(rb"P6\n(\d+) (\d+)\n255\n")
 
@@ -34,9 +34,9 @@ class Raw(Codec):
             raise ValueError(f"{width}x{height} pixels take {3 * width * height} bytes, got {len(data) - begin}")
         return np.frombuffer(data, np.uint8, offset=begin).reshape(height, width, 3).copy()
 
-    def anatomy(self, data: bytes) -> Anatomy:
+    def byte_breakdown(self, data: bytes) -> ByteBreakdown:
         begin = _header(data)[2]
-        return Anatomy(container=begin, payload=len(data) - begin)
+        return ByteBreakdown(container=begin, payload=len(data) - begin)
 
 
 def _header(data: bytes) -> tuple[int, int, int]:

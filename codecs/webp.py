@@ -10,7 +10,7 @@ from PIL import Image
 
 from ..core.images import RGB, AnyImage, as_rgb
 from ..core.plugins import setting
-from .base import Anatomy, Codec
+from .base import ByteBreakdown, Codec
 from .pillow import pillow_version, read, write
 
 
@@ -24,7 +24,7 @@ class _WebP(Codec):
     def decode(self, data: bytes) -> RGB:
         return read(data, "WEBP")
 
-    def anatomy(self, data: bytes) -> Anatomy:
+    def byte_breakdown(self, data: bytes) -> ByteBreakdown:
         """The RIFF header and chunk headers are container; what VP8 or VP8L chunks hold is payload."""
         payload, position = 0, 12
         while position < len(data):
@@ -32,7 +32,7 @@ class _WebP(Codec):
             if kind in (b"VP8 ", b"VP8L"):
                 payload += length
             position += 8 + length + length % 2  # chunks begin at even places (RIFF)
-        return Anatomy(container=len(data) - payload, payload=payload)
+        return ByteBreakdown(container=len(data) - payload, payload=payload)
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class WebP(_WebP):
     """Lossy WebP; always 4:2:0."""
 
     name: ClassVar[str] = "webp"
-    quality: int = setting(75, range(101), dial=True)
+    quality: int = setting(75, range(101), quality_parameter=True)
 
     def encode(self, image: AnyImage) -> bytes:
         return write(Image.fromarray(as_rgb(image)), "WEBP", lossless=False, quality=self.quality, method=self.effort)

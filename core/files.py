@@ -17,7 +17,7 @@ PARTIAL = ".partial-"
 
 
 @contextmanager
-def whole_file(path: Path) -> Iterator[Path]:
+def atomic_write(path: Path) -> Iterator[Path]:
     """Gives a name to write to; what was written there becomes ``path`` at the end.
 
     Written beside ``path``, fsynced and renamed: a process killed at any moment leaves the old
@@ -36,7 +36,7 @@ def whole_file(path: Path) -> Iterator[Path]:
 
 
 def write_bytes(path: Path, content: bytes) -> None:
-    with whole_file(path) as partial:
+    with atomic_write(path) as partial:
         partial.write_bytes(content)
 
 

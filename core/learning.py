@@ -117,7 +117,7 @@ def split(images: Images, n: int, share: float, limit: int | None, name: str) ->
     return kept, held
 
 
-class Parts:
+class GradientAccumulation:
     """Batches, cut in equal parts when a GPU has too little memory for them; gradients add up over the parts.
 
     ``parts(batch, step)`` calls ``step(part)`` for each part of a batch.
@@ -163,7 +163,7 @@ def run_epoch(
     epoch: int,
     rate: Callable[[int, int], float],
     generators: Sequence[torch.Generator],
-    parts: Parts,
+    parts: GradientAccumulation,
     on_step: Progress,
     device: torch.device,
 ) -> tuple[float, list[float]]:

@@ -63,7 +63,7 @@ def _telling(cls: type[Any], origin: Origin) -> Callable[[Plugin], str]:
     return version
 
 
-def told(error: Exception, most: int = 900) -> str:
+def describe_error(error: Exception, most: int = 900) -> str:
     """What a plug-in raised, in a line of some ``most`` characters, and where in its file; messages keep their end."""
     text = " ".join(str(error).split())
     if len(text) > most:
@@ -115,7 +115,7 @@ class PythonFile(Origin):
                 raise BadSetting(f"{self.name}: {cls.__name__}{mistake}")
             if missing := sorted({*getattr(cls, "__abstractmethods__", ()), *cls.lacking()}):
                 raise BadSetting(f"{self.name}: {cls.__name__} lacks {', '.join(missing)}")
-            if not inspect.isfunction(getattr(cls, "version", told)):
+            if not inspect.isfunction(getattr(cls, "version", describe_error)):
                 raise BadSetting(f"{self.name}: {cls.__name__}.version is a method; write def version(self)")
             found.append(cls)
         if not found:

@@ -4,7 +4,7 @@
 >>> @dataclass(frozen=True)
 ... class Blur(Plugin):
 ...     name = "blur"
-...     radius: int = setting(1, range(1, 10), dial=True)
+...     radius: int = setting(1, range(1, 10), quality_parameter=True)
 >>> Blur(radius=3).spec
 'blur:radius=3'
 >>> Blur(radius=30)
@@ -64,12 +64,23 @@ class Location(Text):
     """
 
 
-def setting(default: Any, among: Collection[Any] | Span | Text, *, dial: bool = False, help: str = "") -> Any:
+def setting(
+    default: Any,
+    among: Collection[Any] | Span | Text,
+    *,
+    quality_parameter: bool = False,
+    help: str = "",
+    dial: bool = False,
+) -> Any:
     """Declare a plug-in's setting once, for validation, sweeps, help and docs alike.
 
-    among: every value allowed. dial: whether this one trades rate for quality.
+    among: every value allowed. quality_parameter: whether this is the one that trades rate for quality (``dial`` is its
+    name in plug-ins written before version 0.2).
     """
-    return field(default=default, metadata={"among": among, "dial": dial, "help": help})
+    return field(
+        default=default,
+        metadata={"among": among, "quality_parameter": quality_parameter or dial, "help": help},
+    )
 
 
 @dataclass(frozen=True)
@@ -120,22 +131,22 @@ class Plugin:
 
     @property
     def short(self) -> str:
-        """The label without settings at their defaults (the dial always shown)."""
-        kept = {f.name for f, value in self._pairs() if f.metadata["dial"] or value != f.default}
+        """The label without settings at their defaults (the quality parameter is always shown)."""
+        kept = {f.name for f, value in self._pairs() if f.metadata["quality_parameter"] or value != f.default}
         return specs.join(self.name, {k: v for k, v in self._shown().items() if k in kept})
 
     def short_of(self, others: Iterable[Plugin]) -> str:
-        """The short label of this plug-in and others that differ from it in a dial of integers: ``bpg:qp=0..3``."""
-        dial = self.dial()
-        if dial is None or not isinstance(getattr(self, dial), int):
+        """The short label of this plug-in and others that differ from it in a quality parameter of integers: ``bpg:qp=0..3``."""
+        name = self.quality_parameter()
+        if name is None or not isinstance(getattr(self, name), int):
             return self.short
-        values = {getattr(plugin, dial) for plugin in (self, *others)}
-        return self.short.replace(f"{dial}={getattr(self, dial)}", f"{dial}={specs.ranges(values)}")
+        values = {getattr(plugin, name) for plugin in (self, *others)}
+        return self.short.replace(f"{name}={getattr(self, name)}", f"{name}={specs.ranges(values)}")
 
     @property
     def variant(self) -> str:
-        """The short label without the dial: what the points of a curve share."""
-        kept = {f.name for f, value in self._pairs() if not f.metadata["dial"] and value != f.default}
+        """The short label without the quality parameter: what the points of a curve share."""
+        kept = {f.name for f, value in self._pairs() if not f.metadata["quality_parameter"] and value != f.default}
         return specs.join(self.name, {k: v for k, v in self._shown().items() if k in kept})
 
     @property
@@ -151,9 +162,9 @@ class Plugin:
         return specs.join(self.name, kept)
 
     @classmethod
-    def dial(cls) -> str | None:
+    def quality_parameter(cls) -> str | None:
         """The setting that trades rate for quality, if there is one."""
-        return next((f.name for f in fields(cls) if f.metadata["dial"]), None)
+        return next((f.name for f in fields(cls) if f.metadata["quality_parameter"]), None)
 
     def _pairs(self) -> Iterator[tuple[Field[Any], Any]]:
         return ((f, getattr(self, f.name)) for f in fields(self))

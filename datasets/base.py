@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from ..core.errors import BadSetting, RabenchError
 from ..core.images import RGB, as_rgb
-from ..core.origins import told
+from ..core.origins import describe_error
 from ..core.plugins import Plugin, setting
 from .download import data_root
 
@@ -125,7 +125,7 @@ def _checked_reader(dataset: Dataset) -> Reader:
     except RabenchError:
         raise
     except Exception as error:
-        raise BadSetting(f"{dataset.name}: open raises {told(error)}") from None
+        raise BadSetting(f"{dataset.name}: open raises {describe_error(error)}") from None
     lacks = [name for name in ("classes", "__len__", "read", "stamp") if not hasattr(type(reader), name)]
     lacks = [name for name in lacks if name != "classes" or not hasattr(reader, name)]
     if lacks:
@@ -140,7 +140,7 @@ def _checked_block(dataset: Dataset, start: int, stop: int) -> Block:
     except RabenchError:
         raise
     except Exception as error:
-        raise BadSetting(f"{dataset.name}: read({start}, {stop}) raises {told(error)}") from None
+        raise BadSetting(f"{dataset.name}: read({start}, {stop}) raises {describe_error(error)}") from None
     where = f"{dataset.origin.name}: {dataset.name}: read({start}, {stop})"
     if not isinstance(block, Block):
         raise BadSetting(f"{where} gave {type(block).__name__} instead of a rabench.Block")

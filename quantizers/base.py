@@ -44,5 +44,5 @@ class Quantizer(Plugin, ABC):
 class PaletteQuantizer(Quantizer, ABC):
     """A quantizer that gives at most ``colors`` colors."""
 
-    colors: int = setting(16, range(2, 257), dial=True, help="colors an image may have at the most")
+    colors: int = setting(16, range(2, 257), quality_parameter=True, help="colors an image may have at the most")
     dither: str = setting("none", DITHER, help="error diffusion")

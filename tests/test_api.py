@@ -32,7 +32,7 @@ def test_importing_rabench_imports_nothing_heavy():
 
 
 def test_an_unknown_name_is_answered_with_the_known_ones():
-    with pytest.raises(AttributeError, match="rabench has no 'CODEC'; it has Anatomy, AnyImage, BadImage"):
+    with pytest.raises(AttributeError, match="rabench has no 'CODEC'; it has AnyImage, BadImage, Block"):
         _ = rabench.CODEC
 
 

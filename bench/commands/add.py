@@ -20,13 +20,13 @@ from ...core.images import as_rgb
 from ...core.plugins import Span, spread
 from ...datasets.base import BadImage, Dataset
 from ...quantizers import QUANTIZERS
-from ..comparing.pairwise import EveryPair
+from ..comparing.pairwise import PairwiseBD
 from ..comparing.reading import Group, read
 from ..running import chain, runner
 from ..running.executors import Pool
 from ..running.runner import Outcome, Progress
 from ..study.matrix import Study, opened
-from ..study.plugin_files import bring
+from ..study.plugin_files import load_plugins
 from ..study.points import Point
 from ..study.records import Index
 
@@ -68,7 +68,7 @@ def add(
         raise Unavailable(f"{study.folder} is not measured yet; measure it first: rabench run {study.folder}")
     points = study.load().points  # a codec in a file that the study names already needs no word on it
     for path in plugins:
-        bring(path)
+        load_plugins(path)
     codecs, chosen = _swept(text, quantizers, study, points)
     before = study.added.read_text(encoding="utf-8") if study.added.is_file() else None
     after = _noted(study, codecs, quantizers, plugins, before)
@@ -94,7 +94,7 @@ def _swept(text: str, quantizers: list[str], study: Study, points: Sequence[Poin
     Raises Unavailable, with the remedy, where the codec cannot run here.
     """
     name, given = specs.parse(text)
-    dial, named = CODECS[name].dial(), CODECS.sweep(text)
+    dial, named = CODECS[name].quality_parameter(), CODECS.sweep(text)
     named[0].version()
     if dial is None or dial in given:
         return named, ""
@@ -175,8 +175,8 @@ def _noted(study: Study, codecs: list[Codec], quantizers: list[str], plugins: li
 
 
 def against_each(
-    pairs: Sequence[tuple[Group, EveryPair]], codecs: list[Codec]
-) -> list[tuple[Group, EveryPair, list[int]]]:
+    pairs: Sequence[tuple[Group, PairwiseBD]], codecs: list[Codec]
+) -> list[tuple[Group, PairwiseBD, list[int]]]:
     """BD figures of the new curves against every other: groups, their figures, and the rows that are new."""
     variants = {codec.variant for codec in codecs}
     found = []

@@ -18,7 +18,7 @@ import numpy as np
 from ...codecs.base import Codec
 from ...core.errors import Unavailable
 from ...core.images import RGB, AnyImage, IndexedImage, as_rgb
-from ...core.origins import told
+from ...core.origins import describe_error
 from ...core.plugins import Span, spread
 from ...datasets import DATASETS
 
@@ -82,7 +82,7 @@ def _one(promise: _Promise, codec: Codec) -> Check:
     except Broken as broken:
         return Check(promise.name, False, str(broken), promise.remedy if broken.remedy is None else broken.remedy)
     except Exception as error:  # a codec under test may raise anything
-        return Check(promise.name, False, told(error, TOLD), promise.remedy)
+        return Check(promise.name, False, describe_error(error, TOLD), promise.remedy)
 
 
 def _patches(count: int = 12) -> list[RGB]:
@@ -177,7 +177,7 @@ def _called(what: str, function: Callable[[Any], Any], name: str, given: Any) ->
         return function(given)
     except Exception as error:
         remedy = "call as_rgb(image) where indices mean nothing to you" if isinstance(given, IndexedImage) else ""
-        raise Broken(f"{name}: {what} raises {told(error, TOLD)}", remedy) from None
+        raise Broken(f"{name}: {what} raises {describe_error(error, TOLD)}", remedy) from None
 
 
 def _sizes(codec: Codec) -> str:
@@ -231,14 +231,14 @@ def _batches(codec: Codec) -> str:
 def _parts(codec: Codec) -> str:
     for name, image in [*_images().items(), *_indexed().items()]:
         file = codec.encode(image)
-        parts = codec.anatomy(file)
+        parts = codec.byte_breakdown(file)
         if sum(parts) != len(file) or min(parts) < 0:
             raise Broken(f"{name}: {parts} of {len(file)} bytes")
     return "sum to the file"
 
 
 def _dial(codec: Codec) -> str:
-    dial = codec.dial()
+    dial = codec.quality_parameter()
     if dial is None:
         return "no dial"
     field = next(f for f in codec.__dataclass_fields__.values() if f.name == dial)
@@ -361,7 +361,7 @@ _PROMISES = (
     _Promise("takes its files apart", "anatomy's parts sum to len(file); all payload is fine", _parts),
     _Promise(
         "has a dial that trades bytes for error",
-        "mark the setting with dial=True that does; more bytes, less error",
+        "mark the setting with quality_parameter=True that does; more bytes, less error",
         _dial,
     ),
     _Promise(

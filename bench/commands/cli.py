@@ -380,7 +380,7 @@ def points(
     plugin: PluginOption = None,
 ) -> None:
     """What a need costs: the cheapest point of each curve that reaches an accuracy, or the best within a rate."""
-    from ..comparing.operating_points import need_of, operating_points
+    from ..comparing.operating_points import operating_points, requirement
     from ..comparing.reading import LABELS
     from ..study.matrix import find_study
 
@@ -391,7 +391,7 @@ def points(
         rate = 0.0
     if rate is not None and rate <= 0:
         end(f"--at-most is a rate above 0, such as 0.5 or 0.5bpp, got {at_most!r}", USER)
-    tables, bad = operating_points(find_study(study, out_folder), need_of(at_least, rate), labels)
+    tables, bad = operating_points(find_study(study, out_folder), requirement(at_least, rate), labels)
     for table in tables:
         print_table(*table)
     _end_with(bad)

@@ -39,11 +39,11 @@ LabelsOption = Annotated[
 ]
 
 
-def bring_each(files: list[Path] | None) -> list[Path] | None:
-    from ..study.plugin_files import bring
+def load_each(files: list[Path] | None) -> list[Path] | None:
+    from ..study.plugin_files import load_plugins
 
     for file in files or []:
-        bring(file)
+        load_plugins(file)
     return files
 
 
@@ -52,7 +52,7 @@ PluginOption = Annotated[
     typer.Option(
         "--plugin",
         metavar="FILE",
-        callback=bring_each,
+        callback=load_each,
         help="A .py file of plug-ins, or a .toml file of programs; may be repeated.",
     ),
 ]

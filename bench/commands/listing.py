@@ -54,7 +54,7 @@ def _settings(cls: type[Plugin]) -> str:
     lines = []
     for f in fields(cls):
         default = f" ({f.default})" if f.default != "" else ""
-        star = "*" if f.metadata["dial"] else ""
+        star = "*" if f.metadata["quality_parameter"] else ""
         what = f": {f.metadata['help']}" if f.metadata["help"] else ""
         lines.append(f"{f.name}{star} {describe(f)}{default}{what}")
     return "\n".join(lines) or "-"

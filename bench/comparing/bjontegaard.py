@@ -59,7 +59,7 @@ def raw(rate: Array, accuracy: Array) -> Knots:
     return _kept(np.log10(r), np.take_along_axis(sums / np.maximum(counts, 1), of, 1), new)
 
 
-def envelope(rate: Array, accuracy: Array, to_the_end: bool = True) -> Knots:
+def pareto_knots(rate: Array, accuracy: Array, to_the_end: bool = True) -> Knots:
     """The Pareto front: the points with more accuracy than every cheaper one.
 
     to_the_end: level from the last of them to the highest rate that was measured.
@@ -227,10 +227,10 @@ class Drawn:
 BETWEEN = ("pchip", "akima")
 
 
-def drawn(points: Points, on_envelope: bool = True, between: str = "pchip") -> Drawn:
+def drawn(points: Points, on_front: bool = True, between: str = "pchip") -> Drawn:
     """between: pchip, which never overshoots, or akima, which is smoother."""
-    if on_envelope:
-        front, level = (replace(envelope(*points, to_the_end=end), between=between) for end in (False, True))
+    if on_front:
+        front, level = (replace(pareto_knots(*points, to_the_end=end), between=between) for end in (False, True))
         return Drawn(level, front.turned(), np.ones(len(front.x), bool))
     every = replace(raw(*points), between=between)
     return Drawn(every, every.turned(), _rises(every))

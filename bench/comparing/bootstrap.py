@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from .bjontegaard import Array, Distances
 from .curves import Measured
 
-DRAWS = 2000
+RESAMPLES = 2000
 AT_ONCE = 200
 """Draws whose weights are in memory together: 16 MB for 10,000 images."""
 
@@ -62,7 +62,7 @@ def _at(m: Measured, images: NDArray[np.int64], column: str) -> NDArray[np.int64
     return m.rows[column][places]
 
 
-def draws(table: Table, count: int = DRAWS, seed: int = 0) -> tuple[Array, Array]:
+def draws(table: Table, count: int = RESAMPLES, seed: int = 0) -> tuple[Array, Array]:
     """Rates and accuracies, (count, P) each: one draw of images with replacement for all points, bits and predictions."""
     n, generator = len(table.images), np.random.default_rng(seed)
     columns = np.column_stack([table.bits, table.right, table.pixels])

@@ -12,7 +12,7 @@ import pandas as pd
 from ...core.errors import BadSetting, Refused, nearest
 from ..study.matrix import Study
 from .bjontegaard import Drawn, bd_accuracy, bd_rate, drawn, reason
-from .bootstrap import DRAWS, draws, enough, estimate, paired_table
+from .bootstrap import RESAMPLES, draws, enough, estimate, paired_table
 from .curves import Curve, Measured
 from .intervals import holm, paired
 from .pareto import dominated
@@ -76,7 +76,7 @@ def compare(
         if len(points) or len(distances):
             most = int(group.rows.images.max())
             found.append(
-                Comparison(group.title, group.agreement, first.name, images, most, DRAWS, distances, points, bad)
+                Comparison(group.title, group.agreement, first.name, images, most, RESAMPLES, distances, points, bad)
             )
     if found:
         return found
@@ -198,8 +198,8 @@ def _within(said: str, full: str) -> bool:
 def _dials(m: Measured) -> tuple[object, ...]:
     """What must be equal for points to be compared; a number of colors means the same for every quantizer."""
     quantizer, codec = m.point.quantizer, m.point.codec
-    said = [("", dial, getattr(quantizer, dial))] if (dial := quantizer.dial()) else []
-    return tuple([*said, (codec.name, dial, getattr(codec, dial))] if (dial := codec.dial()) else said)
+    said = [("", dial, getattr(quantizer, dial))] if (dial := quantizer.quality_parameter()) else []
+    return tuple([*said, (codec.name, dial, getattr(codec, dial))] if (dial := codec.quality_parameter()) else said)
 
 
 def _lines(curve: Curve, anchor: Curve, measured: list[Measured]) -> list[dict[str, object]]:

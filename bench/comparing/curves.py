@@ -11,7 +11,7 @@ import pandas as pd
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from ...codecs.base import Anatomy
+from ...codecs.base import ByteBreakdown
 from ..study.points import Point
 from ..study.records import STAGES, Index, Record
 from .intervals import wilson
@@ -95,7 +95,7 @@ def _row(m: Measured, reference: Measured | None) -> dict[str, Any]:
     correct = int((rows["prediction"] == rows["label"])[labelled].sum())
     low, high = wilson(correct, int(labelled.sum()))
     compared, agreeing = _agreement(m, reference)
-    sums = {name: int(rows[name].sum(dtype=np.int64)) for name in ("bytes", *Anatomy._fields, "squared_error")}
+    sums = {name: int(rows[name].sum(dtype=np.int64)) for name in ("bytes", *ByteBreakdown._fields, "squared_error")}
     once = int((rows["container"] + rows["tables"]).max(initial=0))
     bpp = (lambda count: 8 * count / pixels) if pixels else (lambda _: np.nan)
     names = ("dataset", "quantizer", "codec", "classifier")

@@ -10,7 +10,7 @@ import pandas as pd
 
 from ...core.errors import Refused
 from ..study.matrix import Study
-from .bjontegaard import Array, envelope, value_at
+from .bjontegaard import Array, pareto_knots, value_at
 from .bootstrap import draws, enough, paired_table
 from .reading import Group, judged, read, worded
 
@@ -24,7 +24,7 @@ TINY = 1e-12
 """Of a share: 57.6 % is what 576 of 1,000 are."""
 
 
-class Need(Protocol):
+class Requirement(Protocol):
     """What is asked of a curve."""
 
     words: ClassVar[tuple[str, str, str]]
@@ -64,7 +64,7 @@ class AtLeast:
         return row.bpp
 
     def on_the_front(self, rates: Array, accuracies: Array) -> Array:
-        front = envelope(rates, accuracies, to_the_end=False).turned()
+        front = pareto_knots(rates, accuracies, to_the_end=False).turned()
         return 10 ** value_at(front, np.maximum(self.percent / 100, front.low))  # at the least the cheapest point
 
 
@@ -86,11 +86,11 @@ class AtMost:
         return -row.accuracy
 
     def on_the_front(self, rates: Array, accuracies: Array) -> Array:
-        front = envelope(rates, accuracies)
+        front = pareto_knots(rates, accuracies)
         return 100 * value_at(front, np.minimum(np.log10(self.bpp), front.high))  # more bits than any are no worse
 
 
-def need_of(at_least: float | None, at_most: float | None) -> Need:
+def requirement(at_least: float | None, at_most: float | None) -> Requirement:
     """at_least: accuracy in percent. at_most: bits per pixel. Raises Refused for none or both."""
     if at_least is not None and at_most is None:
         if not 1 < at_least <= 100:
@@ -102,7 +102,7 @@ def need_of(at_least: float | None, at_most: float | None) -> Need:
 
 
 def operating_points(
-    study: Study, need: Need, labels: str | None = None
+    study: Study, need: Requirement, labels: str | None = None
 ) -> tuple[list[tuple[str, pd.DataFrame, list[str]]], list[str]]:
     """Title, table and notes for each data set and classifier, curves that meet the need best first; and damaged files."""
     found = read(study)
@@ -116,7 +116,7 @@ def operating_points(
     return tables, found.bad
 
 
-def _table(group: Group, need: Need) -> tuple[pd.DataFrame, int]:
+def _table(group: Group, need: Requirement) -> tuple[pd.DataFrame, int]:
     """And the images that draws are of."""
     usable = sorted(enough(group.measured))
     table, columns = paired_table([group.measured[i] for i in usable]), {i: n for n, i in enumerate(usable)}

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from .bjontegaard import Array, Distances, Drawn, bd_accuracy, bd_rate, drawn, reason
-from .bootstrap import DRAWS, Estimate, draws, enough, estimate, paired_table
+from .bootstrap import RESAMPLES, Estimate, draws, enough, estimate, paired_table
 from .reading import Group
 
 
@@ -25,7 +25,7 @@ class Pair:
 
 
 @dataclass(frozen=True)
-class EveryPair:
+class PairwiseBD:
     """Square tables: row the test, column the anchor; None where both are one."""
 
     curves: list[str]
@@ -40,7 +40,7 @@ class EveryPair:
     """Points of too few images."""
 
 
-def every_pair(group: Group, count: int = DRAWS, seed: int = 0) -> EveryPair | None:
+def pairwise_bd(group: Group, count: int = RESAMPLES, seed: int = 0) -> PairwiseBD | None:
     """Curves of two points or more; None where there are no two such. Intervals as in `rabench compare`."""
     usable = enough(group.measured)
     curves = [c for c in group.curves if len(usable & set(c.rows)) > 1]
@@ -69,7 +69,7 @@ def every_pair(group: Group, count: int = DRAWS, seed: int = 0) -> EveryPair | N
             accuracy[anchor][test] = _pair([_turned(d, lambda v: -v) for d in above], "bd_accuracy")
             rate[test][anchor] = _pair(more, "bd_rate")
             rate[anchor][test] = _pair([_turned(d, lambda v: 100 * (100 / (100 + v) - 1)) for d in more], "bd_rate")
-    return EveryPair([c.name for c in curves], accuracy, rate, len(table.images), count, left_out)
+    return PairwiseBD([c.name for c in curves], accuracy, rate, len(table.images), count, left_out)
 
 
 def _turned(found: Distances, back: Callable[[Array], Array]) -> Distances:

@@ -9,7 +9,7 @@ from matplotlib.colors import TwoSlopeNorm
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch, Rectangle
 
-from ..comparing.pairwise import EveryPair, Pair
+from ..comparing.pairwise import Pair, PairwiseBD
 
 MOST = 24
 """Curves that can be read in a figure; the page has all."""
@@ -19,7 +19,7 @@ FULL = {"BD-accuracy (percentage points)": 10.0, "BD-rate (%)": 50.0}
 """Where colors are deepest."""
 
 
-def curve_against_curve(pairs: EveryPair | None, title: str) -> Figure | None:
+def curve_against_curve(pairs: PairwiseBD | None, title: str) -> Figure | None:
     """Two heat maps, one below the other, rows against columns: blue where the row is better. None without curves, or with too many."""
     if pairs is None or len(pairs.curves) > MOST:
         return None

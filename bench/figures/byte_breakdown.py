@@ -19,7 +19,7 @@ MOST = 60
 """Bars that one figure can show."""
 
 
-def anatomy(rows: pd.DataFrame, curves: list[Curve], measured: list[Measured], title: str) -> Figure | None:
+def byte_breakdown(rows: pd.DataFrame, curves: list[Curve], measured: list[Measured], title: str) -> Figure | None:
     """Bits per pixel of points by part of the file; of long curves the lowest, middle and highest rate alone.
 
     None where even those are too many.

@@ -42,7 +42,7 @@ def dials(curves: list[Curve], measured: list[Measured]) -> dict[tuple[str, str]
         turning = _turning(curve, measured)
         if turning:
             name = "" if isinstance(turning[0], Quantizer) else turning[0].name
-            found.setdefault((name, turning[0].dial() or ""), []).append(curve)
+            found.setdefault((name, turning[0].quality_parameter() or ""), []).append(curve)
     return found
 
 
@@ -50,7 +50,7 @@ def _turning(curve: Curve, measured: list[Measured]) -> list[Plugin]:
     """The codecs of a curve's points, or the quantizers, whichever differ."""
     points = [measured[i].point for i in curve.rows]
     for plugins in ([p.codec for p in points], [p.quantizer for p in points]):
-        if len(set(plugins)) >= FEWEST and plugins[0].dial():
+        if len(set(plugins)) >= FEWEST and plugins[0].quality_parameter():
             return list(plugins)
     return []
 
@@ -59,7 +59,7 @@ Draw = Callable[[Axes, list[Curve], dict[Curve, Style]], list[Artist]]
 """Draws some curves into a plot, and gives what the legend must say beside their names."""
 
 
-def rate_over_dial(rows: pd.DataFrame, curves: list[Curve], measured: list[Measured], title: str) -> Figure | None:
+def rate_over_setting(rows: pd.DataFrame, curves: list[Curve], measured: list[Measured], title: str) -> Figure | None:
     """Bits per pixel; settings that give identical files on every curve in grey. None where no dial turns."""
     bpp = rows.bpp.to_numpy() if len(rows) else np.empty(0)
 
@@ -76,7 +76,9 @@ def rate_over_dial(rows: pd.DataFrame, curves: list[Curve], measured: list[Measu
     return _over_dial([c for c in curves if not c.tuned], measured, title, draw)
 
 
-def accuracy_over_dial(rows: pd.DataFrame, curves: list[Curve], measured: list[Measured], view: View) -> Figure | None:
+def accuracy_over_setting(
+    rows: pd.DataFrame, curves: list[Curve], measured: list[Measured], view: View
+) -> Figure | None:
     """Accuracy with Wilson intervals, and a line for the uncompressed images. None where no dial turns."""
     share, low, high = (100 * column for column in shares(rows, view.labelled))
     banded = len(curves) <= BANDED
@@ -123,7 +125,7 @@ def _over_dial(curves: list[Curve], measured: list[Measured], title: str, draw: 
 
 def _in_order(curve: Curve, measured: list[Measured]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """The dial's values, rising, and the rows of the summary that they belong to."""
-    values = np.array([getattr(p, p.dial() or "") for p in _turning(curve, measured)])
+    values = np.array([getattr(p, p.quality_parameter() or "") for p in _turning(curve, measured)])
     order = np.argsort(values)
     return values[order], np.array(curve.rows)[order]
 

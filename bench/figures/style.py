@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from ...core.files import whole_file
+from ...core.files import atomic_write
 
 
 def axes_pair() -> tuple[Figure, tuple[Axes, Axes]]:
@@ -34,7 +34,7 @@ def save(figure: Figure, path: Path, **options: Any) -> None:
     FigureCanvasAgg(figure)
     without = {".svg": "Date", ".pdf": "CreationDate", ".png": "Software"}
     metadata: dict[str, Any] = {without[path.suffix]: None}
-    with whole_file(path) as partial, rc_context({"svg.hashsalt": "rabench", "pdf.fonttype": 42}):
+    with atomic_write(path) as partial, rc_context({"svg.hashsalt": "rabench", "pdf.fonttype": 42}):
         figure.savefig(partial, format=path.suffix[1:], dpi=200, metadata=metadata, **options)
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from ..comparing.compare import Comparison
-from ..comparing.pairwise import EveryPair, Pair
+from ..comparing.pairwise import Pair, PairwiseBD
 from ..comparing.reading import Group, worded
 from .tables import latex, markdown
 
@@ -173,7 +173,7 @@ def _plain(found: Comparison) -> dict[str, Any]:
     return {**said, **tables, "left_out": found.bad}
 
 
-def new_against_each(found: list[tuple[Group, EveryPair, list[int]]]) -> list[tuple[str, pd.DataFrame, list[str]]]:
+def new_against_each(found: list[tuple[Group, PairwiseBD, list[int]]]) -> list[tuple[str, pd.DataFrame, list[str]]]:
     """Title, table and notes: BD figures of curves that were added against every other."""
     tables = []
     for group, pairs, new in found:

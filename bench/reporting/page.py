@@ -21,12 +21,12 @@ from ...core.version import __version__
 from ..comparing.bootstrap import enough
 from ..comparing.curves import Measured, merged
 from ..comparing.intervals import wilson
-from ..comparing.pairwise import EveryPair
+from ..comparing.pairwise import PairwiseBD
 from ..comparing.pareto import beaten_by
 from ..comparing.reading import Group, judged
 from ..figures.rate_accuracy import styles_of
 from .gallery import Gallery, gallery
-from .tables import floor_bpp
+from .tables import overhead_bpp
 
 SYMBOLS = {
     "o": "circle",
@@ -57,7 +57,7 @@ class Seen:
     """A group and what is said beside it."""
 
     group: Group
-    pairs: EveryPair | None
+    pairs: PairwiseBD | None
     notes: list[str]
     native_bpp: float | None
     """The rate of the data set's own files."""
@@ -76,7 +76,7 @@ class Part:
     points: list[dict[str, Any]]
     order: list[int]
     """Of the points in the table: curve by curve, the lowest rate first."""
-    pairs: EveryPair | None
+    pairs: PairwiseBD | None
     gallery: Gallery
     script: dict[str, Any]
 
@@ -214,7 +214,7 @@ def _points(group: Group, size: tuple[int, int] | None) -> list[dict[str, Any]]:
                 "settings": f"{m.point.quantizer.label} + {m.point.codec.label}",
                 "bpp": [_plain(row.bpp), _plain(row.payload_bpp), _plain(row.bundle_bpp)],
                 "mean_bpp": _plain(row.mean_bpp),
-                "floor": None if size is None or row.failed else _plain(floor_bpp(m, size)),
+                "floor": None if size is None or row.failed else _plain(overhead_bpp(m, size)),
                 "accuracy": _percent(row.accuracy, row.accuracy_low, row.accuracy_high),
                 "agreement": _percent(row.agreement, *agreement),
                 "psnr": _plain(row.psnr_db),

@@ -14,11 +14,11 @@ from ...core.files import write_text
 from ...quantizers.colorcnn.quantizer import ColorCNNQuantizer
 from ..comparing import sources
 from ..comparing.curves import Curve, Measured, timings
-from ..comparing.pairwise import EveryPair, every_pair
+from ..comparing.pairwise import PairwiseBD, pairwise_bd
 from ..comparing.reading import Group, Reading, judged, read
 from ..figures.bd_heatmap import curve_against_curve
-from ..figures.byte_breakdown import anatomy
-from ..figures.over_setting import accuracy_over_dial, rate_over_dial
+from ..figures.byte_breakdown import byte_breakdown
+from ..figures.over_setting import accuracy_over_setting, rate_over_setting
 from ..figures.rate_accuracy import View, rate_accuracy
 from ..figures.style import WIDTHS, save_all
 from ..study import provenance
@@ -45,7 +45,7 @@ class Report:
 
     left_out: tuple[str, ...] = ()
     """Figures that need more than records, and why they are not drawn."""
-    pairs: tuple[tuple[Group, EveryPair], ...] = ()
+    pairs: tuple[tuple[Group, PairwiseBD], ...] = ()
     """Every curve against every other, for each data set and classifier that has several."""
 
     @property
@@ -69,7 +69,7 @@ def report(study: Study, axis: str | None = None, with_psnr: bool = False, paper
         written.append((view.title, table, notes))
         # One data set and classifier: plain names; several: a name each
         suffix = "" if len(found.groups) == 1 else _slug(group.measured[0].point)
-        pairs = every_pair(judged(group, None)) if group.labelled or group.reference is not None else None
+        pairs = pairwise_bd(judged(group, None)) if group.labelled or group.reference is not None else None
         files += _figures(group, view, pairs, study.folder, suffix, paper)
         label = group.measured[0].point.dataset.label
         stamp = found.index.datasets[label]["stamp"]
@@ -97,7 +97,7 @@ def report(study: Study, axis: str | None = None, with_psnr: bool = False, paper
 
 NAMED = 5
 """Points whose failed rows are told."""
-FIGURES = ("rate-accuracy", "rate-over-dial", "accuracy-over-dial", "anatomy", "curve-against-curve")
+FIGURES = ("rate-accuracy", "rate-over-setting", "accuracy-over-setting", "anatomy", "curve-against-curve")
 
 
 def _remove_old_figures(folder: Path, matrix: Matrix, written: list[Path]) -> None:
@@ -110,15 +110,15 @@ def _remove_old_figures(folder: Path, matrix: Matrix, written: list[Path]) -> No
                 path.unlink(missing_ok=True)
 
 
-def _figures(group: Group, view: View, pairs: EveryPair | None, folder: Path, suffix: str, paper: bool) -> list[Path]:
+def _figures(group: Group, view: View, pairs: PairwiseBD | None, folder: Path, suffix: str, paper: bool) -> list[Path]:
     shown = _without_reference(group)
     if not shown:
         return []
     drawn = (
         rate_accuracy(group.rows, shown, view),
-        rate_over_dial(group.rows, shown, group.measured, view.title),
-        accuracy_over_dial(group.rows, shown, group.measured, view),
-        anatomy(group.rows, shown, group.measured, view.title),
+        rate_over_setting(group.rows, shown, group.measured, view.title),
+        accuracy_over_setting(group.rows, shown, group.measured, view),
+        byte_breakdown(group.rows, shown, group.measured, view.title),
         curve_against_curve(pairs, view.title),
     )
     files: list[Path] = []

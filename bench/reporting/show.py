@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from ...core.errors import BadSetting, RabenchError, Refused
 from ...core.images import RGB
-from ...core.origins import told
+from ...core.origins import describe_error
 from ...core.plugins import spread
 from ...datasets.base import BadImage
 from ..comparing.curves import curves
@@ -110,7 +110,7 @@ def _through(point: Point, image: RGB, label: int) -> Shown | str:
     except RabenchError:
         raise
     except Exception as error:  # a plug-in's failure is one picture's
-        return f"classifier: {told(error)}"
+        return f"classifier: {describe_error(error)}"
     bpp = len(coded.files[0]) * 8 / (image.shape[0] * image.shape[1])
     right = best == label if label >= 0 else None
     return Shown(pixels, bpp, _name(point.classifier.classes, best), probability, right)
@@ -172,4 +172,4 @@ def _heading(point: Point, alone: bool) -> str:
         return "uncompressed"
     if alone:
         return f"{point.quantizer.short}+{point.codec.short}" + "\nfine-tuned" * bool(point.tuned_from)
-    return ", ".join(f"{d} {getattr(p, d)}" for p in (point.quantizer, point.codec) if (d := p.dial()))
+    return ", ".join(f"{d} {getattr(p, d)}" for p in (point.quantizer, point.codec) if (d := p.quality_parameter()))

@@ -16,7 +16,7 @@ from ..comparing.curves import Curve, Measured, merged
 GREY = 128
 
 
-def floor_bpp(m: Measured, size: tuple[int, int]) -> float:
+def overhead_bpp(m: Measured, size: tuple[int, int]) -> float:
     """The rate of a flat image of (width, height) through a point's codec: what the format costs at the least."""
     return _floor(m.point.codec, not isinstance(m.point.quantizer, NoQuantizer), *size)
 
@@ -49,7 +49,7 @@ def point_table(
                 "payload": f"{row.payload_bpp:.3f}",
                 "bundle": f"{row.bundle_bpp:.3f}",
                 # A codec that failed, hung or died on images is not asked again here.
-                "floor": _number(np.nan if size is None or row.failed else floor_bpp(m, size), 3),
+                "floor": _number(np.nan if size is None or row.failed else overhead_bpp(m, size), 3),
                 "accuracy %": _interval(row),
                 "agreement %": _number(100 * row.agreement, 2),
                 "images": str(row.images) + ("" if row.complete else " (unfinished)"),

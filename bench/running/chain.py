@@ -12,9 +12,9 @@ from typing import Any, TypeVar
 import numpy as np
 
 from ...classifiers.base import Classifier
-from ...codecs.base import Anatomy, Codec
+from ...codecs.base import ByteBreakdown, Codec
 from ...core.images import RGB, AnyImage
-from ...core.origins import told
+from ...core.origins import describe_error
 from ...quantizers.base import Quantizer
 from .content import Clock
 
@@ -93,9 +93,9 @@ def representatives(codecs: Sequence[Codec], image: AnyImage) -> dict[Codec, Cod
     return chosen
 
 
-def anatomy(codec: Codec, file: bytes) -> Anatomy:
+def byte_breakdown(codec: Codec, file: bytes) -> ByteBreakdown:
     """The bytes of a file by part. Raises ValueError where they do not sum to the file."""
-    parts = codec.anatomy(file)
+    parts = codec.byte_breakdown(file)
     if sum(parts) != len(file):
         raise ValueError(f"the parts sum to {sum(parts)} of {len(file)} bytes")
     return parts
@@ -118,7 +118,7 @@ def each(function: Callable[[Sequence[A]], Sequence[B]], images: dict[int, A]) -
         return dict(zip(images, results, strict=True)), {}
     except Exception as error:  # whatever a plug-in raises belongs to its rows, not to the run
         if len(images) == 1:
-            return {}, {next(iter(images)): told(error)}
+            return {}, {next(iter(images)): describe_error(error)}
     done: dict[int, B] = {}
     failures: Failures = {}
     for i, image in images.items():

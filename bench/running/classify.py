@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from ...classifiers.base import Classifier
 from ...codecs.base import Codec
 from ...core.images import RGB
-from ...core.origins import told
+from ...core.origins import describe_error
 
 WAITING_BYTES = 64 << 20
 """Images of open size wait by shape; past this they are classified in padded batches."""
@@ -19,7 +19,7 @@ Slot = tuple[Codec, int]
 """A codec and a row."""
 
 
-class Predictions:
+class BatchedInference:
     """What a classifier says of each image of a task; an image met before is not classified again.
 
     A network is called with exactly its batch size, the last batch padded with black, so that what is
@@ -49,7 +49,7 @@ class Predictions:
         try:
             prepared = self.classifier.prepare(pixels)
         except Exception as error:  # a plug-in's own code: one image's failure
-            self._errors[number] = f"classifier: {told(error)}"
+            self._errors[number] = f"classifier: {describe_error(error)}"
             return
         waiting = self._waiting.setdefault(prepared.shape, [])
         waiting.append((number, prepared))
@@ -77,7 +77,7 @@ class Predictions:
             self._errors.update(dict.fromkeys(_unusable(numbers, logits), "classifier: logits that are no numbers"))
             self._logits.append((numbers, logits.argmax(1), log_softmax(logits)))
         except Exception as error:  # whatever a plug-in raises belongs to its rows, not to the run
-            self._errors.update(dict.fromkeys(numbers, f"classifier: {told(error)}"))
+            self._errors.update(dict.fromkeys(numbers, f"classifier: {describe_error(error)}"))
         self.seconds += perf_counter() - begin
 
     def _checked(self, logits: NDArray[np.float32], images: int) -> NDArray[np.float32]:

@@ -12,15 +12,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...classifiers.base import Classifier
-from ...codecs.base import Anatomy, Codec
+from ...codecs.base import ByteBreakdown, Codec
 from ...core.errors import Refused
 from ...core.images import RGB, AnyImage
-from ...core.origins import told
+from ...core.origins import describe_error
 from ...datasets.base import BadImage, Block, Dataset
 from ...quantizers.base import Quantizer
 from ..study.records import UNREADABLE, Rows
 from . import chain
-from .classify import Predictions
+from .classify import BatchedInference
 from .content import Clock, Content, chunks, digest
 from .executors import one_thread
 
@@ -89,7 +89,7 @@ class _Measurement:
         self.labels, self.pixels = np.full(n, -1, np.int64), np.zeros(n, np.int32)
         codecs = dict.fromkeys(codec for codec, _ in task.pairs)
         self.files = {c: _Files(c, np.zeros((n, 4), np.int32), np.zeros(n, np.int64)) for c in codecs}
-        self.predictions = {k: Predictions(k) for k in dict.fromkeys(k for _, k in task.pairs)}
+        self.predictions = {k: BatchedInference(k) for k in dict.fromkeys(k for _, k in task.pairs)}
         self.representatives: dict[Codec, Codec] = {}
         """The codec that encodes for each: itself, or the first of those with equal files. Known once there is an image."""
         self.measured = 0
@@ -127,9 +127,9 @@ class _Measurement:
         waiting = [p for k, p in self.predictions.items() if k in wanted]
         for row, pixels in coded.pixels.items():
             try:
-                files.parts[row] = chain.anatomy(files.codec, coded.files[row])
+                files.parts[row] = chain.byte_breakdown(files.codec, coded.files[row])
             except Exception as error:  # a plug-in's own code: one row's failure
-                files.errors[row] = f"anatomy: {told(error)}"
+                files.errors[row] = f"anatomy: {describe_error(error)}"
                 continue
             decoded_digest = digest(pixels)
             if decoded_digest != source_digests[row]:
@@ -157,7 +157,7 @@ class _Measurement:
             "log_probability": log_probabilities,
             "pixels": self.pixels,
             "bytes": parts.sum(axis=1, dtype=np.int32),
-            **{name: parts[:, i] for i, name in enumerate(Anatomy._fields)},
+            **{name: parts[:, i] for i, name in enumerate(ByteBreakdown._fields)},
             "squared_error": squared_error,
         }
         seconds = {

@@ -19,7 +19,7 @@ from ...core.specs import quote
 from ...datasets import DATASETS
 from ...quantizers import QUANTIZERS
 from ...quantizers.none import NoQuantizer
-from .plugin_files import bring, bring_programs, line_in
+from .plugin_files import line_in, load_plugins, load_programs
 from .points import Point, tuned_from
 
 FILE = "matrix.toml"
@@ -151,11 +151,11 @@ def _bring(where: _Where, content: dict[str, Any], folder: Path) -> None:
         raise where.error("files", f'plugins.files is a list of paths, such as files = ["mycodec.py"], got {files!r}')
     for file in files:
         try:
-            bring(Path(os.path.normpath(folder / file)))
+            load_plugins(Path(os.path.normpath(folder / file)))
         except RabenchError as error:
             raise where.error(file, str(error)) from None
     if "programs" in content:
-        bring_programs(content["programs"], where.path, where)
+        load_programs(content["programs"], where.path, where)
 
 
 def _points(where: _Where, content: dict[str, Any], blocks: Any) -> Iterable[Point]:

@@ -29,7 +29,7 @@ FAMILIES: tuple[tuple[type[Plugin], Family[Any]], ...] = (
 PROGRAMS = "programs"
 
 
-def bring(path: Path) -> list[type[Plugin]]:
+def load_plugins(path: Path) -> list[type[Plugin]]:
     """Makes the plug-ins of a file known by their names. Raises BadSetting or Unavailable with one clear line."""
     try:
         content = path.read_bytes()
@@ -51,10 +51,10 @@ def bring(path: Path) -> list[type[Plugin]]:
             raise BadSetting(f"{path}: no table is named {key!r}; a file of codecs holds [programs.NAME] alone")
     if not said:
         raise BadSetting(f"{path} declares no program; write a [programs.NAME] table")
-    return bring_programs(said[PROGRAMS], path, line_in(str(path), text))
+    return load_programs(said[PROGRAMS], path, line_in(str(path), text))
 
 
-def bring_programs(tables: Any, file: Path, where: Callable[[object], str]) -> list[type[Plugin]]:
+def load_programs(tables: Any, file: Path, where: Callable[[object], str]) -> list[type[Plugin]]:
     """The codecs of ``[programs.NAME]`` tables. where: a needle in the file -> ``file, line 7``."""
     if not isinstance(tables, dict):
         raise BadSetting(f"{where(PROGRAMS)}: programs are tables, written as [programs.NAME]")

@@ -19,7 +19,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from ...core.files import remove_partial, whole_file, write_text
+from ...core.files import atomic_write, remove_partial, write_text
 
 BLOCK = 1000
 """Images a record holds; blocks begin at multiples of it for everybody."""
@@ -129,7 +129,7 @@ class Records:
         errors = [rows.errors.get(i) for i in range(len(rows))]
         table = pa.table({**rows.columns, "error": pa.array(errors, pa.string())})
         failed = self.failed / f"{identity.name}.parquet"
-        with whole_file(self.folder / f"{identity.name}.parquet" if rows.final else failed) as partial:
+        with atomic_write(self.folder / f"{identity.name}.parquet" if rows.final else failed) as partial:
             write_table(table, partial, {"rabench": json.dumps(metadata, sort_keys=True)})
         if rows.final:
             failed.unlink(missing_ok=True)

@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 from ...classifiers.resizing import resized_and_cropped
 from ...codecs.base import Codec
 from ...core.errors import Refused
-from ...core.files import locked, remove_partial, whole_file
+from ...core.files import atomic_write, locked, remove_partial
 from ...core.images import RGB
 from ...core.learning import Images
 from ...datasets.base import UNLABELLED, BadImage, Block, Dataset, blocks
@@ -30,7 +30,7 @@ FORMAT = 1
 
 
 @dataclass(frozen=True)
-class Coded:
+class EncodedSet:
     """The training images of a data set as a quantizer and a codec leave them, below ``folder``."""
 
     dataset: Dataset
@@ -75,7 +75,7 @@ class Coded:
             table, start = future.result(), waiting[future]
             if any(e and not e.startswith(UNREADABLE) for e in table["error"].to_pylist()):
                 files[start] = files[start].with_suffix(".failed")
-            with whole_file(files[start]) as partial:
+            with atomic_write(files[start]) as partial:
                 pq.write_table(table, partial, compression="none")
             done += 1
             on_block(done, len(spans))

@@ -31,7 +31,7 @@ from ..running.executors import Pool
 from ..study.matrix import Study, beside, written
 from ..study.points import Point, check_classes, tuned_from
 from .classifier import HELD_OUT
-from .encoded import Coded
+from .encoded import EncodedSet
 
 RECIPE = Recipe(epochs=5, lr=0.01)
 """By default: a tenth of the learning rate that training from scratch has."""
@@ -84,9 +84,9 @@ class Tuning:
         return self.beside("best.checkpoint.safetensors")
 
     @property
-    def coded(self) -> Coded:
+    def coded(self) -> EncodedSet:
         dataset = replace(self.point.dataset, split="train")
-        return Coded(dataset, self.point.quantizer, self.point.codec, self.study.folder / "coded")
+        return EncodedSet(dataset, self.point.quantizer, self.point.codec, self.study.folder / "coded")
 
     def asked(self) -> dict[str, Any]:
         """What decides over the weights; equal for a tuning that would come to the same."""

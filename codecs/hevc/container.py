@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ..base import Anatomy
+from ..base import ByteBreakdown
 from .bits import Malformed, read_ue7, ue7
 from .parameter_sets import CRA, IDR_N_LP, IDR_W_RADL, PPS, SPS, VPS
 
@@ -88,11 +88,11 @@ def declared_size(data: bytes) -> tuple[int, int, int]:
     return width, height, position
 
 
-def anatomy(data: bytes) -> Anatomy:
+def byte_breakdown(data: bytes) -> ByteBreakdown:
     """The HEVC header and the PPS are tables, slices payload; the rest frames them."""
     picture = read(data)
     tables, payload = len(picture.header) + len(picture.pps), len(picture.rest)
-    return Anatomy(container=len(data) - tables - payload, tables=tables, payload=payload)
+    return ByteBreakdown(container=len(data) - tables - payload, tables=tables, payload=payload)
 
 
 def check_size(width: int, height: int) -> None:

@@ -50,7 +50,7 @@ class LearnedCodec(rabench.Codec):
 
     name = "autoencoder"
     step: int = rabench.setting(
-        16, (4, 8, 16, 32, 64, 128), dial=True, help="of quantization; 4 large and good, 128 small"
+        16, (4, 8, 16, 32, 64, 128), quality_parameter=True, help="of quantization; 4 large and good, 128 small"
     )
     weights: str = rabench.setting("", rabench.Location("a .safetensors file that train.py wrote"))
 
@@ -102,8 +102,8 @@ class LearnedCodec(rabench.Codec):
                 found[place] = image[:high, :wide].copy()
         return found
 
-    def anatomy(self, data: bytes) -> rabench.Anatomy:
-        return rabench.Anatomy(container=9, payload=len(data) - 9)
+    def byte_breakdown(self, data: bytes) -> rabench.ByteBreakdown:
+        return rabench.ByteBreakdown(container=9, payload=len(data) - 9)
 
 
 def parsed(data: bytes):

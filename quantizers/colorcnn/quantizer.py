@@ -19,7 +19,7 @@ class ColorCNNQuantizer(Quantizer):
     """A network trained for a classifier chooses each pixel's color; colors are the means of their pixels."""
 
     name: ClassVar[str] = "colorcnn"
-    colors: int = setting(2, range(2, 257), dial=True, help="colors an image may have at the most")
+    colors: int = setting(2, range(2, 257), quality_parameter=True, help="colors an image may have at the most")
     weights: str = setting(
         "photos", Location("a file or folder of weights, or the name of some that ship", required=True)
     )

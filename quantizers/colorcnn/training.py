@@ -16,7 +16,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from ...core.learning import Checkpoint, Images, Parts, Progress, augmented, one_cycle, run_epoch
+from ...core.learning import Checkpoint, GradientAccumulation, Images, Progress, augmented, one_cycle, run_epoch
 from ...core.networks import fingerprint, on_device
 from .drawing import Jitter, chosen, hard_palette, redrawn, regularizer
 from .network import ColorCNN
@@ -123,7 +123,7 @@ def train(
     classifier = judge.frozen(device)
     optimizer = _optimizer(network, recipe)
     state = Checkpoint(checkpoint, _run(recipe, network, judge, training, held_out))
-    parts, history = Parts(say), state.load(network, optimizer)
+    parts, history = GradientAccumulation(say), state.load(network, optimizer)
     pixels = torch.from_numpy(training.pixels).to(device)
     labels = torch.from_numpy(training.labels).to(device)
     for epoch in range(len(history), recipe.epochs):
@@ -162,7 +162,7 @@ def _epoch(
     recipe: Recipe,
     epoch: int,
     on_step: Progress,
-    parts: Parts,
+    parts: GradientAccumulation,
 ) -> dict[str, float]:
     device = pixels.device
     generator = torch.Generator().manual_seed(recipe.seed * 1_000_003 + epoch)

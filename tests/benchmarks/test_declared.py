@@ -7,7 +7,7 @@ import time
 
 import numpy as np
 import pytest
-from rabench.bench.study.plugin_files import bring
+from rabench.bench.study.plugin_files import load_plugins
 from rabench.codecs import CODECS
 from rabench.datasets import DATASETS
 
@@ -24,7 +24,7 @@ lossless = true
 def copying(tmp_path):
     (tmp_path / "copy.toml").write_text(COPY)
     before = dict(CODECS.added)
-    bring(tmp_path / "copy.toml")
+    load_plugins(tmp_path / "copy.toml")
     yield CODECS.make("copy")
     CODECS.added = before
 

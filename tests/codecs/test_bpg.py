@@ -116,7 +116,7 @@ def test_the_fixed_bytes_of_a_small_file_are_22():
     assert file[:9] == b"BPG\xfb\x20\x00\x20\x20\x00"  # 4:2:0, 8 bits, 32x32, data to the end
     assert file[9:13] == b"\x03\xb9\x1d\x00"  # coding blocks of 8 to 32
     assert file[13:19] == bytes.fromhex("4401c1718112") and file[19:24] == b"\0\0\1\x26\x01"
-    assert BPG().anatomy(file)[:3] == (13, 9, 0)
+    assert BPG().byte_breakdown(file)[:3] == (13, 9, 0)
     assert BPG(chroma=444).encode(scene(64, 64))[4:13] == b"\x60\x00\x40\x40\x00\x03\x92\x47\x40"
     assert BPG().encode(scene(8, 8))[9:12] == b"\x02\x5b\x74"
 
@@ -184,7 +184,7 @@ def test_messages_around_the_slice_are_read_over():
     before = file.index(b"\0\0\1\x26")
     note = b"\0\0\1\x4e\x01\x05\x04abcd\x80"
     np.testing.assert_array_equal(BPG().decode(file[:before] + note + file[before:]), expected)
-    assert sum(BPG().anatomy(file + digest)) == len(file + digest)
+    assert sum(BPG().byte_breakdown(file + digest)) == len(file + digest)
 
 
 def test_a_declared_size_is_checked_before_anything_is_allocated():

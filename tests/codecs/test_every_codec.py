@@ -71,7 +71,7 @@ def test_decoding_gives_back_the_image(codec):
 
 def test_the_parts_of_a_file_sum_to_its_length(codec):
     for name, file in files_of(codec).items():
-        parts = codec.anatomy(file)
+        parts = codec.byte_breakdown(file)
         assert sum(parts) == len(file), name
         assert min(parts) >= 0 and parts.payload > 0, name
 
@@ -112,7 +112,7 @@ def test_a_file_cut_short_or_of_another_format_is_an_error(codec, photographs):
 @pytest.mark.parametrize("name", sorted(CODECS.members))
 def test_turning_the_dial_trades_bytes_for_quality(name, photographs):
     cls = CODECS[name]
-    dial = cls.dial()
+    dial = cls.quality_parameter()
     if dial is None:
         pytest.skip(f"{name} has no dial")
     try:
@@ -138,10 +138,10 @@ def test_turning_the_dial_trades_bytes_for_quality(name, photographs):
 @pytest.mark.parametrize("name", sorted(CODECS.members))
 def test_codecs_that_say_to_be_alike_write_the_same_files(name, photographs):
     cls = CODECS[name]
-    among = next((f.metadata["among"] for f in fields(cls) if f.name == cls.dial()), ())
+    among = next((f.metadata["among"] for f in fields(cls) if f.name == cls.quality_parameter()), ())
     if isinstance(among, Span):
         pytest.skip(f"{name}'s dial is continuous")
-    points = [cls(**{cls.dial(): value}) for value in among]
+    points = [cls(**{cls.quality_parameter(): value}) for value in among]
     alike = [(p, p.canonical()) for p in points if p.canonical() != p]
     if not alike:
         pytest.skip(f"{name} knows of no redundant settings")

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import rabench
 from PIL import Image
-from rabench.bench.study.plugin_files import bring
+from rabench.bench.study.plugin_files import load_plugins
 from rabench.codecs import CODECS, jpegxr, pngsearch
 from rabench.core.errors import Unavailable
 from rabench.core.images import IndexedImage, as_rgb
@@ -206,14 +206,14 @@ EXAMPLES = Path(rabench.__file__).parent / "examples" / "programs.toml"
 
 @pytest.mark.parametrize("name", list(tomllib.loads(EXAMPLES.read_text())["programs"]))
 def test_a_declared_example_trades_bytes_for_error_on_photographs(name):
-    bring(EXAMPLES)
+    load_plugins(EXAMPLES)
     here(name)
     cls = CODECS[name]
-    among = next(f for f in fields(cls) if f.name == cls.dial()).metadata["among"]
+    among = next(f for f in fields(cls) if f.name == cls.quality_parameter()).metadata["among"]
     low, high = (among.low, among.high) if isinstance(among, Span) else (among[0], among[-1])
     sizes, errors = [], []
     for value in (low, type(low)((low + high) / 2), high):
-        codec = cls(**{cls.dial(): value})
+        codec = cls(**{cls.quality_parameter(): value})
         files = codec.encode_batch(PHOTOS[:4])
         sizes.append(sum(map(len, files)))
         decoded = codec.decode_batch(files)
@@ -264,8 +264,8 @@ def test_heic_codes_pixels_in_as_many_bytes_as_libheifs_own_program(quality, chr
     codec = here(f"heic:quality={quality}:chroma={chroma}")
     options = [f"chroma={chroma}", "preset=slow", "tune=ssim", "x265:pools=none", "x265:frame-threads=1"]
     command = ["heif-enc", "-q", str(quality), *(word for o in options for word in ("-p", o)), "x.png", "-o", "x.heic"]
-    ours = sum(codec.anatomy(codec.encode(i)).payload for i in PHOTOS[:8])
-    theirs = sum(codec.anatomy(by_program(tmp_path, i, "x.png", "x.heic", *command)).payload for i in PHOTOS[:8])
+    ours = sum(codec.byte_breakdown(codec.encode(i)).payload for i in PHOTOS[:8])
+    theirs = sum(codec.byte_breakdown(by_program(tmp_path, i, "x.png", "x.heic", *command)).payload for i in PHOTOS[:8])
     assert ours == pytest.approx(theirs, rel=0.02)  # other versions of libheif and x265
 
 
@@ -281,5 +281,5 @@ def test_a_file_cut_short_is_no_image(name):
 def test_the_parts_of_heic_are_the_boxes_that_libheif_writes():
     codec = here("heic")
     image = np.tile(PHOTOS[0], (2, 2, 1))
-    parts = codec.anatomy(codec.encode(image))
+    parts = codec.byte_breakdown(codec.encode(image))
     assert parts.tables > 60 and parts.payload > parts.tables and parts.container > 100

@@ -136,7 +136,7 @@ def test_bpgenc_asks_as_documented_and_gives_the_files_back(fake_bpg):
     assert files == same.encode_batch([image, image[::-1].copy()])
     for decoded, file in zip(codec.decode_batch(files), files, strict=True):
         np.testing.assert_array_equal(decoded, same.decode(file))
-    assert codec.anatomy(files[0]) == same.anatomy(files[0])
+    assert codec.byte_breakdown(files[0]) == same.byte_breakdown(files[0])
     indexed = IndexedImage(np.zeros((20, 30), np.uint8), np.array([[9, 80, 200]], np.uint8))
     assert codec.encode(indexed) == same.encode(indexed)
 

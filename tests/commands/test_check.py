@@ -4,7 +4,7 @@ import pytest
 import rabench
 from broken_codecs import BROKEN, Honest
 from rabench.bench.commands import check as kit
-from rabench.bench.study.plugin_files import bring
+from rabench.bench.study.plugin_files import load_plugins
 from rabench.codecs import CODECS
 
 
@@ -33,7 +33,7 @@ def test_a_codec_that_cannot_code_at_all_is_told_once_with_the_line_of_its_file(
         "import rabench\nclass Failing(rabench.Codec):\n    name = 'failing'\n    def version(self): return '1'\n"
         "    def encode(self, image):\n        return 1 / 0\n    def decode(self, data): ...\n"
     )
-    bring(tmp_path / "failing.py")
+    load_plugins(tmp_path / "failing.py")
     found = rabench.check_codec(CODECS.make("failing"))
     assert [c.promise for c in found if not c.passed] == ["codes a photograph"] and len(found) == 2
     assert "32x32: encode raises ZeroDivisionError: division by zero (failing.py, line 6)" in found[1].seen

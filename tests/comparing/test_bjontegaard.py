@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
-from rabench.bench.comparing.bjontegaard import bd_accuracy, bd_rate, drawn, envelope, integral, raw, value_at
+from rabench.bench.comparing.bjontegaard import bd_accuracy, bd_rate, drawn, integral, pareto_knots, raw, value_at
 from rabench.bench.comparing.bootstrap import Table, draws
 from scipy.interpolate import Akima1DInterpolator, PchipInterpolator
 from simulated import BITS, CURVES, of_accuracy, of_bd, of_difference, synthetic
@@ -37,11 +37,11 @@ def test_monotone_curves_give_what_the_bjontegaard_package_gives(between):
     for _ in range(200):
         a, t = monotone(RNG.integers(4, 10)), monotone(RNG.integers(4, 10))
         options = {"method": between, "require_matching_points": False, "min_overlap": 0}
-        for on_envelope in (True, False):
-            if np.isfinite(found := accuracy(a, t, on_envelope, between)):
+        for on_front in (True, False):
+            if np.isfinite(found := accuracy(a, t, on_front, between)):
                 assert found == pytest.approx(100 * bjontegaard.bd_psnr(*a, *t, **options), abs=1e-6)
                 compared += 1
-            if np.isfinite(found := rate(a, t, on_envelope, between)):
+            if np.isfinite(found := rate(a, t, on_front, between)):
                 assert found == pytest.approx(bjontegaard.bd_rate(*a, *t, **options), abs=1e-6)
                 compared += 1
     assert compared > 400
@@ -94,7 +94,7 @@ def test_a_dip_leaves_a_figure_and_is_refused_where_it_has_none():
 def test_a_plateau_is_held_to_its_end():
     r = np.array([0.5, 1, 2, 4])
     flat, rising = (r, np.array([0.4, 0.5, 0.5, 0.5])), (r, np.array([0.4, 0.5, 0.55, 0.6]))
-    knots = envelope(*rows(*flat))
+    knots = pareto_knots(*rows(*flat))
     assert knots.count[0] == 3  # two of the front, and its end
     np.testing.assert_allclose(10 ** knots.x[0, :3], [0.5, 1, 4])
     assert accuracy(flat, rising) > 0
@@ -169,10 +169,10 @@ def test_many_curves_at_once_are_each_what_they_are_alone():
     r, a = RNG.uniform(0.3, 3, (50, 7)), RNG.uniform(0.2, 0.8, (50, 7))
     anchor = RNG.uniform(0.3, 3, (50, 5)), np.sort(RNG.uniform(0.2, 0.8, (50, 5)))
     for figure in (bd_accuracy, bd_rate):
-        for on_envelope in (True, False):
-            together = figure(drawn(anchor, on_envelope), drawn((r, a), on_envelope)).value
+        for on_front in (True, False):
+            together = figure(drawn(anchor, on_front), drawn((r, a), on_front)).value
             alone = [
-                figure(*(drawn((x[i : i + 1], y[i : i + 1]), on_envelope) for x, y in (anchor, (r, a)))).value[0]
+                figure(*(drawn((x[i : i + 1], y[i : i + 1]), on_front) for x, y in (anchor, (r, a)))).value[0]
                 for i in range(50)
             ]
             np.testing.assert_allclose(together, alone)

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from rabench.bench.comparing.compare import compare, find_curve
 from rabench.bench.comparing.curves import Curve, wilson
 from rabench.bench.comparing.intervals import holm, mcnemar, tango
-from rabench.bench.comparing.operating_points import need_of, operating_points
+from rabench.bench.comparing.operating_points import operating_points, requirement
 from rabench.bench.comparing.pareto import beaten_by, dominated, pareto_front
 from rabench.bench.reporting.comparison_tables import as_text, shown
 from rabench.bench.reporting.report import report
@@ -177,19 +177,19 @@ def test_a_study_that_was_never_measured_is_told(tmp_path):
 
 
 def test_operating_points_by_need(study):
-    ((title, table, _),), bad = operating_points(study, need_of(70, None))
+    ((title, table, _),), bad = operating_points(study, requirement(70, None))
     assert not bad
     assert title.endswith("accuracy >= 70 %")
     reached = table[table.bpp != "-"]
     assert reached.bpp.astype(float).is_monotonic_increasing
     assert all(float(a.split()[0]) >= 70 for a in reached["accuracy %"])
-    ((_, table, _),), _ = operating_points(study, need_of(None, 2.0))
+    ((_, table, _),), _ = operating_points(study, requirement(None, 2.0))
     assert all(float(b) <= 2 for b in table["bpp"].tolist() if b != "-")
     assert any(v != "-" for v in table["on the curve"].tolist())
-    ((_, table, _),), _ = operating_points(study, need_of(None, 500.0))
+    ((_, table, _),), _ = operating_points(study, requirement(None, 500.0))
     assert "-" not in table["on the curve"].tolist()  # more bits than any point are no worse
     with pytest.raises(Refused, match="say either --at-least PERCENT or --at-most BPP"):
-        need_of(None, None)
+        requirement(None, None)
 
 
 def test_the_same_from_python(study):
@@ -358,4 +358,4 @@ def test_damaged_records_and_those_of_a_newer_version_are_named_and_skipped(othe
     assert sorted(line.split(": ")[0] for line in written.bad) == sorted(map(str, (cut, newer)))
     assert any("of a newer rabench (format 2, this one reads 1); update rabench" in line for line in written.bad)
     assert len(written.summary) == 2
-    assert operating_points(found, need_of(1.5, None))[1] == written.bad
+    assert operating_points(found, requirement(1.5, None))[1] == written.bad

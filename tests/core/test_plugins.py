@@ -8,9 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rabench.classifiers import CLASSIFIERS
 from rabench.codecs import CODECS
+from rabench.codecs.base import ByteBreakdown
 from rabench.codecs.jpeg import JPEG
 from rabench.core import plugins, specs
 from rabench.core.errors import BadSetting, RabenchError
+from rabench.core.origins import PythonFile
 from rabench.core.plugins import Plugin, Span, setting
 from rabench.datasets import DATASETS
 from rabench.quantizers import QUANTIZERS
@@ -82,7 +84,7 @@ def test_a_path_with_a_colon_makes_a_round_trip():
 @dataclass(frozen=True)
 class Blur(Plugin):
     name: ClassVar[str] = "blur"
-    sigma: float = setting(1.0, Span(0, 9, "pixels"), dial=True)
+    sigma: float = setting(1.0, Span(0, 9, "pixels"), quality_parameter=True)
     radius: int = setting(1, range(1, 10, 2))
 
 
@@ -107,7 +109,7 @@ def test_a_plugin_is_a_value():
     assert pickle.loads(pickle.dumps(Blur(radius=3))) == Blur(radius=3)
     assert Blur(radius=3).variant == "blur:radius=3"
     assert Blur(radius=3).short == "blur:radius=3:sigma=1.0"
-    assert Blur.dial() == "sigma"
+    assert Blur.quality_parameter() == "sigma"
 
 
 def test_a_setting_cannot_hide_what_every_plugin_has():
@@ -128,3 +130,37 @@ def test_another_packages_codec_comes_in_by_entry_point(monkeypatch):
     monkeypatch.setattr(plugins, "entry_points", found)
     assert "theirs" in CODECS.names() and "theirs" not in QUANTIZERS.names()
     assert CODECS["theirs"].__name__ == "Raw"
+
+
+OLDER = '''
+from dataclasses import dataclass
+import rabench
+
+@dataclass(frozen=True)
+class Older(rabench.Codec):
+    """A codec as it was written for rabench 0.1."""
+    name = "older"
+    level: int = rabench.setting(3, range(1, 5), dial=True)
+
+    def version(self):
+        return "1"
+
+    def encode(self, image):
+        return bytes([self.level]) + rabench.as_rgb(image).tobytes()
+
+    def decode(self, data):
+        raise ValueError("not asked here")
+
+    def alike(self):
+        return Older(level=max(self.level, 2))
+
+    def anatomy(self, data):
+        return rabench.Anatomy(container=1, payload=len(data) - 1)
+'''
+
+
+def test_a_codec_written_with_the_names_of_version_0_1_works_as_it_did():
+    (cls,) = PythonFile("older.py", OLDER.encode()).make()
+    assert cls.quality_parameter() == "level" and cls().variant == "older"
+    assert cls(level=1).canonical() == cls(level=2)
+    assert cls().byte_breakdown(bytes(5)) == ByteBreakdown(container=1, payload=4)

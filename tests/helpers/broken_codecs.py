@@ -15,7 +15,7 @@ class Honest(rabench.Codec):
     """Fewer bits a sample, deflated."""
 
     name = "honest"
-    bits: int = rabench.setting(5, range(1, 9), dial=True)
+    bits: int = rabench.setting(5, range(1, 9), quality_parameter=True)
 
     def version(self):
         return "1"
@@ -93,8 +93,8 @@ class Neighbourly(Honest):
 class Miscounted(Honest):
     name = "miscounted"
 
-    def anatomy(self, data):
-        return rabench.Anatomy(container=6, payload=len(data))
+    def byte_breakdown(self, data):
+        return rabench.ByteBreakdown(container=6, payload=len(data))
 
 
 class Backwards(Honest):

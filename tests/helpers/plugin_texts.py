@@ -10,7 +10,7 @@ import rabench
 class Coarse(rabench.Codec):
     """Fewer bits a sample, deflated."""
     name = "{name}"
-    bits: int = rabench.setting(4, range(1, 9), dial=True)
+    bits: int = rabench.setting(4, range(1, 9), quality_parameter=True)
 
     def version(self):
         return "1"

@@ -117,8 +117,8 @@ class Misbehaving(Codec):
                 return pixels.astype(float)
         return pixels
 
-    def anatomy(self, data):
-        parts = Raw().anatomy(data)
+    def byte_breakdown(self, data):
+        parts = Raw().byte_breakdown(data)
         return parts._replace(payload=1) if self.how == "anatomy" and self._is_it(Raw().decode(data)) else parts
 
 
@@ -127,7 +127,7 @@ class Logged(Codec):
     """raw that leaves a line for each batch it encodes, in a file named by the environment."""
 
     name: ClassVar[str] = "logged"
-    step: int = setting(0, range(100), dial=True)
+    step: int = setting(0, range(100), quality_parameter=True)
 
     def version(self):
         return "1"
@@ -161,7 +161,7 @@ class Coarse(Raw):
     """Steps two by two write alike files; 8 and 9 say to be like 6, and are not."""
 
     name: ClassVar[str] = "coarse"
-    step: int = setting(0, range(10), dial=True)
+    step: int = setting(0, range(10), quality_parameter=True)
     log: str = setting("", Text("a file that gets a line for each image"))
 
     def canonical(self):

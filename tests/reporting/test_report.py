@@ -126,7 +126,7 @@ def test_every_file_said_to_be_written_is_there_and_readable(measured):
     names = {f.name for f in written.files}
     figures = {
         f"{figure}.{ending}"
-        for figure in ("rate-accuracy", "rate-over-dial", "accuracy-over-dial", "anatomy", "curve-against-curve")
+        for figure in ("rate-accuracy", "rate-over-setting", "accuracy-over-setting", "anatomy", "curve-against-curve")
         for ending in ("png", "svg")
     }
     assert names == {"summary.csv", "timing.csv", "table.md", "table.tex", "report.html"} | figures

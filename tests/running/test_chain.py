@@ -196,14 +196,14 @@ def test_indexed_png_uses_as_few_bits_a_pixel_as_its_colors_need(colors, bits):
     palette = np.arange(colors * 3).astype(np.uint8).reshape(-1, 3)
     file = CODECS.make("png").encode(IndexedImage(indices, palette))
     assert tuple(file[24:26]) == (bits, 3)  # depth and color type of IHDR (PNG specification, 11.2.1)
-    assert CODECS.make("png").anatomy(file).palette == 3 * colors
+    assert CODECS.make("png").byte_breakdown(file).palette == 3 * colors
 
 
 def test_the_anatomy_of_a_jpeg_is_what_measurements_say():
     """Pillow's default JPEG has 625 bytes beside its scan at 32x32: 443 of tables, the rest container."""
     image = np.zeros((32, 32, 3), np.uint8)
     codec = CODECS.make("jpeg:optimize=no")
-    parts = codec.anatomy(codec.encode(image))
+    parts = codec.byte_breakdown(codec.encode(image))
     assert parts.container + parts.tables >= 600
     assert parts.tables == 2 * (2 + 2 + 65) + 2 * (2 + 2 + 1 + 16 + 12) + 2 * (2 + 2 + 1 + 16 + 162)
 
@@ -222,7 +222,7 @@ def test_the_parts_of_1000_real_files_sum_to_their_lengths(name, quantizer):
         PHOTOS.load(0, 100 if name in ("oxipng", "png-search") else 1000).images
     )
     for file in codec.encode_batch(images):
-        parts = codec.anatomy(file)
+        parts = codec.byte_breakdown(file)
         assert sum(parts) == len(file) and min(parts) >= 0 and parts.payload > 0
         if name in ("png", "oxipng", "png-search"):
             assert (parts.payload, parts.palette) == png_parts(file)

@@ -328,7 +328,7 @@ def test_images_of_many_shapes_do_not_wait_for_ever(monkeypatch):
     from rabench.bench.running import classify as predictions
 
     monkeypatch.setattr(predictions, "WAITING_BYTES", 3000)
-    waiting = predictions.Predictions(Brightness())
+    waiting = predictions.BatchedInference(Brightness())
     codec = CODECS.make("raw")
     for row in range(30):
         waiting.add((codec, row), bytes([row]), np.full((5 + row, 5, 3), row * 8, np.uint8))

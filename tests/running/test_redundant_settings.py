@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from given_studies import given_study, point
 from plugins_for_tests import Coarse, Noise
-from rabench.bench.figures.over_setting import rate_over_dial
+from rabench.bench.figures.over_setting import rate_over_setting
 from rabench.bench.reporting.report import report
 from rabench.bench.running import executors, runner
 from rabench.bench.running.chain import representatives
@@ -71,11 +71,11 @@ def test_rates_are_drawn_over_each_dial_that_turns(tmp_path):
     made = find_study(str(folder))
     runner.run(made, executors.in_process, 30, Progress())
     written = report(made)
-    assert {f.name for f in written.files} >= {"rate-over-dial.png", "rate-over-dial.svg"}
-    text = (folder / "rate-over-dial.svg").read_text()
+    assert {f.name for f in written.files} >= {"rate-over-setting.png", "rate-over-setting.svg"}
+    text = (folder / "rate-over-setting.svg").read_text()
     for word in ("bpg: QP", "jpeg: quality", "colors", "bits per pixel", "0-3:", "identical"):
         assert word in text, word
     assert "bpg:qp=0..3" in (folder / "table.md").read_text()
     assert len(with_references(made.load())) == 1 + 6 + 3 + 1 + 3
-    assert rate_over_dial(pd.DataFrame(), [], [], "nothing") is None
+    assert rate_over_setting(pd.DataFrame(), [], [], "nothing") is None
     assert CODECS.make("bpg:qp=2").short_of([CODECS.make("bpg:qp=1"), CODECS.make("bpg:qp=3")]) == "bpg:qp=1..3"

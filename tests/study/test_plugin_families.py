@@ -8,7 +8,7 @@ import pytest
 import rabench
 from rabench.bench.running import executors, runner
 from rabench.bench.study.matrix import find_study
-from rabench.bench.study.plugin_files import bring
+from rabench.bench.study.plugin_files import load_plugins
 from rabench.core.errors import BadSetting
 
 OWN = '''
@@ -22,7 +22,7 @@ class Grid(rabench.Quantizer):
     """The nearest of levels**3 colors on a grid, all of them in the palette."""
 
     name = "grid"
-    levels: int = rabench.setting(2, range(2, 7), dial=True)
+    levels: int = rabench.setting(2, range(2, 7), quality_parameter=True)
 
     def version(self):
         return "1"
@@ -131,7 +131,7 @@ def test_indices_of_another_type_are_told(tmp_path):
 def test_classes_that_are_no_property_are_told(tmp_path):
     (tmp_path / "own.py").write_text(OWN.replace("    @property\n    def classes", "    def classes"))
     with pytest.raises(BadSetting, match=r"Brightness.classes is a property; write @property above it"):
-        bring(tmp_path / "own.py")
+        load_plugins(tmp_path / "own.py")
 
 
 def test_a_source_without_a_length_is_told(tmp_path):

@@ -17,7 +17,7 @@ from plugin_texts import CODEC
 from rabench.bench.commands.add import add, against_each
 from rabench.bench.running import executors, runner
 from rabench.bench.study.matrix import find_study
-from rabench.bench.study.plugin_files import bring
+from rabench.bench.study.plugin_files import load_plugins
 from rabench.bench.study.records import Records
 from rabench.codecs import CODECS
 from rabench.core.errors import BadSetting, Unavailable
@@ -45,7 +45,7 @@ def errors_of(study):
 
 
 def test_a_codec_in_a_file_is_a_codec_like_any_other(tmp_path):
-    bring(python_file(tmp_path))
+    load_plugins(python_file(tmp_path))
     codec = CODECS.make("coarse:bits=3")
     rabench.assert_conforms(codec)
     assert codec.version().startswith("1, coarse.py ")
@@ -53,10 +53,10 @@ def test_a_codec_in_a_file_is_a_codec_like_any_other(tmp_path):
 
 
 def test_edited_code_never_passes_for_the_old(tmp_path):
-    bring(path := python_file(tmp_path))
+    load_plugins(path := python_file(tmp_path))
     before = CODECS.make("coarse").version()
     path.write_text(path.read_text().replace("zlib.compress(coarse", "zlib.compress( coarse"))
-    bring(path)
+    load_plugins(path)
     assert CODECS.make("coarse").version() != before
 
 
@@ -111,12 +111,12 @@ def test_a_matrix_names_its_plug_ins_and_spawned_workers_have_them(tmp_path):
 def test_a_broken_plug_in_file_is_one_clear_line(tmp_path, text, said):
     path = python_file(tmp_path, text)
     if said is None:  # a default that is not allowed shows when the codec is made
-        bring(path)
+        load_plugins(path)
         with pytest.raises(BadSetting, match=r"bits must be in 5..8, got 4"):
             CODECS.make("coarse")
         return
     with pytest.raises(BadSetting) as caught:
-        bring(path)
+        load_plugins(path)
     assert said in str(caught.value) and "\n" not in str(caught.value)
 
 
@@ -125,27 +125,27 @@ def test_a_batch_codec_needs_no_other_methods(tmp_path):
         "def encode(self, image):",
         "def encode_batch(self, images):\n        return [self._one(i) for i in images]\n\n    def _one(self, image):",
     )
-    bring(python_file(tmp_path, text))
+    load_plugins(python_file(tmp_path, text))
     codec = CODECS.make("batchwise")
     image = np.zeros((3, 4, 3), np.uint8)
     assert codec.decode(codec.encode(image)).shape == (3, 4, 3)
     assert codec.encode(image) == codec.encode_batch([image])[0]
     for wrong in ("[self._one(i) for i in images][1:]", "None"):
-        bring(python_file(tmp_path, text.replace("[self._one(i) for i in images]", wrong)))
+        load_plugins(python_file(tmp_path, text.replace("[self._one(i) for i in images]", wrong)))
         with pytest.raises(TypeError, match=r"encode_batch gave .* for a list of 1 image; it gives a list"):
             CODECS.make("batchwise").encode(image)
 
 
 def test_two_files_may_not_bring_one_name(tmp_path):
-    bring(python_file(tmp_path))
+    load_plugins(python_file(tmp_path))
     (tmp_path / "other.py").write_text(CODEC.replace("{name}", "coarse"))
     with pytest.raises(BadSetting, match=r"other.py: the codec name 'coarse' is taken by coarse.py; choose another"):
-        bring(tmp_path / "other.py")
+        load_plugins(tmp_path / "other.py")
     with pytest.raises(Unavailable, match="No such file"):
-        bring(tmp_path / "none.py")
+        load_plugins(tmp_path / "none.py")
     (tmp_path / "codec.json").touch()
     with pytest.raises(BadSetting, match=r"give a .py file, or a .toml file"):
-        bring(tmp_path / "codec.json")
+        load_plugins(tmp_path / "codec.json")
 
 
 def test_a_quantizer_comes_from_a_file_too(tmp_path):
@@ -171,7 +171,7 @@ def test_a_quantizer_comes_from_a_file_too(tmp_path):
             '''
         )
     )
-    bring(path)
+    load_plugins(path)
     assert len(QUANTIZERS.make("greys").quantize([np.zeros((4, 4, 3), np.uint8)])[0].palette) == 1
 
 
@@ -220,11 +220,11 @@ def declared(folder, how="well", timeout=60, name="coder", **changes):
 
 def test_a_declared_program_is_a_codec_like_any_other(tmp_path):
     (tmp_path / "codecs.toml").write_text(declared(tmp_path))
-    bring(tmp_path / "codecs.toml")
+    load_plugins(tmp_path / "codecs.toml")
     codec = CODECS.make("coder:step=16")
     image = np.random.default_rng(0).integers(0, 256, (5, 7, 3), np.uint8)
     assert (codec.decode(codec.encode(image)) == image // 16 * 16).all()
-    assert codec.dial() == "step" and codec.version().startswith("Python 3.")
+    assert codec.quality_parameter() == "step" and codec.version().startswith("Python 3.")
     with pytest.raises(BadSetting, match=r"coder: step must be in 1..64, got 65"):
         CODECS.make("coder:step=65")
 
@@ -264,7 +264,7 @@ def test_a_program_that_misbehaves_is_a_row_with_its_reason_and_the_run_goes_on(
 @pytest.mark.skipif(not Path("/proc").is_dir(), reason="looks for processes in /proc")
 def test_children_that_a_program_leaves_behind_are_ended(tmp_path):
     (tmp_path / "codecs.toml").write_text(declared(tmp_path, "child"))
-    bring(tmp_path / "codecs.toml")
+    load_plugins(tmp_path / "codecs.toml")
     CODECS.make("coder").encode(np.zeros((8, 8, 3), np.uint8))
     time.sleep(0.2)
     for cmdline in Path("/proc").glob("[0-9]*/cmdline"):
@@ -300,7 +300,7 @@ def test_a_mistake_in_a_declaration_names_the_line_and_what_is_known(tmp_path, c
     path = tmp_path / "codecs.toml"
     path.write_text(declared(tmp_path).replace(*change))
     with pytest.raises(BadSetting) as caught:
-        bring(path)
+        load_plugins(path)
     assert said in str(caught.value) and "\n" not in str(caught.value)
 
 
@@ -320,7 +320,7 @@ decode = ["python", "{folder}/copy.py", "{input.bin}"]
 lossless = true
 """.replace('"python"', json.dumps(sys.executable))
     )
-    bring(tmp_path / "codecs.toml")
+    load_plugins(tmp_path / "codecs.toml")
     image = np.random.default_rng(0).integers(0, 256, (5, 7, 3), np.uint8)
     file = CODECS.make("copy").encode(image)
     assert file.startswith(b"YUV4MPEG2 W7 H5 ") and b"C444" in file
@@ -333,7 +333,7 @@ def test_a_script_that_is_edited_is_another_version(tmp_path):
     """With a version command that says the same as before, and without one; by absolute path and by {folder}."""
     for changes in ({}, {"version": []}):
         (tmp_path / "codecs.toml").write_text(declared(tmp_path, **changes))
-        bring(tmp_path / "codecs.toml")
+        load_plugins(tmp_path / "codecs.toml")
         before = CODECS.make("coder").version()
         (tmp_path / "program.py").write_text(PROGRAM + "# edited")
         assert CODECS.make("coder").version() != before
@@ -342,7 +342,7 @@ def test_a_script_that_is_edited_is_another_version(tmp_path):
     (tmp_path / "own.toml").write_text(
         '[programs.own]\nencode = ["{folder}/enc", "{input.png}"]\ndecode = ["{folder}/enc", "{input.bin}"]\n'
     )
-    bring(tmp_path / "own.toml")
+    load_plugins(tmp_path / "own.toml")
     before = CODECS.make("own").version()
     (tmp_path / "enc").write_text(f"#!{sys.executable}\nprint()\n")
     assert CODECS.make("own").version() != before
@@ -352,7 +352,7 @@ def test_a_program_that_is_not_here_says_what_to_do(tmp_path):
     (tmp_path / "codecs.toml").write_text(
         declared(tmp_path, encode=["no-such-program", "{input.png}", "{output.bin}"], remedy="apt install it")
     )
-    bring(tmp_path / "codecs.toml")
+    load_plugins(tmp_path / "codecs.toml")
     with pytest.raises(Unavailable, match="no-such-program is not on the PATH; apt install it"):
         CODECS.make("coder").version()
 
@@ -361,7 +361,7 @@ def test_names_of_files_and_settings_never_reach_a_shell(tmp_path):
     evil = tmp_path / "a;touch pwned $(touch pwned)"
     evil.mkdir()
     (evil / "codecs.toml").write_text(declared(evil))
-    bring(evil / "codecs.toml")
+    load_plugins(evil / "codecs.toml")
     CODECS.make("coder").encode(np.zeros((8, 8, 3), np.uint8))
     assert not list(tmp_path.rglob("pwned")) and not Path("pwned").exists()
 

@@ -9,7 +9,7 @@ from plugins_for_tests import Misbehaving
 from rabench.bench.reporting.report import report
 from rabench.bench.running import executors, runner
 from rabench.bench.study.matrix import find_study, written
-from rabench.bench.training.encoded import Coded, code_block
+from rabench.bench.training.encoded import EncodedSet, code_block
 from rabench.bench.training.finetune import RECIPE, Target, Tuning, finetune, targets
 from rabench.classifiers import CLASSIFIERS, weights
 from rabench.codecs import CODECS
@@ -46,7 +46,7 @@ def a_tuning(study, **changed):
 
 def a_coded(tmp_path, quantizer="median-cut:colors=2", codec="png"):
     images = DATASETS.make("photos:split=train")
-    return Coded(images, QUANTIZERS.make(quantizer), CODECS.make(codec), tmp_path / "coded")
+    return EncodedSet(images, QUANTIZERS.make(quantizer), CODECS.make(codec), tmp_path / "coded")
 
 
 def test_coded_images_are_those_of_the_chain_and_are_made_once(tmp_path):
@@ -78,7 +78,7 @@ def test_images_that_cannot_be_coded_are_left_out_and_told(tmp_path):
     codec = Misbehaving("encode", red << 16 | green << 8 | blue)
     table = code_block(images, 0, 40, QUANTIZERS.make("none"), codec)
     assert table["error"][3].as_py() == "encoder: RuntimeError: no more ink"
-    coded = Coded(images, QUANTIZERS.make("none"), codec, tmp_path / "coded")
+    coded = EncodedSet(images, QUANTIZERS.make("none"), codec, tmp_path / "coded")
     found, places, reasons = coded.load(coded.make(40, executors.in_process()), 32)
     assert 3 not in places and len(found) == len(places) == 40 - len(reasons)
 
@@ -277,7 +277,7 @@ def test_a_block_with_passing_failures_is_coded_again(tmp_path):
     image = images.load(3, 4).images[0]
     assert isinstance(image, np.ndarray)
     red, green, blue = (int(v) for v in image[0, 0])
-    coded = Coded(images, QUANTIZERS.make("none"), Misbehaving("encode", red << 16 | green << 8 | blue), tmp_path)
+    coded = EncodedSet(images, QUANTIZERS.make("none"), Misbehaving("encode", red << 16 | green << 8 | blue), tmp_path)
     (first,) = coded.make(40, executors.in_process())
     assert first.suffix == ".failed"
     before = first.stat().st_mtime_ns

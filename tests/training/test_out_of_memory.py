@@ -9,7 +9,7 @@ import torch
 from rabench.classifiers import CLASSIFIERS
 from rabench.classifiers import training as classifiers
 from rabench.core.errors import Refused
-from rabench.core.learning import Images, Parts
+from rabench.core.learning import GradientAccumulation, Images
 from rabench.datasets import DATASETS
 from rabench.quantizers.colorcnn import training
 from rabench.quantizers.colorcnn.network import ColorCNN
@@ -42,7 +42,7 @@ def test_gradients_of_parts_add_up_to_those_of_the_batch():
         torch.manual_seed(0)
         model, said = Small(torch.nn.Linear(3, 2), room), []
         x, batch = torch.randn(10, 3), torch.arange(10)
-        parts = Parts(said.append)
+        parts = GradientAccumulation(said.append)
         parts(batch, lambda part: (model(x[part]).square().sum() / len(batch)).backward(), model.zero_grad)
         return model.inner.weight.grad, said, model.seen
 
@@ -59,7 +59,7 @@ def test_gradients_of_parts_add_up_to_those_of_the_batch():
 
 def test_where_not_one_image_fits_it_is_told():
     with pytest.raises(Refused, match="not even one image at a time fits"):
-        Parts()(torch.arange(4), lambda part: Small(torch.nn.Identity(), 0)(part))
+        GradientAccumulation()(torch.arange(4), lambda part: Small(torch.nn.Identity(), 0)(part))
 
 
 def test_a_classifier_is_trained_in_parts(photos, tmp_path):
