@@ -19,7 +19,6 @@ from ..core.images import RGB
 from ..core.networks import device, on_device
 from .base import Classifier
 from .inference import Normalized
-from .network import Network
 
 
 @dataclass(frozen=True)
@@ -36,10 +35,10 @@ class Seen:
 
 def activation_maps(classifier: Classifier, images: list[RGB]) -> list[Seen]:
     """One for each image, of any sizes. Raises Refused for a classifier that is no network with feature maps."""
-    if not isinstance(classifier, Network):
-        raise Refused(f"{classifier.short} has no class activation maps: it is no network of rabench")
-    about = classifier.about
-    network = Normalized(classifier.module(), about.mean, about.std).eval().requires_grad_(False)
+    module, normalization = classifier.module(), classifier.normalization
+    if normalization is None:
+        raise Refused(f"{classifier.short} has no class activation maps: it does not say how it normalizes pixels")
+    network = Normalized(module, *normalization).eval().requires_grad_(False)
     on_device(network, device())
     return [_seen(network, classifier.prepare(image), classifier.short) for image in images]
 

@@ -5,13 +5,34 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ..core.errors import Refused
 from ..core.images import RGB
 from ..core.plugins import Plugin
 from .resizing import resized_and_cropped
+
+if TYPE_CHECKING:
+    from torch import nn
+
+
+Normalization = tuple[tuple[float, float, float], tuple[float, float, float]]
+"""Mean and standard deviation of each channel, of pixels scaled to 0..1."""
+
+
+@dataclass(frozen=True)
+class Tuning:
+    """What a fine-tuned classifier was made from."""
+
+    images: str
+    """The labels of the quantizer and the codec whose images it was tuned on, joined by a plus sign; empty for originals."""
+    quantizer_version: str
+    classifier_version: str
+    """Of the classifier that the tuning began with."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +65,34 @@ class Classifier(Plugin, ABC):
     @abstractmethod
     def size(self) -> int:
         """The side of the square input in pixels; 0 takes images as they come."""
+
+    @property
+    def normalization(self) -> Normalization | None:
+        """How the network normalizes pixels, or None where nobody knows."""
+        return None
+
+    def module(self) -> nn.Module:
+        """The PyTorch network, weights in place: (N, 3, H, W), normalized -> (N, classes).
+
+        What trains through a classifier or looks into it needs one. Raises Refused where there is none.
+        """
+        raise Refused(f"{self.short} is no PyTorch network that rabench can look into; name alexnet, vgg16, ...")
+
+    def fine_tuned(self, path: Path) -> Classifier:
+        """The classifier that this one becomes once its tuned weights lie at ``path``. Raises Refused where it cannot be tuned."""
+        raise Refused(f"{self.short} cannot be fine-tuned: it is no network of rabench; name alexnet, vgg16, ...")
+
+    def weights_path(self) -> Path:
+        """The file that the weights of a classifier from ``fine_tuned`` lie in."""
+        raise Refused(f"{self.short} keeps no weights in a file of rabench")
+
+    def tuning(self) -> Tuning:
+        """What the weights say of their fine-tuning. Raises Unavailable where they are not there yet."""
+        raise Refused(f"{self.short} cannot be fine-tuned: it is no network of rabench; name alexnet, vgg16, ...")
+
+    def write_tuned(self, path: Path, network: nn.Module, images: str, training: dict[str, Any], half: bool) -> None:
+        """Writes the weights of a tuned ``module()``. images: as in Tuning. half: fp16 instead of fp32."""
+        raise Refused(f"{self.short} cannot be fine-tuned: it is no network of rabench; name alexnet, vgg16, ...")
 
     @property
     def batch(self) -> int:

@@ -58,13 +58,16 @@ def check_writable(path: Path) -> None:
 
 
 @contextmanager
-def locked(path: Path, taken: str) -> Iterator[None]:
-    """Holds a lock file. Raises Unavailable, saying ``taken``, where another process holds it."""
+def locked(path: Path, taken: str, alternative: str = "") -> Iterator[None]:
+    """Holds a lock file. Raises Unavailable where another process holds it.
+
+    taken: what the error says then; alternative: what one can do instead of waiting.
+    """
     lock = FileLock(path)
     try:
         lock.acquire(timeout=0)
     except Timeout:
-        raise Unavailable(f"{taken}; wait for it") from None
+        raise Unavailable(f"{taken}; wait for it{alternative and f',{alternative}'}") from None
     try:
         yield
     finally:

@@ -70,6 +70,11 @@ def round_weights(network: nn.Module, half: bool = True) -> None:
             tensor.copy_(tensor.to(torch.float16))
 
 
+def weights_hash(version: str) -> str:
+    """The part of a plug-in's version that names its weights and is equal on every machine; empty where there is none."""
+    return version.split(",")[0] if version.startswith("sha256 ") else ""
+
+
 def write_weights(path: Path, state: Mapping[str, torch.Tensor], about: Mapping[str, Any], half: bool = True) -> None:
     """Whole or not at all; floating-point tensors as fp16, or fp32 where not ``half``. Equal arguments give equal bytes."""
     import torch

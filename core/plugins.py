@@ -110,6 +110,20 @@ class Plugin:
                 raise BadSetting(f"{self.name}: {f.name} must be {describe(f)}, got {getattr(self, f.name)!r}")
             object.__setattr__(self, f.name, value)
 
+    def check_point(self, parts: Mapping[str, Any]) -> None:
+        """Raises Refused, with the remedy, where this plug-in does not belong with the others of a point.
+
+        parts: the plug-ins of the point, under ``dataset``, ``quantizer``, ``codec`` and ``classifier``.
+        """
+
+    def point_notes(self, parts: Mapping[str, Any]) -> list[str]:
+        """What a reader of a point's results must know of this plug-in beside the others, a sentence each.
+
+        parts: as for check_point; the classifier is the one that was trained on originals. A RabenchError says that
+        something needed to know it is not on this machine: there is no note then.
+        """
+        return []
+
     @classmethod
     def lacking(cls) -> list[str]:
         """Methods that a class must have beside its abstract ones, and has not."""

@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -72,6 +72,13 @@ class Reader(Protocol):
 class Dataset(Plugin, ABC):
     """Images and labels in a fixed order. A value: opening happens on first use, once a process."""
 
+    normalization: ClassVar[tuple[tuple[float, float, float], tuple[float, float, float]]] = (
+        (0.485, 0.456, 0.406),
+        (0.229, 0.224, 0.225),
+    )
+    """Mean and standard deviation of each channel, of pixels scaled to 0..1, by which networks trained on these images
+    normalize; ImageNet's where a data set has none of its own."""
+
     split: str = setting("test", ("test", "train"), help="which images; test is what is measured on")
 
     @abstractmethod
@@ -101,6 +108,11 @@ class Dataset(Plugin, ABC):
         if self.origin is not None:
             return _checked_block(self, start, min(stop, len(self)))
         return self._reader().read(start, min(stop, len(self)))
+
+    def image_name(self, position: int) -> str:
+        """The file name of an image, as the data set's own files call it; empty where it has none."""
+        name = getattr(self._reader(), "image_name", None)
+        return name(position) if name is not None else ""
 
     def stamp(self) -> str:
         """Changes when the files behind the images change, or the code that reads them."""

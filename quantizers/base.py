@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 from ..core.images import RGB, AnyImage, IndexedImage
 from ..core.plugins import Plugin, setting
@@ -15,6 +16,9 @@ DITHER = ("none", "floyd-steinberg")
 @dataclass(frozen=True)
 class Quantizer(Plugin, ABC):
     """Redraws images with few colors, each image with a palette of its own."""
+
+    indexed: ClassVar[bool] = True
+    """Whether ``quantize`` gives IndexedImages."""
 
     @abstractmethod
     def version(self) -> str:

@@ -15,6 +15,7 @@ class NoQuantizer(Quantizer):
     """Hands the original on, in true color."""
 
     name: ClassVar[str] = "none"
+    indexed: ClassVar[bool] = False
 
     def version(self) -> str:
         return "none"

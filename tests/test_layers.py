@@ -18,7 +18,12 @@ FLOORS = {
     "bench": 8,
 }
 """A room imports from lower floors and from itself; ``bench`` are the files that lie in no room of it."""
-ENDING = ("bench/commands/cli.py", "bench/commands/cli_training.py", "bench/commands/console.py")
+ENDING = (
+    "bench/commands/cli.py",
+    "bench/commands/cli_results.py",
+    "bench/commands/cli_training.py",
+    "bench/commands/console.py",
+)
 """Files of the command line that end the process; a worker whose parent is gone ends itself in running/executors.py."""
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from ...codecs import CODECS
 from ...codecs.base import Codec
@@ -18,10 +19,14 @@ from ...core.errors import BadSetting, Refused, Unavailable
 from ...core.files import write_text
 from ...core.images import as_rgb
 from ...core.plugins import Span, spread
+from ...core.tables import Kind, Table
 from ...datasets.base import BadImage, Dataset
 from ...quantizers import QUANTIZERS
+from ..comparing.bootstrap import Estimate
+from ..comparing.comparison import with_interval
 from ..comparing.pairwise import PairwiseBD
-from ..comparing.reading import Group, read
+from ..comparing.reading import read
+from ..reporting.group_report import GroupReport
 from ..running import chain, runner
 from ..running.executors import Pool
 from ..running.runner import Outcome, Progress
@@ -174,13 +179,52 @@ def _noted(study: Study, codecs: list[Codec], quantizers: list[str], plugins: li
     return "\n".join(lines)
 
 
-def against_each(
-    pairs: Sequence[tuple[Group, PairwiseBD]], codecs: list[Codec]
-) -> list[tuple[Group, PairwiseBD, list[int]]]:
-    """BD figures of the new curves against every other: groups, their figures, and the rows that are new."""
+NOTE = (
+    "On the {images:,} images that all points share; 95 % intervals from {resamples:,} bootstrap resamples of them. Where "
+    "a reason stands instead of a figure, values of the quality parameter nearer to the other curve help, and rabench "
+    "points says what a requirement costs."
+)
+
+
+def comparison_tables(groups: Sequence[GroupReport], codecs: list[Codec]) -> list[Table]:
+    """BD figures of the curves of ``codecs`` against every other curve, a table for each data set and classifier."""
     variants = {codec.variant for codec in codecs}
-    found = []
-    for group, figures in pairs:
-        names = {c.name for c in group.curves if c.codec in variants}
-        found.append((group, figures, [i for i, name in enumerate(figures.curves) if name in names]))
-    return found
+    tables = []
+    for part in groups:
+        if part.pairs is None:
+            continue
+        names = {c.name for c in part.group.curves if c.codec in variants}
+        new = [i for i, name in enumerate(part.pairs.curves) if name in names]
+        tables += _comparison_table(part.pairs, new)
+    return tables
+
+
+def _comparison_table(pairs: PairwiseBD, new: list[int]) -> list[Table]:
+    kinds = {
+        "curve": Kind.NAME,
+        "against": Kind.NAME,
+        f"BD-{pairs.measure}": Kind.NUMBER,
+        "BD-rate": Kind.NUMBER,
+    }
+    lines = [
+        (
+            pairs.curves[i],
+            pairs.curves[j],
+            _figure(pairs.accuracy[i][j], ""),
+            _figure(pairs.rate[i][j], " %"),
+        )
+        for i in new
+        for j in range(len(pairs.curves))
+        if j not in new
+    ]
+    if not lines:
+        return []
+    note = NOTE.format(images=pairs.images, resamples=pairs.resamples)
+    title = f"{pairs.title}: the new against each"
+    return [Table(title, pd.DataFrame(lines, columns=list(kinds)), kinds, (note,))]
+
+
+def _figure(estimate: Estimate | None, unit: str) -> str:
+    if estimate is None:
+        return ""
+    return estimate.reason or with_interval(estimate, unit)

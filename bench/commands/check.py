@@ -14,12 +14,14 @@ from time import perf_counter
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from ...codecs.base import Codec
 from ...core.errors import Unavailable
 from ...core.images import RGB, AnyImage, IndexedImage, as_rgb
 from ...core.origins import describe_error
 from ...core.plugins import Span, spread
+from ...core.tables import Kind, Table
 from ...datasets import DATASETS
 
 PATIENCE = 60.0
@@ -378,3 +380,27 @@ def rows(found: list[Check]) -> Iterator[dict[str, str]]:
     for c in found:
         seen = c.seen if c.passed or not c.remedy else f"{c.seen}; {c.remedy}"
         yield {"promise": c.promise, "": "pass" if c.passed else "FAIL", "what": seen}
+
+
+@dataclass(frozen=True)
+class Checks:
+    """What the conformance kit found of a codec."""
+
+    codec: str
+    checks: list[Check]
+
+    @property
+    def broken(self) -> list[Check]:
+        """The promises that are not kept."""
+        return [c for c in self.checks if not c.passed]
+
+    @property
+    def table(self) -> Table:
+        """A row a promise."""
+        title = f"{self.codec}: "
+        title += f"{len(self.broken)} of {len(self.checks)} promises broken" if self.broken else "every promise kept"
+        kinds = {"promise": Kind.NAME, "": Kind.TEXT, "what": Kind.TEXT}
+        return Table(title, pd.DataFrame(rows(self.checks), columns=list(kinds)), kinds)
+
+    def _repr_html_(self) -> str:
+        return self.table.html()

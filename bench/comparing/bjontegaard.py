@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 Array = NDArray[np.float64]
 
 LEAST_OVERLAP = 0.5
-"""Of the common range in the union of both; below it a mean distance says little of the curves."""
+"""Share of the common range in the union of both below which a mean distance says little of the curves."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class Knots:
         return _pieces(self)
 
 
-def raw(rate: Array, accuracy: Array) -> Knots:
+def raw_knots(rate: Array, accuracy: Array) -> Knots:
     """Every point; those of equal rate as one with their mean accuracy."""
     order = np.argsort(rate, axis=1, kind="stable")
     r, a = np.take_along_axis(rate, order, 1), np.take_along_axis(accuracy, order, 1)
@@ -180,34 +180,48 @@ def _at_an_end(h0: Array, h1: Array, m0: Array, m1: Array) -> Array:
 
 @dataclass(frozen=True)
 class Distances:
-    """Test above anchor, row by row; NaN where refused."""
+    """How far the test lies above the anchor in each sample, (B,); NaN where no figure is given."""
 
     value: Array
     overlap: Array
-    """The common range as a share of the union."""
+    """The common range as a share of the union, or of the range asked for."""
+    axis: str
+    """What the common range is of: rates or accuracies."""
+    given: bool = False
+    """Whether the range was asked for."""
+
+    def reason(self, row: int) -> str:
+        """Why there is no figure; empty where there is one."""
+        if np.isfinite(self.value[row]):
+            return ""
+        overlap = float(self.overlap[row])
+        if not overlap:
+            return f"no common {self.axis}" + " in the range asked for" * self.given
+        if overlap < LEAST_OVERLAP:
+            whole = f"the range of {self.axis} asked for" if self.given else f"both ranges of {self.axis}"
+            return f"only {100 * overlap:.0f} % of {whole} in common"
+        return "one point, or accuracy that does not change"
 
 
-def distances(anchor: Knots, test: Knots) -> Distances:
-    """The mean of test minus anchor over the common range of x."""
+Range = tuple[float, float]
+
+
+def distances(anchor: Knots, test: Knots, axis: str, within: Range | None = None) -> Distances:
+    """The mean of test minus anchor over the common range of x, (B,).
+
+    within: a range of x to keep to; the overlap is then the share of it that both curves reach.
+    """
     low, high = np.maximum(anchor.low, test.low), np.minimum(anchor.high, test.high)
     union = np.maximum(anchor.high, test.high) - np.minimum(anchor.low, test.low)
+    if within is not None:
+        low, high = np.maximum(low, within[0]), np.minimum(high, within[1])
+        union = np.full(len(low), within[1] - within[0])
     width = high - low
     with np.errstate(divide="ignore", invalid="ignore"):
         overlap = np.where(union > 0, np.maximum(width, 0) / union, 1.0)  # 1: the same one value
         value = (integral(test, low, high) - integral(anchor, low, high)) / width
     good = (overlap >= LEAST_OVERLAP) & (anchor.count > 1) & (test.count > 1)
-    return Distances(np.where(good, value, np.nan), overlap)
-
-
-def reason(value: float, overlap: float, name: str) -> str:
-    """Why there is no figure; nothing where there is one."""
-    if np.isfinite(value):
-        return ""
-    axis = "rates" if name == "bd_accuracy" else "accuracies"
-    if not overlap:
-        return f"no common {axis}"
-    few = f"only {100 * overlap:.0f} % of both ranges of {axis} in common"
-    return few if overlap < LEAST_OVERLAP else "one point, or accuracy that does not change"
+    return Distances(np.where(good, value, np.nan), overlap, axis, within is not None)
 
 
 Points = tuple[Array, Array]
@@ -215,39 +229,44 @@ Points = tuple[Array, Array]
 
 
 @dataclass(frozen=True)
-class Drawn:
-    """A curve in each draw, ready to be compared with many."""
+class CurveSamples:
+    """A curve in each of B samples, ready to be compared with many others."""
 
     over_rate: Knots
     over_accuracy: Knots
     rising: NDArray[np.bool_]
-    """Whether its accuracy rises from each rate to the next, so that it has one rate for each accuracy."""
+    """Whether its accuracy rises from each rate to the next, so that it has one rate for each accuracy; (B,)."""
 
 
 BETWEEN = ("pchip", "akima")
+"""What goes through the points of a curve: PCHIP, which never overshoots, or Akima, which is smoother."""
 
 
-def drawn(points: Points, on_front: bool = True, between: str = "pchip") -> Drawn:
-    """between: pchip, which never overshoots, or akima, which is smoother."""
+def curve_samples(points: Points, on_front: bool = True, between: str = "pchip") -> CurveSamples:
+    """The curve through points, or through those of its Pareto front; between: one of BETWEEN."""
     if on_front:
         front, level = (replace(pareto_knots(*points, to_the_end=end), between=between) for end in (False, True))
-        return Drawn(level, front.turned(), np.ones(len(front.x), bool))
-    every = replace(raw(*points), between=between)
-    return Drawn(every, every.turned(), _rises(every))
+        return CurveSamples(level, front.turned(), np.ones(len(front.x), bool))
+    knots = replace(raw_knots(*points), between=between)
+    return CurveSamples(knots, knots.turned(), _rises(knots))
 
 
-def bd_accuracy(anchor: Drawn, test: Drawn) -> Distances:
-    """Percentage points, (B,)."""
-    found = distances(anchor.over_rate, test.over_rate)
-    return Distances(100 * found.value, found.overlap)
+def bd_accuracy(anchor: CurveSamples, test: CurveSamples, bpp: Range | None = None) -> Distances:
+    """Percentage points, (B,). bpp: the range of rates to keep to, in bits per pixel."""
+    within = None if bpp is None else (float(np.log10(bpp[0])), float(np.log10(bpp[1])))
+    distance = distances(anchor.over_rate, test.over_rate, "rates", within)
+    return replace(distance, value=100 * distance.value)
 
 
-def bd_rate(anchor: Drawn, test: Drawn) -> Distances:
-    """Percent more bits at equal accuracy, (B,); below 0: saved. NaN for curves whose accuracy dips."""
+def bd_rate(anchor: CurveSamples, test: CurveSamples, accuracy: Range | None = None) -> Distances:
+    """Percent more bits at equal accuracy, (B,); below 0: saved. NaN for curves whose accuracy dips.
+
+    accuracy: the range of accuracies to keep to, as shares.
+    """
     with np.errstate(all="ignore"):
-        found = distances(anchor.over_accuracy, test.over_accuracy)
+        distance = distances(anchor.over_accuracy, test.over_accuracy, "accuracies", accuracy)
     rising = anchor.rising & test.rising
-    return Distances(np.where(rising, 100 * (10**found.value - 1), np.nan), found.overlap)
+    return replace(distance, value=np.where(rising, 100 * (10**distance.value - 1), np.nan))
 
 
 def _rises(knots: Knots) -> NDArray[np.bool_]:

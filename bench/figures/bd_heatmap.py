@@ -9,17 +9,18 @@ from matplotlib.colors import TwoSlopeNorm
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch, Rectangle
 
-from ..comparing.pairwise import Pair, PairwiseBD
+from ..comparing.bootstrap import Estimate
+from ..comparing.pairwise import PairwiseBD
 
 MOST = 24
 """Curves that can be read in a figure; the page has all."""
 CELL = 0.42
 """Inches a side."""
-FULL = {"BD-accuracy (percentage points)": 10.0, "BD-rate (%)": 50.0}
-"""Where colors are deepest."""
+FULL_ACCURACY, FULL_RATE = 10.0, 50.0
+"""Percentage points and percent at which colors are deepest."""
 
 
-def curve_against_curve(pairs: PairwiseBD | None, title: str) -> Figure | None:
+def bd_heatmap(pairs: PairwiseBD | None) -> Figure | None:
     """Two heat maps, one below the other, rows against columns: blue where the row is better. None without curves, or with too many."""
     if pairs is None or len(pairs.curves) > MOST:
         return None
@@ -28,10 +29,9 @@ def curve_against_curve(pairs: PairwiseBD | None, title: str) -> Figure | None:
     with sns.axes_style("white"), sns.plotting_context("paper"):
         figure = Figure(figsize=(max(5.6, names + CELL * n + 0.2), 2 * CELL * n + names + 1.4), layout="constrained")
         above, below = figure.subplots(2, 1, sharex=True)
-    kinds = list(FULL)
-    _map(above, pairs.curves, pairs.accuracy, kinds[0], good=1)
-    _map(below, pairs.curves, pairs.rate, kinds[1], good=-1)
-    figure.suptitle(title, x=0.01, ha="left", fontsize=10)
+    _map(above, pairs.curves, pairs.accuracy, f"BD-{pairs.measure} (percentage points)", FULL_ACCURACY, good=1)
+    _map(below, pairs.curves, pairs.rate, "BD-rate (%)", FULL_RATE, good=-1)
+    figure.suptitle(pairs.title, x=0.01, ha="left", fontsize=10)
     figure.legend(
         handles=[
             Patch(color=_color(1), label="row better than column"),
@@ -60,8 +60,8 @@ def _color(depth: float) -> tuple[float, float, float]:
     return red, green, other
 
 
-def _map(axes: Axes, names: list[str], table: list[list[Pair | None]], kind: str, good: int) -> None:
-    scale = TwoSlopeNorm(0, -FULL[kind], FULL[kind])
+def _map(axes: Axes, names: list[str], table: list[list[Estimate | None]], title: str, full: float, good: int) -> None:
+    scale = TwoSlopeNorm(0, -full, full)
     n = len(names)
     for y in range(n):
         for x in range(n):
@@ -83,7 +83,7 @@ def _map(axes: Axes, names: list[str], table: list[list[Pair | None]], kind: str
     axes.set_xticks(np.arange(n) + 0.5, names, rotation=90, fontsize=7)
     axes.set_yticks(np.arange(n) + 0.5, names, fontsize=7)
     axes.tick_params(length=0)
-    axes.set_title(kind, loc="left", fontsize=9)
+    axes.set_title(title, loc="left", fontsize=9)
     axes.set_aspect("equal")
     for spine in axes.spines.values():
         spine.set_visible(False)

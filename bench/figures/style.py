@@ -12,6 +12,9 @@ from matplotlib.figure import Figure
 
 from ...core.files import atomic_write
 
+WIDTHS = {"1-column": 3.35, "2-columns": 6.9}
+"""Inches, in a two-column paper of letter or A4 size."""
+
 
 def axes_pair() -> tuple[Figure, tuple[Axes, Axes]]:
     """Two plots side by side."""
@@ -38,10 +41,6 @@ def save(figure: Figure, path: Path, **options: Any) -> None:
         figure.savefig(partial, format=path.suffix[1:], dpi=200, metadata=metadata, **options)
 
 
-WIDTHS = {"1-column": 3.35, "2-columns": 6.9}
-"""Inches, of a two-column paper of letter or A4 size."""
-
-
 def save_all(figure: Figure, folder: Path, name: str, paper: bool, bars: bool = False) -> list[Path]:
     """PNG and SVG; for a paper PDF and SVG of each width beside them, without title, the legend below.
 
@@ -57,10 +56,10 @@ def save_all(figure: Figure, folder: Path, name: str, paper: bool, bars: bool = 
     for columns, width in WIDTHS.items():
         if alone or columns != "1-column":
             _for_paper(figure, width, min(0.75 * width, 3.4) if alone else high * (1 if wide < 8 else width / wide))
-            few = [folder / f"{name}-{columns}.{ending}" for ending in ("pdf", "svg")]
-            for path in few:
+            papers = [folder / f"{name}-{columns}.{ending}" for ending in ("pdf", "svg")]
+            for path in papers:
                 save(figure, path)
-            files += few
+            files += papers
     return files
 
 
@@ -73,11 +72,12 @@ def _for_paper(figure: Figure, width: float, high: float) -> None:
         return  # as large as their cells need
     (legend,) = figure.legends
     handles, labels = list(filter(None, legend.legend_handles)), [text.get_text() for text in legend.get_texts()]
+    size = 6 if len(labels) > 12 else 7
     longest = max(len(line) for label in labels for line in label.splitlines())
-    across = max(1, min(len(labels), int(width / (0.058 * longest + 0.5))))
+    across = max(1, min(len(labels), int(width / (0.0083 * size * longest + 0.42))))
     lines = -(-sum(1 + label.count("\n") for label in labels) // across)
     legend.remove()
     figure.legend(
-        handles, labels, loc="outside lower center", ncols=across, frameon=False, fontsize=7, handlelength=2.5
+        handles, labels, loc="outside lower center", ncols=across, frameon=False, fontsize=size, handlelength=2
     )
-    figure.set_size_inches(width, high + 0.155 * lines)
+    figure.set_size_inches(width, high + 0.021 * size * lines)

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import BrokenExecutor, as_completed
 from dataclasses import dataclass, field, replace
 from itertools import groupby
 from typing import Any
 
-import numpy as np
-
 from ...core.errors import RabenchError, Refused
 from ...datasets.base import Dataset, blocks
+from ..study.matrix import Study, with_references
 from ..study.points import Point
 from ..study.records import BLOCK, Identity, Index, Records
 from . import task as tasks
 from .content import describe_block
-from .executors import Pool
+from .executors import Pool, in_process
+from .pace import Pace, kind_of
 from .task import Task
 
 CODECS_A_TASK, PIXELS_A_TASK = 8, 1 << 27
@@ -46,6 +47,8 @@ class Plan:
     """What a run has to do."""
 
     missing: list[Missing] = field(default_factory=list)
+    possible: dict[Point, tuple[str, str, str]] = field(default_factory=dict)
+    """The points that can be measured here, with the versions of their plug-ins."""
     finished: int = 0
     impossible: list[tuple[Point, str]] = field(default_factory=list)
     spans: dict[Dataset, list[tuple[int, int, dict[str, Any]]]] = field(default_factory=dict)
@@ -56,17 +59,16 @@ def make_plan(
 ) -> Plan:
     """Which records are missing. Reads the images of blocks that the index does not know yet."""
     plan = Plan()
-    possible: dict[Point, tuple[str, str, str]] = {}
     for point in points:
         try:
             point.check()
-            possible[point] = point.versions()
+            plan.possible[point] = point.versions()
         except RabenchError as error:
             plan.impossible.append((point, str(error)))
-    for dataset in dict.fromkeys(p.dataset for p in possible):
+    for dataset in dict.fromkeys(p.dataset for p in plan.possible):
         plan.spans[dataset] = _describe_blocks(dataset, index, limit, pool, say)
     present = records.names()
-    for point, versions in possible.items():
+    for point, versions in plan.possible.items():
         index.note(point.labels, point.key, versions)
         for start, stop, known in plan.spans[point.dataset]:
             identity = Identity(point.labels, point.key, versions, known["sha256"])
@@ -113,15 +115,15 @@ def make_tasks(missing: list[Missing]) -> Iterator[tuple[Task, list[Missing]]]:
     def group(m: Missing) -> tuple[str, int, str]:
         return (m.point.dataset.spec, m.start, m.point.quantizer.spec)
 
-    order = {group(m): number for number, m in reversed(list(enumerate(missing)))}
-    for _, found in groupby(sorted(missing, key=lambda m: order[group(m)]), group):
-        same = list(found)
+    first = {group(m): number for number, m in reversed(list(enumerate(missing)))}
+    for _, members in groupby(sorted(missing, key=lambda m: first[group(m)]), group):
+        same = list(members)
         codecs = list(dict.fromkeys(m.point.codec for m in same))
         at_once = max(1, min(CODECS_A_TASK, PIXELS_A_TASK // max(1, same[0].pixels)))
         for begin in range(0, len(codecs), at_once):
-            few = set(codecs[begin : begin + at_once])
-            members = [m for m in same if m.point.codec in few]
-            yield task_of(members), members
+            chosen = set(codecs[begin : begin + at_once])
+            together = [m for m in same if m.point.codec in chosen]
+            yield task_of(together), together
 
 
 def task_of(members: list[Missing]) -> Task:
@@ -143,36 +145,60 @@ def task_of(members: list[Missing]) -> Task:
 
 def estimate(plan: Plan, records: Records) -> float | None:
     """Seconds of one worker that the missing records will take, from what like ones took; None without any."""
-    known, _ = records.read()
-    pace: dict[str, list[float]] = {}
-    for record in known:
-        images = record.about["stop"] - record.about["start"]
-        for key in (str(record.identity.key), _names(record.identity.key), ""):
-            pace.setdefault(key, []).append(sum(record.about["seconds"].values()) / max(1, images))
-    if not pace:
-        return None
-    total = 0.0
-    for m in plan.missing:
-        found = next(pace[k] for k in (str(m.identity.key), _names(m.identity.key), "") if k in pace)
-        total += float(np.median(found)) * (m.stop - m.start)
-    return total
+    pace = Pace.of(records.read()[0])
+    return total_seconds(plan.missing, pace) if pace else None
 
 
-def _names(key: tuple[str, ...]) -> str:
-    return "+".join(part.split(":")[0] for part in key)
+def total_seconds(missing: Iterable[Missing], pace: Pace) -> float:
+    """Seconds of one worker that missing records will take at a pace."""
+    return sum(pace.seconds(m.identity.key, m.stop - m.start) for m in missing)
 
 
 def probe(plan: Plan, images: int = 16) -> float:
     """Seconds of one worker that the missing records will take, from the first images of one of each kind."""
-    total, pace = 0.0, {}
+    pace = Pace()
+    kinds: set[str] = set()
     for m in plan.missing:
-        kind = _names(m.identity.key)
-        if kind not in pace:
-            few = replace(m, stop=min(m.stop, m.start + images))
-            block = describe_block(m.point.dataset, few.start, few.stop)["sha256"]
-            task = replace(task_of([few]), block=block)
-            tasks.run(task)  # a network's first call is slow
-            rows = tasks.run(task)[0]
-            pace[kind] = sum(rows.seconds.values()) / max(1, len(rows))
-        total += pace[kind] * (m.stop - m.start)
-    return total
+        if (kind := kind_of(m.identity.key)) in kinds:
+            continue
+        kinds.add(kind)
+        part = replace(m, stop=min(m.stop, m.start + images))
+        block = describe_block(m.point.dataset, part.start, part.stop)["sha256"]
+        task = replace(task_of([part]), block=block)
+        tasks.run(task)  # a network's first call is slow
+        rows = tasks.run(task)[0]
+        pace.learn(m.identity.key, len(rows), sum(rows.seconds.values()))
+    return total_seconds(plan.missing, pace)
+
+
+@dataclass(frozen=True)
+class Preview:
+    """What a run would do."""
+
+    states: dict[Point, str]
+    """For each point that can be measured: done, or how many records are missing."""
+    impossible: list[tuple[Point, str]]
+    points: int
+    finished: int
+    """Records that are there."""
+    records: int
+    """Records of all points together, those that are there included."""
+    seconds: float
+    """What the missing ones take one worker."""
+    basis: str
+    """What the seconds are estimated from."""
+
+
+def preview(study: Study, limit: int | None, say: Say) -> Preview:
+    """What a run of a study would measure, and how long it would take; measures a few images where nothing is known."""
+    pool, records = in_process(), Records(study.records)
+    points = with_references(study.load())
+    plan = make_plan(points, records, Index(study.records), limit, pool, say)
+    missing = Counter(m.point for m in plan.missing)
+    states = {p: f"missing: {missing[p]}" if p in missing else "done" for p in points if p in plan.possible}
+    seconds, basis = estimate(plan, records), "from the records of this study"
+    if seconds is None:
+        seconds, basis = probe(plan), "from a probe of 16 images"
+    pool.close()
+    total = plan.finished + len(plan.missing)
+    return Preview(states, plan.impossible, len(points), plan.finished, total, seconds, basis)

@@ -2,30 +2,32 @@
 
 from __future__ import annotations
 
-import json
-import tomllib
+from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Future, wait
 from dataclasses import dataclass
-from pathlib import Path
 from time import monotonic
 
 import numpy as np
-from filelock import FileLock, Timeout
 
-from ...core.errors import Refused, Unavailable
-from ...core.files import remove_partial, write_text
+from ...codecs.base import Codec
+from ...core.errors import Refused
 from ...core.version import __version__
 from ...datasets.base import forget_opened
 from ..study import provenance
-from ..study.matrix import EMBEDDED, FILE, Study, with_references
+from ..study.folder import prepared
+from ..study.matrix import Study, with_references
 from ..study.points import Point
 from ..study.records import COLUMNS, STAGES, Index, Records, Rows
 from . import task as tasks
 from .executors import Pool
+from .overhead import measure_overheads
+from .pace import Key, Pace
 from .plan import Missing, make_plan, make_tasks, task_of
 from .task import Task
 
+OVERHEAD_TIMEOUT = 60.0
+"""Seconds that a codec may take for one flat image."""
 TIMEOUT = 1800.0
 """Seconds; a task is at most eight codecs on 1,000 images."""
 
@@ -36,7 +38,10 @@ class Progress:
 
     total: int = 0
     done: int = 0
+    """Rows measured: an image of a point each."""
     failed: int = 0
+    seconds_left: float = 0.0
+    """What the rows that are left will take, by what rows of their kind took."""
     report: Callable[[Progress], None] = lambda _: None
     say: Callable[[str], None] = lambda _: None
 
@@ -50,11 +55,23 @@ class Runner:
     def __init__(self, pool: Pool, records: Records, progress: Progress, timeout: float = TIMEOUT) -> None:
         self.pool, self.records, self.progress, self.timeout = pool, records, progress, timeout
         self.kept = 0
+        self.failing: set[Codec] = set()
+        """Codecs of which rows failed."""
+        self.pace = Pace()
+        self.images: Counter[Key] = Counter()
+        """Images to measure, by point."""
+        self.waiting: Counter[Key] = Counter()
+        """Those that are not measured yet."""
+        self.begun = monotonic()
         self.flying: dict[Future[list[Rows]], Batch] = {}
 
     def run(self, missing: list[Missing]) -> None:
-        waiting = make_tasks(missing)
-        self.progress.total = sum(m.stop - m.start for m in missing)
+        waiting, self.begun = make_tasks(missing), monotonic()
+        for m in missing:
+            self.images[m.identity.key] += m.stop - m.start
+        self.waiting.update(self.images)
+        self.progress.total = self.images.total()
+        self.pace = Pace.of(self.records.read()[0]) if missing else Pace()
         try:
             while True:
                 # Two tasks a slot keep every worker busy; more would only hold memory.
@@ -92,33 +109,46 @@ class Runner:
                 self._alone(batch)
 
     def _alone(self, batch: Batch) -> None:
+        """Measures a batch that flew with a culprit; where it is the culprit itself, its codecs one by one."""
         task, members = batch
         future = self.pool.submit(tasks.run, task)
         try:
-            error, what = future.exception(self.timeout), "died"
-        except TimeoutError as slow:
-            error, what = slow, f"gave nothing for {self.timeout:g} s"
-        if not (_died(error) or (error is not None and what != "died")):
+            error, hung = future.exception(self.timeout), False
+        except TimeoutError:
+            error, hung = None, True
+        if not hung and not _died(error):
             return self._keep(batch, future.result())
         self.pool.restart(kill=True)
         codecs = dict.fromkeys(m.point.codec for m in members)
         if len(codecs) > 1:
             for codec in codecs:
-                few = [m for m in members if m.point.codec == codec]
-                self._alone((task_of(few), few))
+                own = [m for m in members if m.point.codec == codec]
+                self._alone((task_of(own), own))
             return None
-        reason = f"the worker process {what} in {members[0].point}; its whole block is lost with it"
+        fate = f"gave nothing for {self.timeout:g} s" if hung else "died"
+        reason = f"the worker process {fate} in {members[0].point}; its whole block is lost with it"
         return self._keep(batch, [_lost(task, reason) for _ in members])
 
-    def _keep(self, batch: Batch, found: list[Rows]) -> None:
+    def _keep(self, batch: Batch, results: list[Rows]) -> None:
         task, members = batch
         about = {"rabench": __version__, "start": task.start, "stop": task.stop}
-        for m, rows in zip(members, found, strict=True):
+        for m, rows in zip(members, results, strict=True):
             self.records.write(m.identity, rows, about)
             self.kept += 1
+            self.pace.learn(m.identity.key, len(rows), sum(rows.seconds.values()))
+            self.waiting[m.identity.key] -= len(rows)
             self.progress.done += len(rows)
             self.progress.failed += len(rows.errors)
+            if not rows.final:
+                self.failing.add(m.point.codec)
+        self.progress.seconds_left = self._seconds_left()
         self.progress.report(self.progress)
+
+    def _seconds_left(self) -> float:
+        """What is still to come, at the pace of its own kind, in the time that such work took until now."""
+        left = sum(self.pace.seconds(key, images) for key, images in self.waiting.items())
+        spent = sum(self.pace.seconds(key, images - self.waiting[key]) for key, images in self.images.items())
+        return left * (monotonic() - self.begun) / spent if spent else 0.0
 
 
 def _died(error: BaseException | None) -> bool:
@@ -145,6 +175,9 @@ class Outcome:
     """Records that were there before."""
     failed_rows: int
     impossible: list[tuple[Point, str]]
+    """Points that cannot be measured here, with the reason."""
+    images: int = 0
+    """How many images the largest data set has, whatever the limit."""
 
     @property
     def complete(self) -> bool:
@@ -179,6 +212,9 @@ def run(
             if not plan.spans:
                 raise Refused(f"{study.name}: no point can be measured here: {plan.impossible[0][1]}")
             runner.run(plan.missing)
+            healthy = [(point, v) for point, v in plan.possible.items() if point.codec not in runner.failing]
+            if measure_overheads(healthy, index, pool, min(timeout, OVERHEAD_TIMEOUT)):
+                index.save()
         except BaseException as error:
             if isinstance(error, tasks.Changed):
                 for label in list(index.datasets):
@@ -191,47 +227,5 @@ def run(
                 seconds = monotonic() - begun
                 provenance.add(study.folder, command, runner.kept, seconds, pool.slots)
         pool.close()
-    return Outcome(runner.kept, plan.finished, progress.failed, plan.impossible)
-
-
-COPIED = "# The study {} that comes with rabench, copied here; this copy is yours to edit.\n"
-BASE = "base = {}  # paths are beside this\n"
-
-
-class prepared:  # noqa: N801 (used as a function)
-    """The study's folder, made ready and locked: ``with prepared(study) as records: ...``"""
-
-    def __init__(self, study: Study) -> None:
-        self.study = study
-
-    def __enter__(self) -> Records:
-        folder, records = self.study.folder, Records(self.study.records)
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            self.lock = FileLock(folder / ".lock")
-            self.lock.acquire(timeout=0)
-            records.create()
-            remove_partial(folder)
-            self._copy_matrix(folder / FILE)
-        except Timeout:
-            raise Unavailable(
-                f"{folder} is being measured by another 'rabench run'; wait for it, or give --out"
-            ) from None
-        except OSError as error:
-            raise Unavailable(f"{folder} cannot be written ({error.strerror}); give --out a folder that can") from None
-        return records
-
-    def __exit__(self, *_: object) -> None:
-        self.lock.release()
-
-    def _copy_matrix(self, target: Path) -> None:
-        if target.exists() and target.samefile(self.study.matrix):
-            return
-        head = COPIED.format(self.study.name)
-        if target.exists() and not target.read_text(encoding="utf-8").startswith(head):
-            self.lock.release()
-            raise Refused(f"{target.parent} holds another study's {FILE}; give another --out")
-        text = self.study.matrix.read_text(encoding="utf-8-sig")
-        if self.study.matrix.parent != EMBEDDED and "base" not in tomllib.loads(text):
-            head += BASE.format(json.dumps(str(self.study.matrix.parent.absolute())))
-        write_text(target, head + text)
+    images = max(len(dataset) for dataset in plan.spans)
+    return Outcome(runner.kept, plan.finished, progress.failed, plan.impossible, images)

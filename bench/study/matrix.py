@@ -20,7 +20,7 @@ from ...datasets import DATASETS
 from ...quantizers import QUANTIZERS
 from ...quantizers.none import NoQuantizer
 from .plugin_files import line_in, load_plugins, load_programs
-from .points import Point, tuned_from
+from .points import Point, fine_tuned
 
 FILE = "matrix.toml"
 EMBEDDED = Path(__file__).parent / "embedded"
@@ -188,7 +188,7 @@ def _tuned(where: _Where, folder: Any, points: Iterable[Point]) -> Iterable[Poin
     place = os.path.normpath((where.base / folder).absolute())
     for point in points:
         try:
-            tuned = tuned_from(point.classifier, place, point.quantizer, point.codec)
+            tuned = fine_tuned(point.classifier, place, point.quantizer, point.codec)
         except RabenchError as error:
             raise where.error("tuned", str(error)) from None
         yield replace(point, classifier=tuned, tuned_from=point.classifier)

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 from ...classifiers.base import Classifier
-from ...classifiers.network import Network
 from ...codecs.base import Codec
 from ...codecs.raw import Raw
-from ...core.errors import Refused, Unavailable
+from ...core.errors import RabenchError, Refused
+from ...core.networks import weights_hash
+from ...core.plugins import Plugin
 from ...datasets.base import Dataset
 from ...quantizers.base import Quantizer
-from ...quantizers.colorcnn.quantizer import ColorCNNQuantizer
 from ...quantizers.none import NoQuantizer
 
 
@@ -35,6 +36,11 @@ class Point:
     def name(self) -> str:
         """Among the points of one data set and classifier."""
         return f"{self.quantizer.short}+{self.codec.short}{', fine-tuned' if self.tuned_from else ''}"
+
+    @property
+    def title(self) -> str:
+        """The name as a figure shows it: the codec alone for originals."""
+        return self.name.removeprefix(f"{NoQuantizer.name}+")
 
     @property
     def labels(self) -> tuple[str, str, str, str]:
@@ -60,66 +66,64 @@ class Point:
         """Whether this is the uncompressed image itself, for a classifier as it was trained."""
         return self.tuned_from is None and isinstance(self.quantizer, NoQuantizer) and isinstance(self.codec, Raw)
 
+    @property
+    def parts(self) -> dict[str, Plugin]:
+        """The plug-ins by the name of their family; the classifier is the one that was trained on originals."""
+        return {
+            "dataset": self.dataset,
+            "quantizer": self.quantizer,
+            "codec": self.codec,
+            "classifier": self.frozen,
+        }
+
     def check(self) -> None:
         """Raises Unavailable or Refused, with the reason, where this point cannot be measured here."""
         if self.tuned_from is not None:
-            _check_tuned(self)
+            check_tuning(self)
         self.versions()
-        _check_normalization(self)
+        for plugin in self.parts.values():
+            plugin.check_point({**self.parts, "classifier": self.classifier})
         check_classes(self.classifier, self.dataset)
+
+    def notes(self) -> list[str]:
+        """What a reader of the point's results must know of its plug-ins beside one another, as far as they are here."""
+        notes: list[str] = []
+        for plugin in self.parts.values():
+            with suppress(RabenchError):  # reading results needs no weights
+                notes += plugin.point_notes(self.parts)
+        return notes
 
 
 def tuned_file(classifier: Classifier, quantizer: Quantizer, codec: Codec) -> str:
-    """The name of a classifier's weights tuned on a quantizer's and a codec's images, in a folder of such."""
+    """The name of a classifier's weights tuned on a quantizer's and a codec's images, in a folder of such weights."""
     name = f"{classifier.title}+{quantizer.short}+{codec.short}"
     return re.sub(r"[^A-Za-z0-9.+]+", "-", name) + ".safetensors"
 
 
-def tuned_from(classifier: Classifier, folder: str | Path, quantizer: Quantizer, codec: Codec) -> Classifier:
-    """What ``classifier`` becomes when it is fine-tuned, its weights in ``folder``.
+def fine_tuned(classifier: Classifier, folder: str | Path, quantizer: Quantizer, codec: Codec) -> Classifier:
+    """The classifier that ``classifier`` becomes when it is tuned on a quantizer's and a codec's images.
 
-    Raises Refused for a classifier that cannot be tuned.
+    folder: where its weights lie, or will lie. Raises Refused for a classifier that cannot be tuned.
     """
-    if not isinstance(classifier, Network):
-        raise Refused(f"{classifier.short} cannot be fine-tuned: it is no network of rabench; name alexnet, vgg16, ...")
-    return replace(classifier, weights=str(Path(folder) / tuned_file(classifier, quantizer, codec)))
+    return classifier.fine_tuned(Path(folder) / tuned_file(classifier, quantizer, codec))
 
 
-def _check_tuned(point: Point) -> None:
-    wanted, tuned = f"{point.quantizer.label}+{point.codec.label}", point.classifier
-    assert isinstance(tuned, Network) and point.tuned_from is not None
-    if not Path(tuned.weights).is_file():
-        raise Unavailable(f"{tuned.weights} is not there yet; 'rabench finetune --study STUDY' makes it")
-    if (found := tuned.about.tuned_on) != wanted:
-        raise Refused(f"{tuned.weights} was tuned on {found or 'originals'}, not on {wanted}; tune one for it")
-    said = tuned.about.training
+def check_tuning(point: Point) -> None:
+    """Raises Unavailable or Refused where the point's tuned weights are missing, or were tuned on something else."""
+    assert point.tuned_from is not None
+    expected, tuning = f"{point.quantizer.label}+{point.codec.label}", point.classifier.tuning()
+    path = point.classifier.weights_path()
+    if tuning.images != expected:
+        raise Refused(f"{path} was tuned on {tuning.images or 'originals'}, not on {expected}; tune one for it")
     for what, then, now in (
-        (point.quantizer.short, said["quantizer_version"], point.quantizer.version()),
-        (point.tuned_from.short, said["from_version"], point.tuned_from.version()),
+        (point.quantizer.short, tuning.quantizer_version, point.quantizer.version()),
+        (point.tuned_from.short, tuning.classifier_version, point.tuned_from.version()),
     ):
-        if weights_of(then) != weights_of(now):
+        if weights_hash(then) != weights_hash(now):
             raise Refused(
-                f"{tuned.weights} was tuned with other weights of {what} ({weights_of(then)}, now {weights_of(now)}); "
+                f"{path} was tuned with other weights of {what} ({weights_hash(then)}, now {weights_hash(now)}); "
                 "'rabench finetune --study STUDY --restart' makes it anew"
             )
-
-
-def weights_of(version: str) -> str:
-    """Of a version what does not change with the machine: the weights' hash, or nothing."""
-    return version.split(",")[0] if version.startswith("sha256 ") else ""
-
-
-def _check_normalization(point: Point) -> None:
-    """A ColorCNN chooses colors for what a classifier makes of pixels."""
-    if not isinstance(point.quantizer, ColorCNNQuantizer) or not isinstance(point.classifier, Network):
-        return
-    chooses, judges = point.quantizer.about, point.classifier.about
-    if (chooses.mean, chooses.std) != (judges.mean, judges.std):
-        raise Refused(
-            f"{point.quantizer.short} was trained for pixels normalized by mean {chooses.mean} and std {chooses.std}, "
-            f"{point.classifier.short} takes mean {judges.mean} and std {judges.std}; train one for it: "
-            f"rabench train colorcnn --classifier {point.classifier.short} ..."
-        )
 
 
 def check_classes(classifier: Classifier, dataset: Dataset) -> None:

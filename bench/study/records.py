@@ -166,8 +166,9 @@ class Index:
             said = json.loads(self.path.read_text())
             self.datasets: dict[str, Any] = said["datasets"]
             self.versions: dict[str, Any] = said["versions"]
+            self.overheads: dict[str, int] = said.get("overheads", {})
         except (OSError, ValueError, KeyError, TypeError):
-            self.datasets, self.versions = {}, {}
+            self.datasets, self.versions, self.overheads = {}, {}, {}
 
     def open(self, label: str, stamp: str, images: int, limit: int | None, about: dict[str, Any]) -> dict[str, Any]:
         """The known blocks of a data set, by ``start-stop``; none where its files have changed."""
@@ -188,9 +189,21 @@ class Index:
         known = self.versions.get(" + ".join(labels))
         return known and (tuple(known["key"]), tuple(known["versions"]))
 
+    def overhead_bytes(self, identity: Identity, indexed: bool, size: tuple[int, int]) -> int | None:
+        """The bytes that the codec of a record takes for a flat image, or None where no run has measured them.
+
+        indexed: whether the image came from a palette. size: width and height.
+        """
+        return self.overheads.get(_overhead_name(identity, indexed, size))
+
+    def note_overhead(self, identity: Identity, indexed: bool, size: tuple[int, int], count: int) -> None:
+        """Keeps the bytes of a flat image, as the codec and version of a record code it."""
+        self.overheads[_overhead_name(identity, indexed, size)] = count
+
     def save(self) -> None:
-        said = {"datasets": self.datasets, "versions": self.versions}
-        write_text(self.path, json.dumps(said, indent=1, sort_keys=True) + "\n")
+        """Writes the index, whole or not at all."""
+        content = {"datasets": self.datasets, "versions": self.versions, "overheads": self.overheads}
+        write_text(self.path, json.dumps(content, indent=1, sort_keys=True) + "\n")
 
     def measured(self, label: str) -> list[tuple[int, int, dict[str, Any]]]:
         """(start, stop, what is known) of each block of the last run, in order."""
@@ -200,3 +213,8 @@ class Index:
         end = min(known["images"], known["limit"] or known["images"])
         spans = [(start, min(start + BLOCK, end)) for start in range(0, end, BLOCK)]
         return [(a, b, known["blocks"][f"{a}-{b}"]) for a, b in spans if f"{a}-{b}" in known["blocks"]]
+
+
+def _overhead_name(identity: Identity, indexed: bool, size: tuple[int, int]) -> str:
+    kind = "indexed" if indexed else "rgb"
+    return f"{identity.key[1]} | {identity.versions[1]} | {kind} {size[0]}x{size[1]}"

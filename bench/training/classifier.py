@@ -12,7 +12,7 @@ import torch
 
 from ...classifiers import CLASSIFIERS, weights
 from ...classifiers.inference import Normalized
-from ...classifiers.network import CIFAR, IMAGENET, Network
+from ...classifiers.network import Network
 from ...classifiers.resizing import resized_and_cropped
 from ...classifiers.training import Recipe, accuracy, train
 from ...core.errors import BadSetting, Refused, unknown
@@ -82,7 +82,7 @@ def train_classifier(
         plan.checkpoint.unlink(missing_ok=True)
     images = load(plan.dataset, plan.size, plan.limit, on_load)
     training, held_out = split(images, len(plan.dataset), plan.held_out, plan.limit, plan.dataset.label)
-    normalization = CIFAR if plan.dataset.name.startswith("cifar") else IMAGENET
+    normalization = plan.dataset.normalization
     width = plan.width or cls.standard_width
     torch.manual_seed(plan.recipe.seed)
     network = cls.build(len(plan.dataset.classes), width)

@@ -13,7 +13,6 @@ from matplotlib.figure import Figure
 
 from ...classifiers.base import Classifier
 from ...classifiers.inference import Normalized
-from ...classifiers.network import Network
 from ...classifiers.training import accuracy
 from ...core.errors import BadSetting, Refused
 from ...core.files import check_writable
@@ -93,12 +92,11 @@ class ColorPlan:
 
 def judge_of(classifier: Classifier, dataset: Dataset) -> Judge:
     """The network behind a classifier. Raises Refused for one that no gradient goes through, or of other classes."""
-    if not isinstance(classifier, Network):
-        raise Refused(
-            f"{classifier.short} cannot train a ColorCNN: no gradient goes through it; name alexnet, vgg16, ..."
-        )
+    network, normalization = classifier.module(), classifier.normalization
+    if normalization is None:
+        raise Refused(f"{classifier.short} cannot train a ColorCNN: it does not say how it normalizes pixels")
     check_classes(classifier, dataset)
-    return Judge(classifier.module(), classifier.about.mean, classifier.about.std)
+    return Judge(network, *normalization)
 
 
 def train_colorcnn(

@@ -14,7 +14,6 @@ from torch import nn
 from ...classifiers import weights as files
 from ...classifiers.base import Classifier
 from ...classifiers.inference import Normalized
-from ...classifiers.network import Network
 from ...classifiers.training import Recipe, accuracy, train
 from ...codecs import CODECS
 from ...codecs.base import Codec
@@ -29,7 +28,7 @@ from ...quantizers.base import Quantizer
 from ..figures.learning_curve import learning_curve
 from ..running.executors import Pool
 from ..study.matrix import Study, beside, written
-from ..study.points import Point, check_classes, tuned_from
+from ..study.points import Point, check_classes, fine_tuned
 from .classifier import HELD_OUT
 from .encoded import EncodedSet
 
@@ -149,19 +148,14 @@ def targets(
     folder = out or (next(iter(folders)) if len(folders) == 1 else study.folder / FOLDER)
     chains = dict.fromkeys(chain for text in texts for chain in _chains(text, study.base()))
     return [
-        Target(Point(datasets[0], q, c, classifier), Path(_weights(tuned_from(classifier, folder, q, c))))
+        Target(Point(datasets[0], q, c, classifier), fine_tuned(classifier, folder, q, c).weights_path())
         for q, c in chains
     ]
 
 
 def _file(point: Point, out: Path | None) -> Path:
-    path = Path(_weights(point.classifier))
+    path = point.classifier.weights_path()
     return out / path.name if out else path
-
-
-def _weights(classifier: Classifier) -> str:
-    assert isinstance(classifier, Network)
-    return classifier.weights
 
 
 def _chains(text: str, folder: Path) -> Iterator[tuple[Quantizer, Codec]]:
@@ -190,8 +184,7 @@ def finetune(
     asked for, nothing is done.
     """
     classifier = tuning.point.classifier
-    if not isinstance(classifier, Network):
-        raise Refused(f"{classifier.short} cannot be fine-tuned: it is no network of rabench; name alexnet, vgg16, ...")
+    classifier.fine_tuned(tuning.file)  # refuses what cannot be tuned
     tuning.point.check()
     check_classes(classifier, tuning.coded.dataset)
     if (done := _done(tuning)) is not None:
@@ -215,7 +208,7 @@ def _done(tuning: Tuning) -> files.About | None:
 
 def _tune(
     tuning: Tuning,
-    classifier: Network,
+    classifier: Classifier,
     make_pool: Callable[[], Pool],
     on_block: Callable[[int, int], None],
     on_step: Progress,
@@ -223,7 +216,8 @@ def _tune(
     say: Callable[[str], None],
 ) -> files.About:
     fitting, held_out, reasons = _images(tuning, classifier.size, make_pool, on_block)
-    network, normalization = classifier.module(), (classifier.about.mean, classifier.about.std)
+    network, normalization = classifier.module(), classifier.normalization
+    assert normalization is not None  # of a classifier that can be tuned
     precision = tuning.recipe.precision
     before = accuracy(on_device(Normalized(network, *normalization), device()), held_out, device(), precision)
     if not tuning.checkpoint.exists():
@@ -292,8 +286,6 @@ def _images(
 
 def _write(path: Path, tuning: Tuning, network: nn.Module, training: dict[str, Any]) -> files.About:
     point = tuning.point
-    assert isinstance(point.classifier, Network)
     tuned_on = f"{point.quantizer.label}+{point.codec.label}"
-    about = replace(point.classifier.about, tuned_on=tuned_on, training=training)
-    files.write(path, network.state_dict(), about, tuning.dtype == "fp16")
-    return about
+    point.classifier.write_tuned(path, network, tuned_on, training, tuning.dtype == "fp16")
+    return files.about(path)

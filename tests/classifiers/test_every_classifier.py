@@ -7,11 +7,14 @@ import pytest
 import torch
 from onnx_files import onnx_classifier
 from rabench.classifiers import CLASSIFIERS, weights
-from rabench.classifiers.network import IMAGENET, Network
+from rabench.classifiers.network import Network
 from rabench.classifiers.weights import About
 from rabench.core.errors import BadSetting, RabenchError, Refused, Unavailable
+from rabench.datasets.base import Dataset
 
 RNG = np.random.default_rng(0)
+
+MEAN, STD = Dataset.normalization
 
 
 @pytest.fixture(params=sorted(CLASSIFIERS.members))
@@ -21,7 +24,7 @@ def classifier(request, tmp_path):
     if issubclass(cls, Network):
         torch.manual_seed(0)
         network = cls.build(5, 8)
-        about = About(request.param, 8, "toys:split=train", tuple("abcde"), *IMAGENET, 16)
+        about = About(request.param, 8, "toys:split=train", tuple("abcde"), MEAN, STD, 16)
         weights.write(tmp_path / "w.safetensors", network.state_dict(), about)
         return cls(weights=str(tmp_path / "w.safetensors"))
     return onnx_classifier(tmp_path)
@@ -105,7 +108,7 @@ def test_onnx_sees_the_pixels_its_settings_describe(tmp_path):
     )
     swapped = CLASSIFIERS.make(f'onnx:path="{tmp_path}/net.onnx":mean="0,0,0":std="1,1,1":channels=bgr')
     np.testing.assert_allclose(swapped.logits([image[..., ::-1]]), plain.logits([image]))
-    scaled = (np.array([1, 0, 0.2]) - IMAGENET[0]) / IMAGENET[1]
+    scaled = (np.array([1, 0, 0.2]) - MEAN) / STD
     np.testing.assert_allclose(classifier.logits([image])[0], scaled @ (np.arange(15).reshape(3, 5) - 7), rtol=1e-4)
 
 

@@ -54,6 +54,7 @@ def test_no_figure_of_a_table_is_cut_on_a_narrow_terminal(width, monkeypatch):
 
     import pandas as pd
     from rabench.bench.commands import console
+    from rabench.core.tables import Kind, Table
     from rich.console import Console
 
     table = pd.DataFrame(
@@ -67,7 +68,8 @@ def test_no_figure_of_a_table_is_cut_on_a_narrow_terminal(width, monkeypatch):
     )
     said = io.StringIO()
     monkeypatch.setattr(console, "out", Console(file=said, width=width, highlight=False))
-    console.print_table("A title", table, ["a note"])
+    kinds = dict(zip(table, (Kind.NAME, Kind.TEXT, *[Kind.NUMBER] * 3), strict=True))
+    console.print_table(Table("A title", table, kinds, ("a note",)))
     for cell in [*table.curve, *table.bpp, *table["accuracy %"], *table["BD-rate"], "jpeg:chroma=444"]:
         assert cell in said.getvalue()
 
@@ -209,7 +211,7 @@ def test_a_file_that_is_no_image_is_named(study):
     for _ in range(2):
         done = rabench("run", "mine", "--workers", "0", cwd=study)
         assert done.returncode == 3
-        assert "an image could not be read and counts for nothing: bad.png: OSError" in done.stderr
+        assert "1 image could not be read and is left out of every figure: bad.png: OSError" in done.stderr
         assert "run again" not in done.stderr
 
 

@@ -13,11 +13,11 @@ import rabench
 from hypothesis import given
 from hypothesis import strategies as st
 from rabench.bench.comparing.compare import compare, find_curve
-from rabench.bench.comparing.curves import Curve, wilson
-from rabench.bench.comparing.intervals import holm, mcnemar, tango
+from rabench.bench.comparing.comparison import as_text
+from rabench.bench.comparing.curves import Curve
+from rabench.bench.comparing.intervals import holm, mcnemar, tango, wilson
 from rabench.bench.comparing.operating_points import operating_points, requirement
 from rabench.bench.comparing.pareto import beaten_by, dominated, pareto_front
-from rabench.bench.reporting.comparison_tables import as_text, shown
 from rabench.bench.reporting.report import report
 from rabench.bench.running import executors, runner
 from rabench.bench.study.matrix import find_study
@@ -121,14 +121,15 @@ def study(tmp_path_factory):
 
 def test_points_of_equal_settings_are_compared_on_the_same_images(study):
     (found,) = compare(study, "median-cut+png", ["octree+png"])
-    _, (title, table, notes) = shown(found)
-    assert title == "photos (150 images), small-photos: points against median-cut+png"
+    _, points = found.tables()
+    table = points.frame
+    assert points.title == "photos (150 images), small-photos: points against median-cut+png"
     assert table.quantizer.tolist() == ["octree:colors=2", "octree:colors=4"]
     for _, row in table.iterrows():
         difference = (int(row.gained) - int(row.lost)) / 1.5
         assert float(row.difference.split()[0]) == pytest.approx(difference, abs=0.005)
         assert float(row["accuracy %"]) - float(row["anchor %"]) == pytest.approx(difference, abs=0.011)
-    assert "Tango" in notes[0]
+    assert "Tango" in points.notes[0]
 
 
 def test_every_other_curve_is_compared_where_none_is_named(study):
@@ -147,7 +148,7 @@ def test_every_format_says_the_same(study):
     said = json.loads(as_text(found, "json"))[0]
     assert said["images"] == 150 and said["points"][0]["gained"] == found[0].points.gained[0]
     jpeg = said["curves"][1]
-    assert jpeg["bd_rate"] is None and "in common" in jpeg["bd_rate_reason"]
+    assert jpeg["bd_rate_percent"] is None and "in common" in jpeg["bd_rate_percent_reason"]
     rows = pd.read_csv(io.StringIO(as_text(found, "csv")))
     assert (
         rows.kind.value_counts().to_dict() == {"curve": 2, "point": 3}
@@ -159,13 +160,13 @@ def test_every_format_says_the_same(study):
 
 def test_names_that_fit_no_curve_or_several_name_the_candidates(study):
     with pytest.raises(
-        BadSetting, match=r"--anchor 'median.png' fits no curve .did you mean 'median-cut.png'.*none.jpeg"
+        BadSetting, match=r"`anchor` 'median.png' fits no curve .did you mean 'median-cut.png'.*none.jpeg"
     ):
         compare(study, "median+png")
     known = [Curve("octree:kernel=1", "png", (0,)), Curve("octree:kernel=2", "png", (1,))]
     with pytest.raises(BadSetting, match=r"fits 2 curves; there are octree:kernel=1.png; octree:kernel=2.png"):
-        find_curve("octree+png", known, "--test")
-    assert find_curve("octree:kernel=2+png", known, "--test") == known[1]
+        find_curve("octree+png", known, "test")
+    assert find_curve("octree:kernel=2+png", known, "test") == known[1]
     with pytest.raises(Refused, match=r"nothing of octree:dither.* can be compared with none.jpeg"):
         compare(study, "none+jpeg", ["octree:dither=floyd-steinberg+png"])
 
@@ -177,18 +178,19 @@ def test_a_study_that_was_never_measured_is_told(tmp_path):
 
 
 def test_operating_points_by_need(study):
-    ((title, table, _),), bad = operating_points(study, requirement(70, None))
+    (table,), bad = operating_points(study, requirement(70, None))
     assert not bad
-    assert title.endswith("accuracy >= 70 %")
-    reached = table[table.bpp != "-"]
-    assert reached.bpp.astype(float).is_monotonic_increasing
+    assert table.title.endswith("accuracy >= 70 %")
+    reached = table.frame[table.frame.bpp != "-"]
+    assert len(reached) and reached.bpp.astype(float).is_monotonic_increasing
     assert all(float(a.split()[0]) >= 70 for a in reached["accuracy %"])
-    ((_, table, _),), _ = operating_points(study, requirement(None, 2.0))
-    assert all(float(b) <= 2 for b in table["bpp"].tolist() if b != "-")
-    assert any(v != "-" for v in table["on the curve"].tolist())
-    ((_, table, _),), _ = operating_points(study, requirement(None, 500.0))
-    assert "-" not in table["on the curve"].tolist()  # more bits than any point are no worse
-    with pytest.raises(Refused, match="say either --at-least PERCENT or --at-most BPP"):
+    (table,), _ = operating_points(study, requirement(None, 2.0))
+    within = [float(b) for b in table.frame.bpp if b != "-"]
+    assert within and max(within) <= 2
+    assert any(v != "-" for v in table.frame["on the curve"].tolist())
+    (table,), _ = operating_points(study, requirement(None, 500.0))
+    assert "-" not in table.frame["on the curve"].tolist()  # more bits than any point are no worse
+    with pytest.raises(Refused, match=r"say either `at_least` .percent. or `at_most` .bits per pixel."):
         requirement(None, None)
 
 
@@ -227,7 +229,7 @@ def test_every_point_is_on_the_front_or_beaten_by_one_of_it(points):
             assert beater in front and rate[beater] <= rate[i] and accuracy[beater] >= accuracy[i]
 
 
-def test_flips_name_the_images(study):
+def test_discordant_images_are_named(study):
     (found,) = compare(study, "median-cut+png", ["octree+png"])
     row = found.points.iloc[0]
     images = rabench.load(study.folder).images
@@ -238,23 +240,23 @@ def test_flips_name_the_images(study):
     octree, median = right["octree:colors=2:dither=none"], right["median-cut:colors=2:dither=none"]
     assert set(row.gained_images) == octree - median and set(row.lost_images) == median - octree
     assert (row.gained, row.lost) == (len(row.gained_images), len(row.lost_images))
-    title, table, _ = shown(found, flips=True)[-1]
-    assert "flip" in title and table.gained[0].startswith(" ".join(map(str, row.gained_images[:3])))
+    table = found.tables(discordant=True)[-1]
+    assert "discordant" in table.title
+    assert table.frame.gained[0].startswith(" ".join(map(str, row.gained_images[:3])))
 
 
 def test_agreement_counts_the_uncompressed_images_prediction_as_right(study):
     (found,) = compare(study, "median-cut+png", ["octree+png"], labels="agreement")
     rows = rabench.load(study.folder).points.set_index(["quantizer", "codec"])
     agreement = rows.loc[("octree:colors=2:dither=none", "png:effort=6:palette=yes")].agreement
-    assert found.points.accuracy[0] == pytest.approx(agreement)
-    (title, table, (note,)), (second, points, _) = shown(found)
-    assert "agreement with the uncompressed images" in title and "agreement with the uncompressed images" in second
-    assert (
-        "agreement %" in points and "BD-agreement" in table and "accuracy" not in f"{list(table)}{note}{list(points)}"
-    )
+    assert found.points.accuracy_percent[0] == pytest.approx(100 * agreement)
+    curves, points = found.tables()
+    assert all("agreement with the uncompressed images" in table.title for table in (curves, points))
+    assert "agreement %" in points.frame and "BD-agreement" in curves.frame
+    assert "accuracy" not in f"{list(curves.frame)}{curves.notes}{list(points.frame)}"
     assert set(pd.read_csv(io.StringIO(as_text([found], "csv"))).labels) == {"agreement"}
     assert "agreement" in as_text([found], "latex") and '"labels": "agreement"' in as_text([found], "json")
-    with pytest.raises(BadSetting, match="--labels must be one of dataset, agreement, got 'own'"):
+    with pytest.raises(BadSetting, match="`labels` must be one of dataset, agreement, got 'own'"):
         compare(study, "median-cut+png", labels="own")
 
 
@@ -286,7 +288,7 @@ def test_curves_of_two_studies_are_compared_as_if_they_were_of_one(study, other,
     pd.testing.assert_frame_equal(alone.curves.drop(columns="curve"), found.curves.drop(columns="curve"))
     # The same curve in both: nothing between them
     (same,) = compare([study, one], f"none+jpeg [{study.name}]", [f"none+jpeg [{one.name}]"])
-    assert same.curves.bd_accuracy[0] == 0 and same.points.gained.sum() == same.points.lost.sum() == 0
+    assert same.curves.bd_accuracy_points[0] == 0 and same.points.gained.sum() == same.points.lost.sum() == 0
     with pytest.raises(BadSetting, match=r"fits 2 curves; there are none.jpeg \["):
         compare([study, one], "none+jpeg")
 
@@ -294,7 +296,7 @@ def test_curves_of_two_studies_are_compared_as_if_they_were_of_one(study, other,
 @pytest.mark.parametrize(
     ("change", "what"),
     [
-        (('"photos"', '"photos:split=train"'), r"no images \(whole blocks of 1,000, or equal --limit\)"),
+        (('"photos"', '"photos:split=train"'), r"no images \(whole blocks of 1,000, or an equal `limit`\)"),
         (("weights=small-photos", "weights=small-photos:precision=bf16"), "no classifier"),
     ],
 )

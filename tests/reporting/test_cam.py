@@ -1,5 +1,7 @@
 """Class activation maps against their definition, and the figure that shows them."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -20,7 +22,7 @@ SMALL = CLASSIFIERS.make("small:weights=small-photos")
 
 def test_the_map_of_a_network_with_a_global_average_is_the_weighted_sum_of_its_features(photographs):
     (seen,) = activation_maps(SMALL, photographs[:1])
-    network = SMALL.module().eval()
+    network: Any = SMALL.module().eval()
     mean, std = (torch.tensor(v).view(1, 3, 1, 1) * 255 for v in (SMALL.about.mean, SMALL.about.std))
     x = (torch.tensor(photographs[0]).permute(2, 0, 1)[None].float() - mean) / std
     with torch.no_grad():
@@ -61,7 +63,7 @@ def test_images_of_any_size_and_of_one_color(photographs):
 
 
 def test_what_is_no_network_is_refused(photographs):
-    with pytest.raises(Refused, match="constant has no class activation maps"):
+    with pytest.raises(Refused, match="constant is no PyTorch network that rabench can look into; name alexnet"):
         activation_maps(Constant(), photographs[:1])
 
 
@@ -84,7 +86,7 @@ def test_a_report_shows_the_images_that_the_matrix_names(tmp_path):
     runner.run(study, executors.in_process, limit=20)
     written = report(study)
     assert tmp_path / "cam-3.png" in written.files
-    assert written.left_out == ("class activation maps are left out: photos has images 0..1149, got --image 5000",)
+    assert written.left_out == ("class activation maps are left out: photos has images 0..1149, got `image` 5000",)
     (tmp_path / "matrix.toml").write_text(text.replace("[3, 5000]", '"3"'))
     with pytest.raises(BadSetting, match=r"matrix.toml, line 5: report.cam is a list of images .* got '3'"):
         report(study)

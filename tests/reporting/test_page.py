@@ -5,6 +5,7 @@ import io
 import json
 import re
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,9 +13,9 @@ import pytest
 import rabench
 from PIL import Image
 from rabench.bench.comparing.reading import read
-from rabench.bench.figures.rate_accuracy import MARKERS
+from rabench.bench.figures.curve_styles import MARKERS
 from rabench.bench.reporting.gallery import gallery
-from rabench.bench.reporting.page import SYMBOLS
+from rabench.bench.reporting.page_data import SYMBOLS
 from rabench.bench.reporting.report import report
 from rabench.bench.running import executors, runner
 from rabench.bench.study.matrix import find_study
@@ -71,7 +72,7 @@ def test_the_page_says_what_the_summary_says(study, data):
         assert said["accuracy"] == pytest.approx(
             [100 * v for v in (row.accuracy, row.accuracy_low, row.accuracy_high)], rel=1e-5
         )
-        assert sum(said["anatomy"]) == pytest.approx(said["bpp"][0], rel=1e-4)
+        assert sum(said["breakdown"]) == pytest.approx(said["bpp"][0], rel=1e-4)
 
 
 def test_packed_predictions_are_those_of_the_records(study, data):
@@ -93,7 +94,7 @@ def test_the_gallery_shows_what_the_codecs_made(study, data):
         decoded = point.codec.decode(file)
         assert (pixels == getattr(decoded, "rgb", decoded)).all()
         assert (picture["bytes"], picture["alike"]) == (len(file), True)
-    assert {s["why"] for s in data["gallery"]["images"]} == {"flips", "random"}
+    assert {s["why"] for s in data["gallery"]["images"]} == {"discordant", "random"}
 
 
 def test_the_page_marks_codecs_as_the_figures_do():
@@ -102,12 +103,12 @@ def test_the_page_marks_codecs_as_the_figures_do():
 
 def test_the_gallery_keeps_to_its_room(study):
     (group,) = read(study).groups
-    stamp = group.measured[0].point.dataset.stamp()
-    small = gallery(group, stamp, room=100_000)
-    assert 0 < len(small.images) < len(gallery(group, stamp, room=2_000_000).images)
+    small = gallery(group, room=100_000)
+    assert 0 < len(small.images) < len(gallery(group, room=2_000_000).images)
     assert sum(len(p.source) for s in small.images for p in s.pictures.values()) < 100_000
-    assert gallery(group, stamp, room=10).left_out == "no image fits into the page"
-    assert gallery(group, "other", room=10_000).left_out == "photos has changed since it was measured"
+    assert gallery(group, room=10).left_out == "no image fits into the page"
+    other = replace(group, sources=replace(group.sources, stamp="other"))
+    assert gallery(other, room=10_000).left_out == "photos has changed since it was measured"
 
 
 def test_without_the_data_set_the_page_says_why_there_are_no_pictures(study, tmp_path, monkeypatch):
@@ -155,7 +156,7 @@ def chosen(browser, selector, value):
 
 def test_a_browser_draws_the_figure_without_an_error(opened):
     assert len(opened.find_elements("css selector", ".rate-accuracy .scatterlayer .trace")) == 3
-    assert len(opened.find_elements("css selector", ".anatomy .barlayer .trace")) == 4
+    assert len(opened.find_elements("css selector", ".breakdown .barlayer .trace")) == 4
     assert opened.get_log("browser") == []
 
 
@@ -214,7 +215,7 @@ def test_a_click_on_a_point_shows_its_images_and_the_flips(opened, study):
     assert all(name in card.text for card in opened.find_elements("css selector", ".card"))
     (found,) = rabench.compare(study.folder, "none+raw", [])
     line = found.points[(found.points.quantizer == "median-cut:colors=4")].iloc[0]
-    said = one(opened, ".flipped").text
+    said = one(opened, ".counts").text
     assert f"{line.gained} are right in B alone" in said and f"{line.lost} in A alone" in said
     assert opened.get_log("browser") == []
 

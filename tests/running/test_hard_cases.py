@@ -250,7 +250,7 @@ def test_another_studys_matrix_is_not_overwritten(weights, tmp_path):
     mine = tmp_path / "mine"
     mine.mkdir()
     (mine / "matrix.toml").write_text("# written by hand\n")
-    with pytest.raises(Refused, match=r"holds another study's matrix\.toml; give another --out"):
+    with pytest.raises(Refused, match=r"holds another study's matrix\.toml; name another `out`"):
         measure(replace(made, folder=mine), 5)
     assert (mine / "matrix.toml").read_text() == "# written by hand\n"
     (mine / "matrix.toml").unlink()

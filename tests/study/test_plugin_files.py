@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 import rabench
 from plugin_texts import CODEC
-from rabench.bench.commands.add import add, against_each
+from rabench.bench.commands.add import add, comparison_tables
 from rabench.bench.running import executors, runner
 from rabench.bench.study.matrix import find_study
 from rabench.bench.study.plugin_files import load_plugins
@@ -387,8 +387,8 @@ def test_a_codec_is_added_without_measuring_the_others_again(measured, tmp_path)
     assert (outcome.measured, outcome.finished) == (8, 0)
     after = {f.name: f.stat().st_mtime_ns for f in measured.records.glob("*.parquet")}
     assert before.items() <= after.items() and len(after) == len(before) + 8
-    ((_, pairs, new),) = against_each(rabench.report(measured.folder).pairs, done.codecs)
-    assert [pairs.curves[i] for i in new] == ["none+coarse"]
+    (table,) = comparison_tables(rabench.report(measured.folder).groups, done.codecs)
+    assert set(table.frame.curve) == {"none+coarse"} and "none+jpeg" in set(table.frame.against)
     again = find_study(str(measured.folder))
     assert len(again.load().points) == 5 + 8
     assert add(again, "coarse:bits=1..8", ["none"], [], executors.in_process).outcome.measured == 0
