@@ -22,8 +22,8 @@ class AVIF(Codec):
     """libavif with the AOM encoder, 8 bits, full range, one thread, no tiles."""
 
     name: ClassVar[str] = "avif"
-    quality: int = setting(75, range(101), quality_parameter=True)
-    chroma: int = setting(420, (420, 422, 444))
+    quality: int = setting(75, range(101), quality_parameter=True, help="0 small and poor, 100 large and good")
+    chroma: int = setting(420, (420, 422, 444), help="color resolution: 420 halves both sides, 422 the width, 444 none")
     speed: int = setting(6, range(11), help="0 slow and small, 10 fast")
 
     def version(self) -> str:

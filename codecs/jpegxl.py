@@ -39,7 +39,7 @@ class _JPEGXL(Codec):
 
 @dataclass(frozen=True)
 class JPEGXL(_JPEGXL):
-    """libjxl, lossy."""
+    """Lossy JPEG XL by libjxl."""
 
     name: ClassVar[str] = "jpegxl"
     distance: float = setting(
@@ -52,7 +52,7 @@ class JPEGXL(_JPEGXL):
 
 @dataclass(frozen=True)
 class JPEGXLLossless(_JPEGXL):
-    """libjxl, lossless; finds small palettes by itself."""
+    """Lossless JPEG XL by libjxl; finds small palettes by itself."""
 
     name: ClassVar[str] = "jpegxl-lossless"
     lossless: ClassVar[bool] = True
