@@ -25,18 +25,20 @@ if TYPE_CHECKING:
 
 IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 CIFAR = ((0.4914, 0.4822, 0.4465), (0.2023, 0.1994, 0.2010))
+"""The usual normalization of these data sets: mean and standard deviation of each channel, in units of 0..1."""
 
 
 @dataclass(frozen=True)
 class Network(Classifier):
-    """A network of this file's family; ``weights`` brings width, classes and normalization."""
+    """A network that rabench builds; its weights file brings width, classes and normalization."""
 
     weights: str = setting("", Location("a .safetensors file or the name of weights that ship", required=True))
     precision: str = setting(
-        "fp32", ("fp32", "bf16"), help="of convolutions; bf16 is faster where the processor has it"
+        "fp32", ("fp32", "bf16"), help="number format of convolutions; bf16 is faster where the processor has it"
     )
 
     standard_width: ClassVar[int] = 64
+    """The width that training takes where none is given."""
 
     @staticmethod
     @abstractmethod
@@ -45,13 +47,13 @@ class Network(Classifier):
 
     @property
     def about(self) -> About:
-        """What the weights say of themselves. Raises Refused for another network's."""
-        found = files.about(files.find(self.weights, self.name))
-        if found.network != self.name:
+        """The metadata of the weights. Raises Refused for those of another network."""
+        about = files.about(files.find(self.weights, self.name))
+        if about.network != self.name:
             raise Refused(
-                f"{self.weights} holds weights of {found.network}, not of {self.name}; name it as {found.network}:weights=..."
+                f"{self.weights} holds weights of {about.network}, not of {self.name}; name it as {about.network}:weights=..."
             )
-        return found
+        return about
 
     def module(self) -> nn.Module:
         """The network on its own, weights in place: (N, 3, H, W), normalized -> (N, classes)."""
