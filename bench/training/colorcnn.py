@@ -23,7 +23,7 @@ from ...datasets.base import Dataset
 from ...quantizers.colorcnn import training
 from ...quantizers.colorcnn import weights as files
 from ...quantizers.colorcnn.network import BACKBONES, ColorCNN
-from ...quantizers.colorcnn.training import RECIPES, Judge, Recipe
+from ...quantizers.colorcnn.training import RECIPES, FrozenClassifier, Recipe
 from ..study.matrix import written
 from ..study.points import check_classes
 from .classifier import HELD_OUT, load
@@ -91,14 +91,14 @@ class ColorPlan:
         return " ".join([*words, f"--out {self.out.name}"])
 
 
-def judge_of(classifier: Classifier, dataset: Dataset) -> Judge:
+def judge_of(classifier: Classifier, dataset: Dataset) -> FrozenClassifier:
     """The network behind a classifier. Raises Refused for one that no gradient goes through, or of other classes."""
     if not isinstance(classifier, Network):
         raise Refused(
             f"{classifier.short} cannot train a ColorCNN: no gradient goes through it; name alexnet, vgg16, ..."
         )
     check_classes(classifier, dataset)
-    return Judge(classifier.module(), classifier.about.mean, classifier.about.std)
+    return FrozenClassifier(classifier.module(), classifier.about.mean, classifier.about.std)
 
 
 def train_colorcnn(
@@ -133,7 +133,12 @@ def train_colorcnn(
 
 
 def _write(
-    plan: ColorPlan, network: ColorCNN, judge: Judge, fitting: Images, held_out: Images, history: list[dict[str, Any]]
+    plan: ColorPlan,
+    network: ColorCNN,
+    judge: FrozenClassifier,
+    fitting: Images,
+    held_out: Images,
+    history: list[dict[str, Any]],
 ) -> files.About:
     round_weights(network, plan.dtype == "fp16")  # what is evaluated is what ships
     on_device(network, device())
@@ -168,7 +173,7 @@ def _write(
 
 
 def training_figure(
-    plan: ColorPlan, network: ColorCNN, judge: Judge, held_out: Images, history: list[dict[str, Any]]
+    plan: ColorPlan, network: ColorCNN, judge: FrozenClassifier, held_out: Images, history: list[dict[str, Any]]
 ) -> None:
     """Loss, regularizer and accuracies over epochs, and held-out images as they are drawn now; redrawn each epoch."""
     import pandas as pd
