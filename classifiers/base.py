@@ -27,7 +27,7 @@ class Classifier(Plugin, ABC):
 
     @classmethod
     def ready(cls) -> str:
-        """What can be used on this machine, for `rabench list`. Raises Unavailable with the remedy."""
+        """The weights or library to be used on this machine, for `rabench list`. Raises Unavailable with the remedy."""
         return ""
 
     @property

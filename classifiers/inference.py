@@ -44,9 +44,9 @@ def logits(build: Build, path: Path, sha256: str, images: NDArray[np.uint8], pre
     """The logits of images: (N, H, W, 3) -> (N, classes). The weights at ``path`` are loaded once a process."""
     torch.backends.cudnn.allow_tf32 = False  # fp32 means fp32, on a GPU too
     network = _loaded(build, path, sha256)
-    where = device()
-    pixels = torch.from_numpy(images).to(where).permute(0, 3, 1, 2)  # channels_last as it lies
-    with torch.inference_mode(), torch.autocast(where.type, torch.bfloat16, enabled=precision == "bf16"):
+    target = device()
+    pixels = torch.from_numpy(images).to(target).permute(0, 3, 1, 2)  # channels_last as it lies
+    with torch.inference_mode(), torch.autocast(target.type, torch.bfloat16, enabled=precision == "bf16"):
         return network(pixels).float().cpu().numpy()
 
 

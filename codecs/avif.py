@@ -48,6 +48,6 @@ class AVIF(Codec):
         return read(data, "AVIF")
 
     def byte_breakdown(self, data: bytes) -> ByteBreakdown:
-        """What the mdat box holds is payload (the AV1 sequence header, some 10 bytes, included)."""
+        """The content of the mdat box is payload (the AV1 sequence header, some 10 bytes, included)."""
         payload = sum(end - begin for kind, begin, end in boxes(data) if kind == b"mdat")
         return ByteBreakdown(container=len(data) - payload, payload=payload)

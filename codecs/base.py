@@ -17,7 +17,7 @@ class ByteBreakdown(NamedTuple):
     container: int = 0
     """Headers, framing and end markers that any file of the format has."""
     tables: int = 0
-    """What the decoder reads before the pixels: quantization and entropy tables, coding tools."""
+    """Parameters of the decoder: quantization and entropy tables, coding tools."""
     palette: int = 0
     """The colors of an indexed image."""
     payload: int = 0

@@ -34,7 +34,7 @@ class BPGEnc(Codec):
     name: ClassVar[str] = "bpgenc"
     qp: int = setting(29, range(52), quality_parameter=True, help="0 large and good, 51 small and poor")
     chroma: int = setting(420, (420, 444), help="color resolution: 420 halves both sides, 444 none")
-    encoder: str = setting("x265", ("x265", "jctvc"), help="of HEVC; jctvc is the reference encoder, and slow")
+    encoder: str = setting("x265", ("x265", "jctvc"), help="of HEVC: x265, or the reference encoder, which is slow")
     level: int = setting(8, range(1, 10), help="how long the encoder searches: 1 fast, 9 small")
 
     def version(self) -> str:

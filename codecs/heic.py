@@ -54,7 +54,7 @@ class HEIC(Codec):
         return read(data, "HEIF")
 
     def byte_breakdown(self, data: bytes) -> ByteBreakdown:
-        """Parameter sets are tables; what the mdat box holds is payload."""
+        """Parameter sets are tables; the content of the mdat box is payload."""
         payload = sum(end - begin for kind, begin, end in boxes(data) if kind == b"mdat")
         place = data.find(b"hvcC")  # length, type, content (ISO/IEC 14496-12)
         tables = int.from_bytes(data[place - 4 : place], "big") - 8 if place >= 4 else 0

@@ -43,8 +43,8 @@ class PNGSearch(ReadsPNG):
 
     name: ClassVar[str] = "png-search"
     lossless: ClassVar[bool] = True
-    order: str = setting("search", ("given", "search"), help="of the palette's entries: as they come, or searched")
-    filters: str = setting("search", ("none", "search"), help="of the rows: the filter None for all, or searched")
+    order: str = setting("search", ("given", "search"), help="the palette's order: as it comes, or searched")
+    filters: str = setting("search", ("none", "search"), help="the rows' filters: None for all, or searched")
     tries: int = setting(300, range(2001), help="swaps and moves of palette entries, from 5 colors on")
 
     def version(self) -> str:

@@ -1,4 +1,4 @@
-"""What every training loop shares: the schedule, augmentation, held-out images, epochs and checkpoints.
+"""The common parts of all training loops: schedule, augmentation, held-out images, epochs and checkpoints.
 
 Everything random comes from (seed, epoch), so that a run resumed after a kill goes on exactly as it would
 have, and one seed gives one set of weights on a CPU with one number of threads.
@@ -58,7 +58,7 @@ def one_cycle(fraction: float, peak: float) -> float:
 
 
 BORDERS = ("black", "mirrored")
-"""What fills the border of a shifted image: black, or the image mirrored at its edge."""
+"""Fillings of the border of a shifted image: black, or the image mirrored at its edge."""
 
 
 def augmented(

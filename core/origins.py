@@ -129,7 +129,7 @@ class PythonFile(Origin):
         return plugins
 
     def _mistake(self, cls: type[Plugin]) -> str:
-        """What would fail later, with a message that says less; nothing where all is well."""
+        """A mistake that would fail later with a message that says less, worded to follow the class's name; else nothing."""
         for f in fields(cls):
             if "among" not in f.metadata:
                 kind = f.type if isinstance(f.type, str) else getattr(f.type, "__name__", "int")

@@ -249,7 +249,7 @@ def spread(values: Sequence[V], count: int) -> list[V]:
 
 
 def describe(f: Field[Any]) -> str:
-    """What a setting allows, as words: ``in 1..100`` or ``one of 420, 422, 444``."""
+    """The values that a setting allows, in words: ``in 1..100`` or ``one of 420, 422, 444``."""
     among = f.metadata["among"]
     if isinstance(among, range):
         return f"in {among[0]}..{among[-1]}" + (f" in steps of {among.step}" if among.step != 1 else "")

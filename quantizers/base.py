@@ -26,7 +26,7 @@ class Quantizer(Plugin, ABC):
 
     @classmethod
     def ready(cls) -> str:
-        """What can be used on this machine, for `rabench list`. Raises Unavailable with the remedy."""
+        """The code or weights to be used on this machine, for `rabench list`. Raises Unavailable with the remedy."""
         return cls().version()
 
     @abstractmethod
@@ -46,4 +46,4 @@ class PaletteQuantizer(Quantizer, ABC):
     """A quantizer that gives at most ``colors`` colors."""
 
     colors: int = setting(16, range(2, 257), quality_parameter=True, help="colors an image may have at the most")
-    dither: str = setting("none", DITHER, help="error diffusion: none, or Floyd and Steinberg's")
+    dither: str = setting("none", DITHER, help="error diffusion, by Floyd and Steinberg (1976)")

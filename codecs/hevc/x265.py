@@ -74,7 +74,7 @@ def version() -> str:
 
 @dataclass(frozen=True)
 class Setup:
-    """What an encoder is opened for; width and height are padded."""
+    """The settings that an encoder is opened with; width and height are padded."""
 
     width: int
     height: int
@@ -158,7 +158,7 @@ class Encoder:
         return {"preset": PRESETS[s.effort - 1], "tune": "ssim", "x265-params": params}
 
     def packets(self, pictures: Sequence[Planes]) -> list[bytes]:
-        """What x265 writes for each of some pictures: parameter sets and a slice.
+        """The bytes that x265 writes for each of some pictures: parameter sets and a slice.
 
         x265 leaves the caches cold: all frames are filled before the first is coded.
         """
@@ -207,7 +207,7 @@ def _fill(view: Plane, plane: Plane) -> None:
 
 @dataclass(frozen=True)
 class _Template:
-    """What an encoder writes before every slice, and where in a slice it counts pictures."""
+    """The bytes that an encoder writes before every slice, and where in a slice it counts pictures."""
 
     prefix: bytes
     """Parameter sets and the slice's start code."""

@@ -80,13 +80,13 @@ def _halve(pixels: int, batch: int) -> None:
 
 
 def _batch(network: Deployed, colors: int, stack: NDArray[np.uint8], precision: str) -> list[AnyImage]:
-    where = device()
-    pixels = torch.from_numpy(stack).to(where).permute(0, 3, 1, 2)  # channels_last as it lies
-    with torch.inference_mode(), torch.autocast(where.type, torch.bfloat16, enabled=precision == "bf16"):
+    target = device()
+    pixels = torch.from_numpy(stack).to(target).permute(0, 3, 1, 2)  # channels_last as it lies
+    with torch.inference_mode(), torch.autocast(target.type, torch.bfloat16, enabled=precision == "bf16"):
         indices = network(pixels)
         palettes, _ = hard_palette(pixels, indices, colors)
-    maps, colors_of = indices.to(torch.uint8).cpu().numpy(), palettes.cpu().numpy()
-    return [IndexedImage(m, c).trimmed() for m, c in zip(maps, colors_of, strict=True)]
+    index_maps, palette_arrays = indices.to(torch.uint8).cpu().numpy(), palettes.cpu().numpy()
+    return [IndexedImage(m, c).trimmed() for m, c in zip(index_maps, palette_arrays, strict=True)]
 
 
 @lru_cache(maxsize=8)

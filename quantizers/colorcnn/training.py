@@ -58,7 +58,7 @@ class Recipe:
     crop: int = -1
     """Padding of the random crop in pixels; -1: an eighth of the image's side."""
     border: str = "black"
-    """What the crop fills the border with: black, as published, or the image mirrored at its edges."""
+    """The filling of the random crop's border: black, as published, or the image mirrored at its edges."""
     flip: bool = True
     seed: int = 0
     precision: str = "fp32"

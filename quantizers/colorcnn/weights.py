@@ -32,7 +32,7 @@ class About:
     classifier: str
     """The classifier it was trained for, as a label."""
     classifier_version: str
-    """That classifier's version: its weights by sha256."""
+    """The version of the classifier it was trained for: its weights by sha256."""
     mean: tuple[float, float, float]
     std: tuple[float, float, float]
     training: dict[str, Any] = field(default_factory=dict)
