@@ -1,4 +1,4 @@
-"""What every classifier promises."""
+"""The interface of a classifier: RGB images to logits."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class Classifier(Plugin, ABC):
 
     @classmethod
     def ready(cls) -> str:
-        """What can be used on this machine, for `rabench list`. Raises Unavailable with the remedy."""
+        """The weights or library to be used on this machine, for `rabench list`. Raises Unavailable with the remedy."""
         return ""
 
     @property
@@ -104,24 +104,24 @@ class Classifier(Plugin, ABC):
 
     @abstractmethod
     def logits_of_batch(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """(batch, H, W, 3) -> (batch, classes)."""
+        """The logits of exactly one batch of prepared images: (batch, H, W, 3) -> (batch, classes)."""
 
     def prepare(self, image: RGB) -> RGB:
         """The classifier's own resize and crop, applied to a DECODED image."""
         return resized_and_cropped(image, self.size) if self.size else image
 
     def logits(self, images: Sequence[RGB]) -> NDArray[np.float32]:
-        """Images of any size and number -> (N, classes), in the order given."""
-        found = [np.empty((0, len(self.classes)), np.float32)]
+        """The logits of images of any size and number, in their order: (N, classes)."""
+        batches = [np.empty((0, len(self.classes)), np.float32)]
         for shape, positions in _by_shape(prepared := [self.prepare(i) for i in images]):
             for start in range(0, len(positions), self.batch):
                 chosen = positions[start : start + self.batch]
                 full = np.zeros((self.batch, *shape), np.uint8)
                 for row, position in enumerate(chosen):
                     full[row] = prepared[position]
-                found.append(self.logits_of_batch(full)[: len(chosen)])
+                batches.append(self.logits_of_batch(full)[: len(chosen)])
         order = [p for _, positions in _by_shape(prepared) for p in positions]
-        return np.concatenate(found)[np.argsort(order, kind="stable")]
+        return np.concatenate(batches)[np.argsort(order, kind="stable")]
 
 
 def _by_shape(images: Sequence[RGB]) -> list[tuple[tuple[int, ...], list[int]]]:

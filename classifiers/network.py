@@ -27,14 +27,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Network(Classifier):
-    """A network of this file's family; ``weights`` brings width, classes and normalization."""
+    """A network that rabench builds; its weights file brings width, classes and normalization."""
 
     weights: str = setting("", Location("a .safetensors file or the name of weights that ship", required=True))
     precision: str = setting(
-        "fp32", ("fp32", "bf16"), help="of convolutions; bf16 is faster where the processor has it"
+        "fp32", ("fp32", "bf16"), help="number format of convolutions; bf16 is faster where the processor has it"
     )
 
     standard_width: ClassVar[int] = 64
+    """The width that training takes where none is given."""
 
     @staticmethod
     @abstractmethod
@@ -43,7 +44,7 @@ class Network(Classifier):
 
     @property
     def about(self) -> About:
-        """What the weights say of themselves. Raises Refused for weights of another network."""
+        """The metadata of the weights. Raises Refused for those of another network."""
         about = files.about(files.find(self.weights, self.name))
         if about.network != self.name:
             raise Refused(

@@ -56,8 +56,8 @@ def train(
     """Trains ``network`` in place; gives the history, one entry an epoch.
 
     Goes on from ``checkpoint`` where there is one, and writes it after each epoch.
-    before_save: told of an epoch before the checkpoint knows it; what it keeps is made again after a kill.
-    say: told when a GPU has too little memory for a batch, which goes in parts then.
+    before_save: called with the history just before the checkpoint is written: what it writes is never behind.
+    say: told when a GPU has too little memory for a batch, which then goes in parts.
     Raises Diverged when the loss is no number, Refused when the checkpoint is of another run.
     """
     model = on_device(Normalized(network, *normalization), device)
@@ -65,11 +65,11 @@ def train(
         model.parameters(), lr=recipe.lr, momentum=recipe.momentum, weight_decay=recipe.weight_decay
     )
     state = Checkpoint(checkpoint, _run(recipe, network, training, held_out))
-    parts, history = GradientAccumulation(say), state.load(model, optimizer)
+    accumulation, history = GradientAccumulation(say), state.load(model, optimizer)
     pixels = torch.from_numpy(training.pixels).to(device)
     labels = torch.from_numpy(training.labels).to(device)
     for epoch in range(len(history), recipe.epochs):
-        figures = _epoch(model, optimizer, pixels, labels, recipe, epoch, on_step, parts)
+        figures = _epoch(model, optimizer, pixels, labels, recipe, epoch, on_step, accumulation)
         held = accuracy(model, held_out, device, recipe.precision)
         history.append({"epoch": epoch + 1, **figures, "held_out_accuracy": held})
         before_save(history)
@@ -86,7 +86,7 @@ def _epoch(
     recipe: Recipe,
     epoch: int,
     on_step: Progress,
-    parts: GradientAccumulation,
+    accumulation: GradientAccumulation,
 ) -> dict[str, float]:
     device = pixels.device
     generator = torch.Generator().manual_seed(recipe.seed * 1_000_003 + epoch)
@@ -107,13 +107,13 @@ def _epoch(
 
     model.train()
     lr, (loss, correct) = run_epoch(
-        *(optimizer, learn, len(labels), recipe.batch, epoch, rate, (generator,), parts, on_step, device)
+        *(optimizer, learn, len(labels), recipe.batch, epoch, rate, (generator,), accumulation, on_step, device)
     )
     return {"lr": lr, "loss": loss, "training_accuracy": correct}
 
 
 def accuracy(model: nn.Module, images: Images, device: torch.device, precision: str = "fp32") -> float:
-    """Top-1, of pixels as they are (no augmentation)."""
+    """Top-1 accuracy, 0 to 1, on images without augmentation."""
     model.eval()
     correct = 0
     with torch.inference_mode(), torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16"):

@@ -18,7 +18,7 @@ PARTIAL = ".partial-"
 
 @contextmanager
 def atomic_write(path: Path) -> Iterator[Path]:
-    """Gives a name to write to; what was written there becomes ``path`` at the end.
+    """Gives a temporary name to write to; what was written there becomes ``path`` at the end.
 
     Written beside ``path``, fsynced and renamed: a process killed at any moment leaves the old
     file, the new one, or a leftover whose name begins with ``PARTIAL``, never half a file.
@@ -36,11 +36,13 @@ def atomic_write(path: Path) -> Iterator[Path]:
 
 
 def write_bytes(path: Path, content: bytes) -> None:
+    """Writes a whole file atomically."""
     with atomic_write(path) as partial:
         partial.write_bytes(content)
 
 
 def write_text(path: Path, content: str) -> None:
+    """Writes a whole file of UTF-8 atomically."""
     write_bytes(path, content.encode())
 
 
@@ -75,7 +77,7 @@ def locked(path: Path, taken: str, alternative: str = "") -> Iterator[None]:
 
 
 def remove_partial(folder: Path) -> None:
-    """Removes what a killed process left behind in ``folder``."""
+    """Removes the unfinished files that killed processes left in ``folder``."""
     for leftover in folder.glob(f"{PARTIAL}*"):
         leftover.unlink(missing_ok=True)
 

@@ -1,4 +1,4 @@
-"""Stored image files to RGB pixels."""
+"""Decoding of stored image files to RGB pixels."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ _EIGHT_BIT = {"1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBX", "CMYK", "YCbCr",
 
 
 def decode(file: bytes | None, name: str = "") -> tuple[RGB | BadImage, Source]:
-    """The pixels a viewer shows: upright by the EXIF orientation, grey as RGB, alpha dropped.
+    """The pixels a viewer shows, and their source: upright by the EXIF orientation, grey as RGB, alpha dropped.
 
-    A file that cannot be read gives a BadImage that names it, so that one bad file costs one row.
+    A file that cannot be read, or None, gives a BadImage with its ``name``, so that one bad file costs one row.
     """
-    found, source = _decode(file)
-    if isinstance(found, BadImage) and name:
-        found = BadImage(f"{name}: {found.reason}")
-    return found, source
+    image, source = _decode(file)
+    if isinstance(image, BadImage) and name:
+        image = BadImage(f"{name}: {image.reason}")
+    return image, source
 
 
 def _decode(file: bytes | None) -> tuple[RGB | BadImage, Source]:

@@ -23,7 +23,7 @@ SPLITS = {"test": ("test", "val", "valid", "validation"), "train": ("train",)}
 class Folder(Dataset):
     """One sub-folder a class, or a flat folder of unlabelled images; sizes may differ.
 
-    The first image of each class comes first, then the second of each: the first few hundred hold all classes alike.
+    The first image of each class comes first, then the second of each: the first few hundred hold all classes equally.
 
     Where the folder holds ``train`` and ``test`` (or ``val``), ``split`` chooses between them.
     """
@@ -60,6 +60,8 @@ class Folder(Dataset):
 
 
 class FolderReader:
+    """An open folder of image files."""
+
     def __init__(self, home: Path) -> None:
         self.home = home
         folders = _class_folders(home)
@@ -80,21 +82,21 @@ class FolderReader:
         return Block([image for image, _ in decoded], labels, [source for _, source in decoded])
 
     def stamp(self) -> str:
-        found = hashlib.sha256()
+        digest = hashlib.sha256()
         for file, label in self.files:
             stat = file.stat() if file.exists() else None
-            found.update(f"{file.name} {label} {stat and (stat.st_size, stat.st_mtime_ns)}\n".encode())
-        return found.hexdigest()
+            digest.update(f"{file.name} {label} {stat and (stat.st_size, stat.st_mtime_ns)}\n".encode())
+        return digest.hexdigest()
 
 
 def _class_folders(home: Path) -> list[Path]:
-    found = [f for f in home.iterdir() if f.is_dir() and not f.name.startswith(".") and any(_images(f, deep=True))]
-    return sorted(found, key=Path.as_posix)  # by case on every system
+    folders = [f for f in home.iterdir() if f.is_dir() and not f.name.startswith(".") and any(_images(f, deep=True))]
+    return sorted(folders, key=Path.as_posix)  # by case on every system
 
 
 def _images(folder: Path, deep: bool = False) -> list[Path]:
-    found = folder.rglob("*") if deep else folder.iterdir()
-    images = [f for f in found if f.suffix.lower() in SUFFIXES and not f.name.startswith(".") and f.is_file()]
+    paths = folder.rglob("*") if deep else folder.iterdir()
+    images = [f for f in paths if f.suffix.lower() in SUFFIXES and not f.name.startswith(".") and f.is_file()]
     return sorted(images, key=Path.as_posix)
 
 

@@ -12,7 +12,7 @@ from .base import Quantizer
 
 @dataclass(frozen=True)
 class NoQuantizer(Quantizer):
-    """Hands the original on, in true color."""
+    """Leaves the image as it is, in true color."""
 
     name: ClassVar[str] = "none"
     indexed: ClassVar[bool] = False

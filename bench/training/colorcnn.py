@@ -22,7 +22,7 @@ from ...datasets.base import Dataset
 from ...quantizers.colorcnn import training
 from ...quantizers.colorcnn import weights as files
 from ...quantizers.colorcnn.network import BACKBONES, ColorCNN
-from ...quantizers.colorcnn.training import RECIPES, Judge, Recipe
+from ...quantizers.colorcnn.training import RECIPES, FrozenClassifier, Recipe
 from ..study.matrix import written
 from ..study.points import check_classes
 from .classifier import HELD_OUT, load
@@ -90,13 +90,13 @@ class ColorPlan:
         return " ".join([*words, f"--out {self.out.name}"])
 
 
-def judge_of(classifier: Classifier, dataset: Dataset) -> Judge:
+def judge_of(classifier: Classifier, dataset: Dataset) -> FrozenClassifier:
     """The network behind a classifier. Raises Refused for one that no gradient goes through, or of other classes."""
     network, normalization = classifier.module(), classifier.normalization
     if normalization is None:
         raise Refused(f"{classifier.short} cannot train a ColorCNN: it does not say how it normalizes pixels")
     check_classes(classifier, dataset)
-    return Judge(network, *normalization)
+    return FrozenClassifier(network, *normalization)
 
 
 def train_colorcnn(
@@ -131,7 +131,12 @@ def train_colorcnn(
 
 
 def _write(
-    plan: ColorPlan, network: ColorCNN, judge: Judge, fitting: Images, held_out: Images, history: list[dict[str, Any]]
+    plan: ColorPlan,
+    network: ColorCNN,
+    judge: FrozenClassifier,
+    fitting: Images,
+    held_out: Images,
+    history: list[dict[str, Any]],
 ) -> files.About:
     round_weights(network, plan.dtype == "fp16")  # what is evaluated is what ships
     on_device(network, device())
@@ -166,7 +171,7 @@ def _write(
 
 
 def training_figure(
-    plan: ColorPlan, network: ColorCNN, judge: Judge, held_out: Images, history: list[dict[str, Any]]
+    plan: ColorPlan, network: ColorCNN, judge: FrozenClassifier, held_out: Images, history: list[dict[str, Any]]
 ) -> None:
     """Loss, regularizer and accuracies over epochs, and held-out images as they are drawn now; redrawn each epoch."""
     import pandas as pd

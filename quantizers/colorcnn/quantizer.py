@@ -26,7 +26,7 @@ class ColorCNNQuantizer(Quantizer):
         "photos", Location("a file or folder of weights, or the name of some that ship", required=True)
     )
     precision: str = setting(
-        "fp32", ("fp32", "bf16"), help="of convolutions; bf16 is faster where the processor has it"
+        "fp32", ("fp32", "bf16"), help="number format of convolutions; bf16 is faster where the processor has it"
     )
 
     @classmethod
@@ -38,7 +38,7 @@ class ColorCNNQuantizer(Quantizer):
 
     @property
     def about(self) -> files.About:
-        """What the weights say of themselves."""
+        """The metadata of the weights. Raises as ``weights.find`` and ``weights.about``."""
         return files.about(files.find(self.weights, self.colors))
 
     def check_point(self, parts: Mapping[str, Any]) -> None:

@@ -3,10 +3,10 @@
 from collections import Counter
 from dataclasses import replace
 
-import pandas as pd
 import pytest
 from given_studies import given_study, point
 from plugins_for_tests import Coarse, Noise
+from rabench.bench.comparing.reading import read
 from rabench.bench.figures.over_setting import rate_over_setting
 from rabench.bench.reporting.report import report
 from rabench.bench.running import executors, runner
@@ -35,7 +35,7 @@ def test_alike_codecs_encode_once_and_one_that_errs_is_found_out(tmp_path):
     assert extra == {0: 0, 1: 0, 2: 1500, 3: 1500, 6: 4500, 8: 6000}
 
 
-def test_leaders_are_the_first_that_bear_it_out():
+def test_the_first_whose_files_bear_it_out_encodes_for_the_others():
     image = Noise().load(0, 1).images[0]
     steps = [Coarse(step=n) for n in (1, 0, 7, 8)]
     found = representatives(steps, image)
@@ -59,7 +59,7 @@ def test_integers_are_written_briefly(values, text):
 
 
 @pytest.mark.slow
-def test_rates_are_drawn_over_each_dial_that_turns(tmp_path):
+def test_rates_are_drawn_over_each_quality_parameter_that_varies(tmp_path):
     pytest.importorskip("av")
     folder = tmp_path / "sweep"
     folder.mkdir()
@@ -77,5 +77,6 @@ def test_rates_are_drawn_over_each_dial_that_turns(tmp_path):
         assert word in text, word
     assert "bpg:qp=0..3" in (folder / "table.md").read_text()
     assert len(with_references(made.load())) == 1 + 6 + 3 + 1 + 3
-    assert rate_over_setting(pd.DataFrame(), [], [], "nothing") is None
+    (group,) = read(made).groups
+    assert rate_over_setting(replace(group, curves=[])) is None
     assert CODECS.make("bpg:qp=2").short_of([CODECS.make("bpg:qp=1"), CODECS.make("bpg:qp=3")]) == "bpg:qp=1..3"

@@ -102,7 +102,7 @@ def judge():
     about = weights.about(path)
     network = CLASSIFIERS["small"].build(len(about.classes), about.width)
     network.load_state_dict(read_weights(path))
-    return training.Judge(network, about.mean, about.std)
+    return training.FrozenClassifier(network, about.mean, about.std)
 
 
 RECIPE = training.Recipe(

@@ -93,7 +93,7 @@ def _raw(path):
 @pytest.mark.slow
 def test_a_checkpoint_of_another_run_is_refused_saying_both(plan):
     training.train_classifier(plan)
-    with pytest.raises(Refused, match=r"its recipe is .*0\.05.*, now .*0\.01.*; begin again with --restart"):
+    with pytest.raises(Refused, match=r"its recipe is .*0\.05.*, now .*0\.01.*; begin again with `restart=True`"):
         training.train_classifier(replace(plan, recipe=replace(RECIPE, lr=0.01)))
 
 
