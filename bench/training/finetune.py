@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +31,7 @@ from ..study.matrix import Study, beside, written
 from ..study.points import Point, check_classes, fine_tuned
 from .classifier import HELD_OUT
 from .encoded import EncodedSet
+from .options import changed_options
 
 RECIPE = Recipe(epochs=5, lr=0.01)
 """By default: a tenth of the learning rate that training from scratch has."""
@@ -107,16 +108,8 @@ class Tuning:
         point, base = self.point, self.study.base()
         words = [f"rabench finetune --study {self.study.name} --classifier {written(point.classifier, base)}"]
         words.append(f"--point {written(point.quantizer, base)}+{written(point.codec, base)}")
-        for holder, usual in ((self, Tuning), (self.recipe, RECIPE)):
-            for f in fields(holder):
-                value, default = getattr(holder, f.name), getattr(usual, f.name, f.default)
-                if f.name in ("study", "target", "recipe", "restart") or value == default:
-                    continue
-                option = f.name.replace("_", "-")
-                words.append(
-                    f"--{'' if value else 'no-'}{option}" if isinstance(value, bool) else f"--{option} {value}"
-                )
-        return " ".join(words)
+        no_options = ("study", "target", "recipe", "restart")
+        return " ".join([*words, *changed_options((self, Tuning), (self.recipe, RECIPE), leave_out=no_options)])
 
 
 def targets(
@@ -132,17 +125,17 @@ def targets(
         found = [p for p in tuned if classifier is None or p.tuned_from == classifier]
         if not found:
             raise BadSetting(
-                f"{study.name} pairs no point with a tuned classifier; name points with --point, such as "
-                "--point median-cut:colors=2+png"
+                f"{study.name} pairs no point with a tuned classifier; name points with `point`, such as "
+                "median-cut:colors=2+png"
             )
         files = {_file(p, out): replace(p, classifier=p.frozen, tuned_from=None) for p in reversed(found)}
         return [Target(point, file) for file, point in reversed(files.items())]
     if classifier is None:
-        raise BadSetting("--point needs --classifier: which one is to be tuned?")
+        raise BadSetting("`point` needs `classifier`: which one is to be tuned?")
     datasets = [dataset] if dataset else list(dict.fromkeys(p.dataset for p in matrix.points))
     if len(datasets) > 1:
         raise BadSetting(
-            f"{study.name} has {len(datasets)} data sets ({', '.join(d.short for d in datasets)}); say which with --dataset"
+            f"{study.name} has {len(datasets)} data sets ({', '.join(d.short for d in datasets)}); say which with `dataset`"
         )
     folders = dict.fromkeys(_file(p, out).parent for p in tuned)
     folder = out or (next(iter(folders)) if len(folders) == 1 else study.folder / FOLDER)
@@ -162,7 +155,7 @@ def _chains(text: str, folder: Path) -> Iterator[tuple[Quantizer, Codec]]:
     parts = split(text, "+")
     if len(parts) != 2:
         raise BadSetting(
-            f"--point is quantizer+codec, such as median-cut:colors=2+png or none+jpeg:quality=10, got {text!r}"
+            f"`point` is quantizer+codec, such as median-cut:colors=2+png or none+jpeg:quality=10, got {text!r}"
         )
     for quantizer in QUANTIZERS.sweep(parts[0]):
         for codec in CODECS.sweep(parts[1]):
@@ -223,7 +216,7 @@ def _tune(
     if not tuning.checkpoint.exists():
         _write(tuning.best, tuning, network, {"epoch": 0})
     elif not tuning.best.exists():
-        raise Refused(f"{tuning.checkpoint} is there, but not {tuning.best}; begin again with --restart")
+        raise Refused(f"{tuning.checkpoint} is there, but not {tuning.best}; begin again with `restart=True`")
 
     def keep(history: list[dict[str, Any]]) -> None:
         held = [before, *(h["held_out_accuracy"] for h in history)]
@@ -279,7 +272,7 @@ def _images(
     )
     if not len(kept) or not len(held):
         raise Refused(
-            f"{len(kept)} images to tune on and {len(held)} held out are too few; raise --limit or --held-out"
+            f"{len(kept)} images to tune on and {len(held)} held out are too few; raise `limit` or `held_out`"
         )
     return kept, held, reasons
 

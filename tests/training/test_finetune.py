@@ -155,7 +155,7 @@ def test_what_is_held_out_is_so_for_every_limit():
 @pytest.mark.parametrize(
     ("texts", "classifier", "message"),
     [
-        (["median-cut:colors=2+png"], None, "--point needs --classifier"),
+        (["median-cut:colors=2+png"], None, "`point` needs `classifier`"),
         (["median-cut:colors=2"], "small:weights=small-photos", "quantizer.codec, such as"),
         (["median-cut:colours=2+png"], "small:weights=small-photos", "did you mean 'colors'"),
     ],
