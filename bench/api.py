@@ -262,24 +262,19 @@ def show(
     every: bool = False,
     out: str | Path | None = None,
     plugins: Sequence[str | Path] = (),
+    maps: bool = False,
 ) -> list[Path]:
     """Draws one image under every quantizer and codec of a study, with bpp and prediction; gives the PNG files.
 
     image: position in the data set. every: all points of a curve, not at most six. out: the PNG to write; default: in
-    the study's folder. Runs the chain anew, so that it needs the data set and the weights.
+    the study's folder. maps: with class activation maps, as ``cam``. Runs the chain anew, so that it needs the data set and the weights.
     """
-    return showing.show(_study(study, None, plugins), image, every, Path(out) if out else None)
+    return showing.show(_study(study, None, plugins), image, every, Path(out) if out else None, maps)
 
 
-def cam(
-    study: str | Path,
-    image: int = 0,
-    every: bool = False,
-    out: str | Path | None = None,
-    plugins: Sequence[str | Path] = (),
-) -> list[Path]:
-    """As ``show``, with a class activation map under each image: where the classifier looks."""
-    return showing.show(_study(study, None, plugins), image, every, Path(out) if out else None, cam=True)
+def cam(study: str | Path, image: int = 0, **options: Any) -> list[Path]:
+    """As ``show``, with its options, and a class activation map under each image: where the classifier looks."""
+    return show(study, image, **options, maps=True)
 
 
 def list_plugins(family: str | None = None, plugins: Sequence[str | Path] = ()) -> list[Table]:

@@ -8,30 +8,61 @@ from typing import Annotated, Any
 
 import typer
 
-from .console import STOPPED, PluginOption, app, end, err, out, worker_count
+from .console import STOPPED, PluginOption, app, end, err, out, with_options, worker_count
 
 train_app = typer.Typer(help="Train networks.", no_args_is_help=True)
 app.add_typer(train_app, name="train")
 
-Epochs = Annotated[int | None, typer.Option(min=1, help="Default: as the recipe says.")]
-Rate = Annotated[float | None, typer.Option(min=0, help="Peak learning rate; default: as the recipe says.")]
-Momentum = Annotated[float | None, typer.Option(min=0, max=1)]
-Weight = Annotated[float | None, typer.Option(min=0)]
-Batch = Annotated[int | None, typer.Option(min=1)]
-Crop = Annotated[int | None, typer.Option(min=-1, help="Padding of the random crop; -1: an eighth of the side.")]
-Flip = Annotated[bool | None, typer.Option(help="Mirror every other image.")]
-Seed = Annotated[int | None, typer.Option(min=0)]
-Precision = Annotated[str | None, typer.Option(help="fp32 or bf16; default: bf16 on a GPU, else fp32.")]
-HeldOut = Annotated[float, typer.Option(min=0, max=0.9, help="Share of the training split to judge by.")]
-Limit = Annotated[int | None, typer.Option(min=1, help="Only the first N training images.")]
-FileType = Annotated[str, typer.Option(help="fp16 or fp32, of the file.")]
-Threads = Annotated[
-    int,
-    typer.Option(
-        min=0, help="CPU threads; 0: one a core. The same seed gives the same weights for one number of threads."
-    ),
-]
-Restart = Annotated[bool, typer.Option("--restart", help="Forget the checkpoint and begin again.")]
+
+def _recipe_options(
+    epochs: Annotated[int | None, typer.Option(min=1, help="Default: as the recipe says.")] = None,
+    lr: Annotated[float | None, typer.Option(min=0, help="Peak learning rate; default: as the recipe says.")] = None,
+    momentum: Annotated[float | None, typer.Option(min=0, max=1)] = None,
+    weight_decay: Annotated[float | None, typer.Option(min=0)] = None,
+    batch: Annotated[int | None, typer.Option(min=1)] = None,
+    crop: Annotated[
+        int | None, typer.Option(min=-1, help="Padding of the random crop; -1: an eighth of the side.")
+    ] = None,
+    flip: Annotated[bool | None, typer.Option(help="Mirror every other image.")] = None,
+    seed: Annotated[int | None, typer.Option(min=0)] = None,
+    precision: Annotated[str | None, typer.Option(help="fp32 or bf16; default: bf16 on a GPU, else fp32.")] = None,
+) -> None:
+    """The constants of every recipe."""
+
+
+def _colorcnn_options(
+    optimizer: Annotated[str | None, typer.Option(help="sgd (cosine, warm restarts) or adamw (one cycle)")] = None,
+    restart_epochs: Annotated[int | None, typer.Option(min=1, help="Epochs between warm restarts.")] = None,
+    gamma: Annotated[float | None, typer.Option(min=0, help="Weight of the regularizer.")] = None,
+    fidelity: Annotated[
+        float | None, typer.Option(min=0, help="Weight of the squared error against the original.")
+    ] = None,
+    jitter: Annotated[float | None, typer.Option(min=0, help="Noise on the palette.")] = None,
+    jitter_shared: Annotated[bool | None, typer.Option(help="One number a batch, or one a color.")] = None,
+    color_norm: Annotated[float | None, typer.Option(min=0.01, help="Divides the palette in training.")] = None,
+    sharpness: Annotated[float | None, typer.Option(min=0.01, help="Multiplies the map's logits in the end.")] = None,
+    map_noise: Annotated[float | None, typer.Option(min=0, help="Gumbel noise on the map's logits.")] = None,
+    border: Annotated[str | None, typer.Option(help="What the crop brings in: black or mirrored.")] = None,
+    width: Annotated[int, typer.Option(help="Channels of the first level.")] = 64,
+    backbone: Annotated[str, typer.Option(help="unet or dncnn")] = "unet",
+) -> None:
+    """What ColorCNN's recipes have beside others, and its network."""
+
+
+def _run_options(
+    held_out: Annotated[float, typer.Option(min=0, max=0.9, help="Share of the training split to judge by.")] = 0.05,
+    limit: Annotated[int | None, typer.Option(min=1, help="Only the first N training images.")] = None,
+    dtype: Annotated[str, typer.Option(help="fp16 or fp32, of the file.")] = "fp16",
+    threads: Annotated[
+        int,
+        typer.Option(
+            min=0, help="CPU threads; 0: one a core. The same seed gives the same weights for one number of threads."
+        ),
+    ] = 0,
+    restart: Annotated[bool, typer.Option("--restart", help="Forget the checkpoint and begin again.")] = False,
+    plugin: PluginOption = None,
+) -> None:
+    """What every training asks beside its recipe."""
 
 
 def _print_each(lines: Iterable[str]) -> None:
@@ -43,12 +74,17 @@ def _print_each(lines: Iterable[str]) -> None:
         end("stopped; the same command goes on from the last whole epoch", STOPPED)
 
 
-def _options(arguments: dict[str, Any], *leave_out: str) -> dict[str, Any]:
-    """The arguments of a command that are options of its plan or recipe, under their own names."""
-    return {name: value for name, value in arguments.items() if name not in (*leave_out, "threads", "plugin")}
+def _begin(options: dict[str, Any]) -> dict[str, Any]:
+    """Takes what is no option of a plan or a recipe out, and sets the number of threads."""
+    from .training_command import use_threads
+
+    use_threads(options.pop("threads"))
+    options.pop("plugin")
+    return options
 
 
 @app.command()
+@with_options(_recipe_options, _run_options)
 def finetune(
     study: Annotated[Path, typer.Option(metavar="STUDY", help="The study whose images and folder are used.")],
     classifier: Annotated[
@@ -65,109 +101,54 @@ def finetune(
         Path | None,
         typer.Option("--out", help="The folder that receives the weights; default: tuned, beside the matrix."),
     ] = None,
-    epochs: Epochs = None,
-    lr: Rate = None,
-    momentum: Momentum = None,
-    weight_decay: Weight = None,
-    batch: Batch = None,
-    crop: Crop = None,
-    flip: Flip = None,
-    seed: Seed = None,
-    precision: Precision = None,
-    held_out: HeldOut = 0.05,
-    limit: Limit = None,
-    dtype: FileType = "fp16",
     workers: Annotated[int | None, typer.Option(min=0, help="Processes that code images; default: one a core.")] = None,
-    threads: Threads = 0,
-    restart: Restart = False,
-    plugin: PluginOption = None,
+    **options: Any,
 ) -> None:
     """Tune a classifier on training images as a quantizer and a codec leave them. Test images are never seen."""
-    options = _options(locals(), "study", "classifier", "point", "dataset", "out_folder", "workers")
     from ..study.matrix import find_study
     from ..training.requests import tunings
-    from .training_command import run_finetune, use_threads
+    from .training_command import run_finetune
 
-    plans = tunings(find_study(str(study)), classifier, point or [], dataset, out_folder, options)
-    use_threads(threads)
+    found = find_study(str(study))
+    plans = tunings(found, classifier, point or [], dataset, out_folder, _begin(options))
     _print_each(run_finetune(plans, worker_count(workers), err))
 
 
 @train_app.command("classifier")
+@with_options(_recipe_options, _run_options)
 def train_classifier(
     network: Annotated[str, typer.Option(help="alexnet, resnet18, small, vgg16")],
     dataset: Annotated[
         str, typer.Option(help="A data set, e.g. tiny-imagenet-200 or parquet:path=FOLDER; its training split.")
     ],
     out_file: Annotated[Path, typer.Option("--out", help="The .safetensors file to write.")],
-    epochs: Epochs = None,
-    lr: Rate = None,
-    momentum: Momentum = None,
-    weight_decay: Weight = None,
-    batch: Batch = None,
-    crop: Crop = None,
-    flip: Flip = None,
-    seed: Seed = None,
-    precision: Precision = None,
     width: Annotated[int, typer.Option(min=0, help="Channels; 0: as published.")] = 0,
     size: Annotated[int, typer.Option(min=0, help="Resize and crop to this side; 0: as the images are.")] = 0,
-    held_out: HeldOut = 0.05,
-    limit: Limit = None,
-    dtype: FileType = "fp16",
-    threads: Threads = 0,
-    restart: Restart = False,
-    plugin: PluginOption = None,
+    **options: Any,
 ) -> None:
     """Train a classifier from scratch; a killed run goes on from its last epoch. Test images are never seen."""
-    options = _options(locals(), "network", "dataset", "out_file")
     from ..training.requests import classifier_plan
-    from .training_command import run_training, use_threads
+    from .training_command import run_training
 
-    plan = classifier_plan(network, dataset, out_file, options)
-    use_threads(threads)
+    plan = classifier_plan(network, dataset, out_file, {"width": width, "size": size, **_begin(options)})
     _print_each(run_training(plan, err))
 
 
 @train_app.command("colorcnn")
+@with_options(_recipe_options, _colorcnn_options, _run_options)
 def train_colorcnn(
     dataset: Annotated[str, typer.Option(help="A data set; its training split.")],
     classifier: Annotated[str, typer.Option(help="Whom the colors are for, e.g. small:weights=small-photos.")],
     out_folder: Annotated[Path, typer.Option("--out", help="The folder that receives colorcnn-COLORS.safetensors.")],
     colors: Annotated[str, typer.Option(help="A number of colors, or several one after another: 2,4,8.")] = "2",
-    recipe: Annotated[str, typer.Option(help="published or adamw; the options below change it.")] = "published",
-    epochs: Epochs = None,
-    optimizer: Annotated[str | None, typer.Option(help="sgd (cosine, warm restarts) or adamw (one cycle)")] = None,
-    lr: Rate = None,
-    momentum: Momentum = None,
-    weight_decay: Weight = None,
-    restart_epochs: Annotated[int | None, typer.Option(min=1, help="Epochs between warm restarts.")] = None,
-    batch: Batch = None,
-    gamma: Annotated[float | None, typer.Option(min=0, help="Weight of the regularizer.")] = None,
-    fidelity: Annotated[float | None, typer.Option(min=0, help="Weight of the squared error.")] = None,
-    jitter: Annotated[float | None, typer.Option(min=0, help="Noise on the palette.")] = None,
-    jitter_shared: Annotated[bool | None, typer.Option(help="One number a batch, or one a color.")] = None,
-    color_norm: Annotated[float | None, typer.Option(min=0.01, help="Divides the palette in training.")] = None,
-    sharpness: Annotated[float | None, typer.Option(min=0.01, help="Multiplies the map's logits in the end.")] = None,
-    map_noise: Annotated[float | None, typer.Option(min=0, help="Gumbel noise on the map's logits.")] = None,
-    crop: Crop = None,
-    border: Annotated[str | None, typer.Option(help="What the crop brings in: black or mirrored.")] = None,
-    flip: Flip = None,
-    seed: Seed = None,
-    precision: Precision = None,
-    width: Annotated[int, typer.Option(help="Channels of the first level.")] = 64,
-    backbone: Annotated[str, typer.Option(help="unet or dncnn")] = "unet",
-    held_out: HeldOut = 0.05,
-    limit: Limit = None,
-    dtype: FileType = "fp16",
-    threads: Threads = 0,
-    restart: Restart = False,
-    plugin: PluginOption = None,
+    recipe: Annotated[
+        str, typer.Option(help="published or adamw; the options below change a part of it.")
+    ] = "published",
+    **options: Any,
 ) -> None:
     """Train a ColorCNN for a classifier; a killed run goes on from its last epoch. Test images are never seen."""
-    options = _options(locals(), "dataset", "classifier", "out_folder", "colors", "recipe")
     from ..training.requests import colorcnn_plans
-    from .training_command import run_colorcnn, use_threads
+    from .training_command import run_colorcnn
 
-    plans = colorcnn_plans(dataset, classifier, colors, out_folder, recipe, options)
-    use_threads(threads)
+    plans = colorcnn_plans(dataset, classifier, colors, out_folder, recipe, _begin(options))
     _print_each(run_colorcnn(plans, err))

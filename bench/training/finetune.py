@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from ...classifiers import weights as files
-from ...classifiers.base import Classifier
+from ...classifiers.base import Classifier, Normalization
 from ...classifiers.inference import Normalized
 from ...classifiers.training import Recipe, accuracy, train
 from ...codecs import CODECS
@@ -234,9 +234,25 @@ def _tune(
         say=say,
         before_save=keep,
     )
+    return _finish(tuning, network, normalization, fitting, held_out, before, reasons)
+
+
+def _finish(
+    tuning: Tuning,
+    network: nn.Module,
+    normalization: Normalization,
+    fitting: Images,
+    held_out: Images,
+    before: float,
+    reasons: list[str],
+) -> files.About:
+    """Writes the weights of the best epoch, with what they are.
+
+    before: held-out accuracy that the tuning began with. reasons: why images could not be coded.
+    """
     network.load_state_dict(read_weights(tuning.best))
     round_weights(network, tuning.dtype == "fp16")  # what is evaluated is what ships
-    judged = accuracy(on_device(Normalized(network, *normalization), device()), held_out, device())
+    after = accuracy(on_device(Normalized(network, *normalization), device()), held_out, device())
     training = {
         "command": tuning.command(),
         **tuning.asked(),
@@ -246,7 +262,7 @@ def _tune(
         "not_coded_example": reasons[0] if reasons else "",
         "held_out_images": len(held_out),
         "held_out_accuracy_before": before,
-        "held_out_accuracy": judged,
+        "held_out_accuracy": after,
         "torch": torch.__version__,
         "device": device_kind(),
         "threads": torch.get_num_threads(),
