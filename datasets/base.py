@@ -38,6 +38,8 @@ class Source:
 
     format: str
     bytes: int = 0
+    remarks: tuple[str, ...] = ()
+    """What of the stored image its pixels leave out, such as its transparency."""
 
 
 RAW = Source("raw")

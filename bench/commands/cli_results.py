@@ -80,7 +80,13 @@ def _draw(
     from ..reporting import show as drawing
     from ..study.matrix import find_study
 
-    for path in drawing.show(find_study(study), image, every, target, cam):
+    with err.status("coding and classifying the image") as status:
+
+        def on_point(ready: int, points: int) -> None:
+            status.update(f"coding and classifying the image: {ready} of {points} points")
+
+        paths = drawing.show(find_study(study), image, every, target, cam, on_point)
+    for path in paths:
         out.print(str(path), soft_wrap=True, markup=False)
 
 

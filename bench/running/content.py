@@ -36,16 +36,19 @@ def describe_block(dataset: Dataset, start: int, stop: int) -> dict[str, Any]:
     """A block's content hash, its images' sizes, and what they were stored as."""
     content, sizes, formats = Content(), Counter[str](), Counter[str]()
     stored: Counter[str] = Counter()
+    remarks: Counter[str] = Counter()
     for block in chunks(dataset, start, stop):
         content.add(block, [digest(image) for image in block.images])
         sizes.update(_size(image) for image in block.images)
         for image, source in zip(block.images, block.sources, strict=True):
             if isinstance(image, BadImage):
                 continue
+            remarks.update(source.remarks)
             formats[source.format] += 1
             stored[source.format] += source.bytes
     sources = {kind: {"images": formats[kind], "bytes": stored[kind]} for kind in sorted(formats)}
-    return {"sha256": content.hexdigest(), "sizes": dict(sorted(sizes.items())), "sources": sources}
+    about = {"sha256": content.hexdigest(), "sizes": dict(sorted(sizes.items())), "sources": sources}
+    return {**about, "remarks": dict(sorted(remarks.items()))} if remarks else about
 
 
 def _size(image: RGB | BadImage) -> str:

@@ -23,7 +23,7 @@ from . import task as tasks
 from .executors import Pool
 from .overhead import measure_overheads
 from .pace import Key, Pace
-from .plan import Missing, make_plan, make_tasks, task_of
+from .plan import Missing, make_plan, make_tasks, new_kinds_first, task_of
 from .task import Task
 
 OVERHEAD_TIMEOUT = 60.0
@@ -66,7 +66,7 @@ class Runner:
         self.flying: dict[Future[list[Rows]], Batch] = {}
 
     def run(self, missing: list[Missing]) -> None:
-        waiting, self.begun = make_tasks(missing), monotonic()
+        waiting, self.begun = iter(new_kinds_first(make_tasks(missing))), monotonic()
         for m in missing:
             self.images[m.identity.key] += m.stop - m.start
         self.waiting.update(self.images)
