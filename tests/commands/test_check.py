@@ -3,7 +3,7 @@
 import pytest
 import rabench
 from broken_codecs import BROKEN, Honest
-from rabench.bench.commands import check as kit
+from rabench.bench.conformance import fresh_process, promises
 from rabench.bench.study.plugin_files import load_plugins
 from rabench.codecs import CODECS
 
@@ -20,10 +20,12 @@ def test_an_honest_codec_keeps_every_promise():
 @pytest.mark.slow
 @pytest.mark.parametrize(("codec", "promise", "seen"), BROKEN, ids=lambda value: getattr(value, "name", None))
 def test_each_broken_codec_fails_for_its_own_reason(codec, promise, seen, monkeypatch):
-    monkeypatch.setattr(kit, "PATIENCE", 5.0)
-    monkeypatch.setattr(kit, "_PROMISES", tuple(p for p in kit._PROMISES if p.name == promise))  # the others take time
-    found = broken_promises(codec)
-    assert promise in found and seen in found[promise], found
+    monkeypatch.setattr(fresh_process, "PATIENCE", 5.0)
+    monkeypatch.setattr(
+        promises, "PROMISES", [p for p in promises.PROMISES if p.name == promise]
+    )  # the others take time
+    broken = broken_promises(codec)
+    assert promise in broken and seen in broken[promise], broken
     with pytest.raises(AssertionError, match=promise):
         rabench.assert_conforms(codec)
 
@@ -34,9 +36,9 @@ def test_a_codec_that_cannot_code_at_all_is_told_once_with_the_line_of_its_file(
         "    def encode(self, image):\n        return 1 / 0\n    def decode(self, data): ...\n"
     )
     load_plugins(tmp_path / "failing.py")
-    found = rabench.check_codec(CODECS.make("failing"))
-    assert [c.promise for c in found if not c.passed] == ["codes a photograph"] and len(found) == 2
-    assert "32x32: encode raises ZeroDivisionError: division by zero (failing.py, line 6)" in found[1].seen
+    checks = rabench.check_codec(CODECS.make("failing"))
+    assert [c.promise for c in checks if not c.passed] == ["codes a photograph"] and len(checks) == 2
+    assert "32x32: encode raises ZeroDivisionError: division by zero (failing.py, line 6)" in checks[1].seen
 
 
 @pytest.mark.slow

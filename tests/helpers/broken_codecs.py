@@ -1,4 +1,4 @@
-"""Ten codecs, each of which breaks one promise; in a module of their own, so that spawned workers have them too."""
+"""Codecs each of which breaks one promise; in a module of their own, so that spawned workers have them too."""
 
 import itertools
 import os
@@ -98,7 +98,7 @@ class Miscounted(Honest):
 
 
 class Backwards(Honest):
-    """A dial that changes nothing."""
+    """A quality parameter that changes nothing."""
 
     name = "backwards"
 
@@ -156,8 +156,8 @@ BROKEN = [
     (Liar(), "loses nothing where it says so", "6 of 6 photographs change"),
     (Dated(), "is deterministic", "encoding twice gives two files"),
     (Neighbourly(), "codes a batch as each alone", "the first other one at 0"),
-    (Miscounted(), "takes its files apart", "payload="),
-    (Backwards(), "has a dial that trades bytes for error", "bits changes no file"),
+    (Miscounted(), "says what its bytes are for", "payload="),
+    (Backwards(), "has a quality parameter that trades bytes for error", "bits changes no file"),
     (Gullible(), "answers corrupt files", "nothing: decode gives an image instead of raising"),
     (Crashing(), "answers corrupt files", "the process dies"),
     (Hanging(), "answers corrupt files", "no answer in 5 s"),

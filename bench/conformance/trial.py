@@ -1,0 +1,82 @@
+"""A codec on trial: its files of the test images, and what is wrong with what it gives."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from ...codecs.base import Codec
+from ...core.images import RGB, AnyImage, IndexedImage, as_rgb
+from ...core.origins import describe_error
+from .images import of_few_colors, of_many_sizes
+
+ERROR_LENGTH = 400
+"""Characters of an error that are shown."""
+
+
+class Broken(Exception):
+    """A promise that is not kept: what was seen, and how to mend it where the promise's own remedy does not fit."""
+
+    def __init__(self, seen: str, remedy: str | None = None) -> None:
+        super().__init__(seen)
+        self.remedy = remedy
+
+
+class Trial:
+    """A codec, the images on which it is tried, and its file of each, encoded when first asked for."""
+
+    def __init__(self, codec: Codec) -> None:
+        self.codec = codec
+        self.rgb_images = of_many_sizes()
+        self.indexed_images = of_few_colors()
+        self.images: dict[str, AnyImage] = {**self.rgb_images, **self.indexed_images}
+        self._files: dict[str, bytes] = {}
+
+    def file(self, name: str) -> bytes:
+        """The file of the image of that name. Raises Broken."""
+        if name not in self._files:
+            self._files[name] = encode(self.codec, name, self.images[name])
+        return self._files[name]
+
+
+def encode(codec: Codec, name: str, image: AnyImage) -> bytes:
+    """The file of an image called ``name``. Raises Broken where there is none, or where the image is changed."""
+    given = IndexedImage(image.indices.copy(), image.palette) if isinstance(image, IndexedImage) else image.copy()
+    remedy = "call as_rgb(image) where indices mean nothing to you" if isinstance(image, IndexedImage) else ""
+    file = _called("encode", codec.encode, name, given, remedy)
+    if not isinstance(file, bytes):
+        raise Broken(f"{name}: encode gives {type(file).__name__}", "give the whole file, as bytes")
+    if not (as_rgb(given) == as_rgb(image)).all():
+        raise Broken(f"{name}: encode changes the image that it is given", "work on a copy of it")
+    return file
+
+
+def decode(codec: Codec, name: str, file: bytes, image: AnyImage) -> RGB:
+    """The pixels of the file of an image. Raises Broken for what is no writable image of the same size."""
+    pixels, size = _called("decode", codec.decode, name, file, ""), as_rgb(image).shape
+    if not isinstance(pixels, np.ndarray) or pixels.dtype != np.uint8 or pixels.shape != size:
+        shape = "x".join(map(str, getattr(pixels, "shape", ())))
+        raise Broken(
+            f"{name}: decoded to {getattr(pixels, 'dtype', type(pixels).__name__)} {shape} "
+            f"instead of uint8 {'x'.join(map(str, size))}",
+            "give uint8 pixels, (H, W, 3), as many as were encoded",
+        )
+    if not pixels.flags.writeable:
+        raise Broken(f"{name}: the decoded pixels cannot be written", "give a copy: np.array(pixels)")
+    return pixels
+
+
+def check_lossless(codec: Codec, name: str, pixels: RGB, image: AnyImage) -> None:
+    """Raises Broken where a codec that says to be lossless gave other pixels."""
+    if codec.lossless and not (pixels == as_rgb(image)).all():
+        changed = int((pixels != as_rgb(image)).any(axis=2).sum())
+        raise Broken(f"{name}: lossless, but {changed} pixels differ")
+
+
+def _called(method: str, function: Callable[[Any], Any], name: str, argument: Any, remedy: str) -> Any:
+    try:
+        return function(argument)
+    except Exception as error:
+        raise Broken(f"{name}: {method} raises {describe_error(error, ERROR_LENGTH)}", remedy) from None
