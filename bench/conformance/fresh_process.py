@@ -14,10 +14,13 @@ from typing import TypeVar
 import numpy as np
 
 from ...codecs.base import Codec
-from ...core.images import AnyImage
+from ...core.images import RGB, AnyImage
+from ...core.origins import describe_error
 
 PATIENCE = 60.0
 """Seconds that a codec may take for a handful of images, the start of the process included."""
+ERROR_LENGTH = 400
+"""Characters of an error that are shown."""
 RAISED, IMAGE = "raised", "an image"
 
 A = TypeVar("A")
@@ -44,6 +47,17 @@ def call(function: Callable[[Codec, Sequence[A]], B], codec: Codec, arguments: S
 def encode_each(codec: Codec, images: Sequence[AnyImage]) -> list[bytes]:
     """The file of each image."""
     return [codec.encode(image) for image in images]
+
+
+def decode_each(codec: Codec, files: Sequence[bytes]) -> list[RGB | str]:
+    """The pixels of each file, or why there are none."""
+    decoded: list[RGB | str] = []
+    for file in files:
+        try:
+            decoded.append(codec.decode(file))
+        except Exception as error:
+            decoded.append(describe_error(error, ERROR_LENGTH))
+    return decoded
 
 
 def outcome_of_each(codec: Codec, files: Sequence[bytes]) -> list[str]:

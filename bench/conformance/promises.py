@@ -170,7 +170,7 @@ def _corrupt_files(trial: Trial) -> str:
         "half a file": file[: len(file) // 2],
         "flipped bytes": bytes(flipped),
     }
-    outcomes = _in_fresh_process(fresh_process.outcome_of_each, trial.codec, list(cases.values()))
+    outcomes = trial.in_fresh_process(fresh_process.outcome_of_each, list(cases.values()))
     for name, outcome in zip(cases, outcomes, strict=True):
         if outcome != fresh_process.RAISED and name in ("nothing", "garbage"):
             raise Broken(f"{name}: decode gives {outcome} instead of raising")
@@ -180,18 +180,21 @@ def _corrupt_files(trial: Trial) -> str:
 
 
 def _spawned_workers(trial: Trial) -> str:
-    names = list(trial.rgb_images)[:6]
-    files = _in_fresh_process(fresh_process.encode_each, trial.codec, [trial.rgb_images[name] for name in names])
-    if files != [trial.file(name) for name in names]:
+    if any(file != trial.file(name) for name, file in trial.foreign_files.items()):
         raise Broken("a spawned process writes other bytes")
     return "a spawned process writes the same bytes"
 
 
-def _in_fresh_process(function: Callable[[Codec, Any], Any], codec: Codec, arguments: Any) -> Any:
-    try:
-        return fresh_process.call(function, codec, arguments)
-    except fresh_process.Lost as lost:
-        raise Broken(str(lost)) from None
+def _foreign_files(trial: Trial) -> str:
+    """Encodes in one process and decodes in another, which share nothing but the files."""
+    names, files = list(trial.foreign_files), list(trial.foreign_files.values())
+    decoded = trial.in_fresh_process(fresh_process.decode_each, files)
+    for name, pixels in zip(names, decoded, strict=True):
+        if isinstance(pixels, str):
+            raise Broken(f"{name}: {pixels}, in a process that did not encode the image")
+        if not np.array_equal(pixels, decode(trial.codec, name, trial.file(name), trial.images[name])):
+            raise Broken(f"{name}: other pixels than in the process that encoded the image")
+    return "another process decodes the same pixels"
 
 
 def _format_overhead(trial: Trial) -> str:
@@ -250,6 +253,11 @@ PROMISES = (
         _corrupt_files,
     ),
     Promise("works in spawned workers", "keep no state that a new process lacks", _spawned_workers),
+    Promise(
+        "decodes what another process wrote",
+        "write into the file all that decode needs; keep nothing of the image in memory",
+        _foreign_files,
+    ),
     Promise("format overhead", "", _format_overhead),
     Promise("speed", "", _speed),
 )

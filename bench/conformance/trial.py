@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -10,10 +11,12 @@ import numpy as np
 from ...codecs.base import Codec
 from ...core.images import RGB, AnyImage, IndexedImage, as_rgb
 from ...core.origins import describe_error
+from . import fresh_process
+from .fresh_process import ERROR_LENGTH
 from .images import of_few_colors, of_many_sizes
 
-ERROR_LENGTH = 400
-"""Characters of an error that are shown."""
+SMALL_IMAGES = 6
+"""How many of the RGB images, the first, are coded in fresh processes too: those up to 33x31, and strips."""
 
 
 class Broken(Exception):
@@ -39,6 +42,22 @@ class Trial:
         if name not in self._files:
             self._files[name] = encode(self.codec, name, self.images[name])
         return self._files[name]
+
+    @cached_property
+    def foreign_files(self) -> dict[str, bytes]:
+        """The files of the small images as a process that has nothing of this one's memory writes them. Raises Broken."""
+        names = list(self.rgb_images)[:SMALL_IMAGES]
+        files = self.in_fresh_process(fresh_process.encode_each, [self.rgb_images[name] for name in names])
+        return dict(zip(names, files, strict=True))
+
+    def in_fresh_process(
+        self, function: Callable[[Codec, Sequence[Any]], list[Any]], arguments: Sequence[Any]
+    ) -> list[Any]:
+        """``function(codec, arguments)`` in a process that is spawned for it. Raises Broken where that dies or hangs."""
+        try:
+            return fresh_process.call(function, self.codec, arguments)
+        except fresh_process.Lost as lost:
+            raise Broken(str(lost)) from None
 
 
 def encode(codec: Codec, name: str, image: AnyImage) -> bytes:

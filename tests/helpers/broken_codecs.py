@@ -1,5 +1,6 @@
 """Codecs each of which breaks one promise; in a module of their own, so that spawned workers have them too."""
 
+import hashlib
 import itertools
 import os
 import time
@@ -148,6 +149,42 @@ class Homebound(Honest):
         return super().encode(image) + os.getpid().to_bytes(4, "big")
 
 
+_PIXELS = {}
+
+
+@dataclass(frozen=True)
+class Hoarding(rabench.Codec):
+    """Keeps the pixels in this process's memory, and writes their hash."""
+
+    name = "hoarding"
+
+    def version(self):
+        return "1"
+
+    def encode(self, image):
+        pixels = rabench.as_rgb(image)
+        file = hashlib.sha256(pixels.tobytes() + bytes(pixels.shape[0])).digest()[:8]
+        _PIXELS[file] = pixels.copy()
+        return file
+
+    def decode(self, data):
+        return _PIXELS[data].copy()
+
+
+class Remembering(Honest):
+    """Gives the pixels themselves where this process has encoded them, and what the file holds elsewhere."""
+
+    name = "remembering"
+
+    def encode(self, image):
+        file = super().encode(image)
+        _PIXELS[file] = rabench.as_rgb(image).copy()
+        return file
+
+    def decode(self, data):
+        return _PIXELS[data].copy() if data in _PIXELS else super().decode(data)
+
+
 BROKEN = [
     (NoVersion(), "tells its version", "version() raises FileNotFoundError"),
     (Blind(), "sees the image", "6 different images give 1 different files"),
@@ -161,5 +198,7 @@ BROKEN = [
     (Gullible(), "answers corrupt files", "nothing: decode gives an image instead of raising"),
     (Crashing(), "answers corrupt files", "the process dies"),
     (Hanging(), "answers corrupt files", "no answer in 5 s"),
+    (Hoarding(), "decodes what another process wrote", "1x1: KeyError: b"),
+    (Remembering(), "decodes what another process wrote", "1x1: other pixels than in the process that encoded"),
     (Homebound(), "works in spawned workers", "a spawned process writes other bytes"),
 ]
