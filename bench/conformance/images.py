@@ -46,4 +46,5 @@ def of_few_colors() -> dict[str, IndexedImage]:
         indices = np.add.outer(np.arange(side), np.arange(side)) // 3 % colors
         return IndexedImage(indices.astype(np.uint8), palette[:colors])
 
-    return {f"{colors} colors": stripes(colors, 32) for colors in (1, 2, 3, 16, 200)} | {"2 colors, 1x1": stripes(1, 1)}
+    several = {f"{colors} colors": stripes(colors, 32) for colors in (2, 3, 16, 200)}
+    return {"1 color": stripes(1, 32), **several, "1 color, 1x1": stripes(1, 1)}

@@ -3,25 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from itertools import pairwise
+from dataclasses import Field, dataclass, replace
 from multiprocessing.reduction import ForkingPickler
 from time import perf_counter
-from typing import Any
 
 import numpy as np
 
-from ...codecs.base import Codec
 from ...core.errors import Unavailable
-from ...core.plugins import Span, spread
-from . import fresh_process
-from .images import mosaic, photographs
-from .trial import Broken, Trial, check_lossless, decode, encode
+from . import fresh_process, settings
+from .images import photographs
+from .trial import Broken, Trial, check_batch, check_breakdown, check_lossless, decode, encode
 
-QUALITY_VALUES = 7
-"""Values of the quality parameter that are tried."""
-SLACK = 0.02
-"""By how much bytes or errors may run against the quality parameter, as a share: rounding of tables does that."""
 OVERHEAD_SIDES = (32, 64, 224)
 """Sides in pixels of the flat images that show a format's overhead."""
 
@@ -59,6 +51,10 @@ def _value(trial: Trial) -> str:
     codec = trial.codec
     if hash(codec) != hash(replace(codec)) or codec != replace(codec):
         raise Broken("an equal codec is another value")
+    if lost := [name for name, value in vars(type(codec)).items() if isinstance(value, Field)]:
+        raise Broken(
+            f"{', '.join(lost)} is no setting: its class is no dataclass", "write @dataclass(frozen=True) above it"
+        )
     pickled = bytes(ForkingPickler.dumps(codec))  # as it travels to workers
     if ForkingPickler.loads(pickled) != codec:  # pyright: ignore[reportAttributeAccessIssue] - a plain function
         raise Broken("it comes back changed from pickle")
@@ -103,63 +99,24 @@ def _deterministic(trial: Trial) -> str:
 
 
 def _batches(trial: Trial) -> str:
-    codec, images = trial.codec, list(trial.images.values())
-    alone = [trial.file(name) for name in trial.images]
-    if (together := codec.encode_batch(images)) != alone:
-        different = (i for i, (a, b) in enumerate(zip(together, alone, strict=False)) if a != b)
-        raise Broken(
-            f"encode_batch gives {len(together)} files for {len(alone)} images, "
-            f"the first other one at {next(different, len(together))}"
-        )
-    for place, (file, pixels) in enumerate(zip(alone, codec.decode_batch(alone), strict=True)):
-        if not np.array_equal(codec.decode(file), pixels):
-            raise Broken(f"decode_batch gives other pixels for file {place}")
-    return f"{len(images)} images of many sizes"
+    """Batches of many sizes, and of one size with an image that comes twice."""
+    one_size = ["32x32 photograph", "3 colors", "32x32 photograph"]
+    for names in (list(trial.images), one_size):
+        check_batch(trial.codec, [trial.images[name] for name in names], [trial.file(name) for name in names])
+    return f"{len(trial.images)} images of many sizes, {len(one_size)} of one"
 
 
 def _byte_breakdown(trial: Trial) -> str:
     for name in trial.images:
-        file = trial.file(name)
-        parts = trial.codec.byte_breakdown(file)
-        if sum(parts) != len(file) or min(parts) < 0:
-            raise Broken(f"{name}: {parts} of {len(file)} bytes")
+        check_breakdown(trial.codec, name, trial.file(name))
+    for name in ("32x32 photograph", "64x64 noise"):  # a flat image may be all header
+        if not (parts := trial.codec.byte_breakdown(trial.file(name))).payload:
+            raise Broken(f"{name}: {parts}, so that no byte is for the pixels")
     return "sum to the file"
 
 
-def _quality_parameter(trial: Trial) -> str:
-    codec, image = trial.codec, mosaic()
-    parameter = codec.quality_parameter()
-    if parameter is None:
-        return "no quality parameter"
-    values = _spread_values(codec, parameter)
-    sizes, errors = [], []
-    for value in values:
-        variant = replace(codec, **{parameter: value})
-        file = variant.encode(image)
-        sizes.append(len(file))
-        errors.append(float(np.square(variant.decode(file).astype(float) - image).mean()))
-    texts = [f"{value:g}" if isinstance(value, float) else str(value) for value in values]
-    curve = ", ".join(f"{text}: {size}" for text, size in zip(texts, sizes, strict=True))
-    direction = 1 if sizes[-1] >= sizes[0] else -1
-    if len(sizes) > 1 and len(set(sizes)) == 1:
-        raise Broken(f"{parameter} changes no file: {curve} bytes")
-    for a, b in pairwise(sizes):
-        if direction * (b - a) < -SLACK * max(a, b):
-            raise Broken(f"bytes rise and fall over {parameter}: {curve}")
-    if direction * (errors[-1] - errors[0]) > SLACK * max(errors) and not codec.lossless:
-        raise Broken(f"more bytes, more error over {parameter}: {curve} bytes")
-    return f"{parameter} {curve} bytes"
-
-
-def _spread_values(codec: Codec, setting: str) -> list[Any]:
-    """Values of a setting from one end of what it allows to the other."""
-    allowed = codec.__dataclass_fields__[setting].metadata["among"]
-    if isinstance(allowed, Span):
-        return np.linspace(allowed.low, allowed.high, QUALITY_VALUES).tolist()
-    return spread(list(allowed), QUALITY_VALUES)
-
-
 def _corrupt_files(trial: Trial) -> str:
+    """Half a file may give an image: a format need not spend bytes on telling where its files end."""
     file = trial.codec.encode(photographs(1)[0])
     flipped = bytearray(file)
     for place in range(len(file) // 3, len(file), max(1, len(file) // 7)):
@@ -245,7 +202,13 @@ PROMISES = (
     Promise(
         "has a quality parameter that trades bytes for error",
         "mark the setting with quality_parameter=True that does; more bytes, less error",
-        _quality_parameter,
+        settings.quality_parameter,
+    ),
+    Promise("works at both ends of every setting", "narrow what the setting allows", settings.ends),
+    Promise(
+        "writes equal files where it says so",
+        "canonical() gives settings whose files are the same to the byte",
+        settings.canonical,
     ),
     Promise(
         "answers corrupt files",

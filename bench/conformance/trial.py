@@ -94,6 +94,26 @@ def check_lossless(codec: Codec, name: str, pixels: RGB, image: AnyImage) -> Non
         raise Broken(f"{name}: lossless, but {changed} pixels differ")
 
 
+def check_breakdown(codec: Codec, name: str, file: bytes) -> None:
+    """Raises Broken where the byte breakdown of a file does not sum to it."""
+    parts = codec.byte_breakdown(file)
+    if sum(parts) != len(file) or min(parts) < 0:
+        raise Broken(f"{name}: {parts} of {len(file)} bytes")
+
+
+def check_batch(codec: Codec, images: list[AnyImage], alone: list[bytes]) -> None:
+    """Raises Broken where a batch gives other files, or other pixels, than its images alone."""
+    if (together := codec.encode_batch(images)) != alone:
+        different = (i for i, (a, b) in enumerate(zip(together, alone, strict=False)) if a != b)
+        raise Broken(
+            f"encode_batch gives {len(together)} files for {len(alone)} images, "
+            f"the first other one at {next(different, len(together))}"
+        )
+    for place, (file, pixels) in enumerate(zip(alone, codec.decode_batch(alone), strict=True)):
+        if not np.array_equal(codec.decode(file), pixels):
+            raise Broken(f"decode_batch gives other pixels for file {place}")
+
+
 def _called(method: str, function: Callable[[Any], Any], name: str, argument: Any, remedy: str) -> Any:
     try:
         return function(argument)

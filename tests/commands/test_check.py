@@ -39,14 +39,3 @@ def test_a_codec_that_cannot_code_at_all_is_told_once_with_the_line_of_its_file(
     checks = rabench.check_codec(CODECS.make("failing"))
     assert [c.promise for c in checks if not c.passed] == ["codes a photograph"] and len(checks) == 2
     assert "32x32: encode raises ZeroDivisionError: division by zero (failing.py, line 6)" in checks[1].seen
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("name", sorted(CODECS.members))
-def test_every_shipped_codec_conforms(name):
-    codec = CODECS[name]()
-    try:
-        codec.version()
-    except rabench.Unavailable as reason:
-        pytest.skip(str(reason))
-    rabench.assert_conforms(codec)

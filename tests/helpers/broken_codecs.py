@@ -149,6 +149,62 @@ class Homebound(Honest):
         return super().encode(image) + os.getpid().to_bytes(4, "big")
 
 
+class Unframed(Honest):
+    """Its class is no dataclass, so that the setting is lost."""
+
+    name = "unframed"
+    step: int = rabench.setting(1, range(1, 5))
+
+
+class Referring(Honest):
+    """In a batch of one size an image that comes again is a reference to its first file."""
+
+    name = "referring"
+
+    def encode_batch(self, images):
+        files = [self.encode(image) for image in images]
+        if len({rabench.as_rgb(image).shape for image in images}) > 1:
+            return files
+        return [b"HO same" if file in files[:place] else file for place, file in enumerate(files)]
+
+
+class Payloadless(Honest):
+    name = "payloadless"
+
+    def byte_breakdown(self, data):
+        return rabench.ByteBreakdown(container=len(data))
+
+
+class Dented(Honest):
+    """At three bits decodes to black."""
+
+    name = "dented"
+
+    def decode(self, data):
+        return super().decode(data) * (self.bits != 3)
+
+
+@dataclass(frozen=True)
+class Leveled(Honest):
+    """A second setting whose highest value does not work."""
+
+    name = "leveled"
+    level: int = rabench.setting(6, range(1, 11))
+
+    def encode(self, image):
+        file = super().encode(image)
+        return file[:6] + zlib.compress(zlib.decompress(file[6:]), self.level)
+
+
+class Overclaiming(Honest):
+    """Says that all settings up to 4 bits write the same files."""
+
+    name = "overclaiming"
+
+    def canonical(self):
+        return type(self)(max(self.bits, 4))
+
+
 _PIXELS = {}
 
 
@@ -198,6 +254,12 @@ BROKEN = [
     (Gullible(), "answers corrupt files", "nothing: decode gives an image instead of raising"),
     (Crashing(), "answers corrupt files", "the process dies"),
     (Hanging(), "answers corrupt files", "no answer in 5 s"),
+    (Unframed(), "is a value", "step is no setting: its class is no dataclass"),
+    (Referring(), "codes a batch as each alone", "3 files for 3 images, the first other one at 2"),
+    (Payloadless(), "says what its bytes are for", "no byte is for the pixels"),
+    (Dented(), "has a quality parameter that trades bytes for error", "more bytes, more error over bits"),
+    (Leveled(), "works at both ends of every setting", "level=10, 1x1: encode raises"),
+    (Overclaiming(), "writes equal files where it says so", "overclaiming:bits=1 writes other files than"),
     (Hoarding(), "decodes what another process wrote", "1x1: KeyError: b"),
     (Remembering(), "decodes what another process wrote", "1x1: other pixels than in the process that encoded"),
     (Homebound(), "works in spawned workers", "a spawned process writes other bytes"),
