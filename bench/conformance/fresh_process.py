@@ -5,26 +5,37 @@ Imports little, since every process that is spawned for a call imports this file
 
 from __future__ import annotations
 
+import os
+import site
+import sys
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import get_context
-from typing import TypeVar
+from pathlib import Path
+from types import FrameType
+from typing import Any, TypeVar
 
 import numpy as np
 
 from ...codecs.base import Codec
 from ...core.images import RGB, AnyImage
-from ...core.origins import describe_error
+from ...core.origins import MODULE, describe_error
 
 PATIENCE = 60.0
 """Seconds that a codec may take for a handful of images, the start of the process included."""
 ERROR_LENGTH = 400
 """Characters of an error that are shown."""
+SYSTEM = ("/dev", "/etc", "/proc", "/sys", "/usr", str(Path(__file__).parents[2]))
+"""Folders, rabench's own among them, whose files are no data of a plug-in."""
 RAISED, IMAGE = "raised", "an image"
 
 A = TypeVar("A")
 B = TypeVar("B")
+
+
+_read: dict[str, None] = {}
+"""The paths that code of plug-in files has opened for reading in this process, in order."""
 
 
 class Lost(Exception):
@@ -32,8 +43,11 @@ class Lost(Exception):
 
 
 def call(function: Callable[[Codec, Sequence[A]], B], codec: Codec, arguments: Sequence[A]) -> B:
-    """``function(codec, arguments)`` in a new process that ends with it. Raises Lost, or what the function raises."""
-    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+    """``function(codec, arguments)`` in a new process that ends with it. Raises Lost, or what the function raises.
+
+    The process notes what plug-in files read from their first line on: the codec is made there after the hook is set.
+    """
+    with ProcessPoolExecutor(1, get_context("spawn"), sys.addaudithook, (_note_read,)) as pool:
         try:
             return pool.submit(function, codec, arguments).result(PATIENCE)
         except BrokenProcessPool:
@@ -71,3 +85,35 @@ def outcome_of_each(codec: Codec, files: Sequence[bytes]) -> list[str]:
         except Exception:
             outcomes.append(RAISED)
     return outcomes
+
+
+def files_read(codec: Codec, images: Sequence[AnyImage]) -> list[str]:
+    """The files that a codec of a plug-in file reads, as it is made and while it codes images; of what is installed none."""
+    for image in images:
+        codec.decode(codec.encode(image))
+    installed = [
+        Path(folder).resolve() for folder in (sys.prefix, sys.base_prefix, site.getusersitepackages(), *SYSTEM)
+    ]
+    paths = dict.fromkeys(Path(path).resolve() for path in _read)
+    return [
+        str(path)
+        for path in paths
+        if path.is_file()  # what it has written and removed again is none of its data
+        and path.suffix not in (".py", ".pyc")
+        and not any(path.is_relative_to(folder) for folder in installed)
+    ]
+
+
+def _note_read(event: str, arguments: tuple[Any, ...]) -> None:
+    """The audit hook. Native code, such as safetensors and ONNX Runtime, opens files without telling Python."""
+    if event != "open" or not isinstance(arguments[0], (str, os.PathLike)):
+        return
+    path, _mode, flags = arguments
+    if flags & (os.O_WRONLY | os.O_RDWR):
+        return
+    frame: FrameType | None = sys._getframe()
+    while frame is not None:
+        if frame.f_globals.get("__name__", "").startswith(MODULE):
+            _read[os.fspath(path)] = None
+            return
+        frame = frame.f_back

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import Field, dataclass, replace
 from multiprocessing.reduction import ForkingPickler
+from pathlib import Path
 from time import perf_counter
 
 import numpy as np
 
 from ...core.errors import Unavailable
+from ...core.files import sha256_of
+from ...core.origins import PythonFile, data_files
 from . import fresh_process, settings
 from .images import photographs
 from .trial import Broken, Trial, check_batch, check_breakdown, check_lossless, decode, encode
@@ -38,6 +41,26 @@ def _version(trial: Trial) -> str:
     if not isinstance(version, str) or not version:
         raise Broken(f"version() gives {version!r}")
     return version
+
+
+def _data_files(trial: Trial) -> str:
+    codec, origin = trial.codec, trial.codec.origin
+    if not isinstance(origin, PythonFile):
+        return "asked of Python files alone"
+    version = codec.version()
+    images = [trial.images[name] for name in ("32x32 photograph", "3 colors")]
+    read = trial.in_fresh_process(fresh_process.files_read, images)
+    now = PythonFile.of(Path(origin.folder, origin.name), origin.content)
+    if changed := {Path(path).name for path, _ in set(now.files) ^ set(origin.files)}:
+        raise Broken(
+            f"its code names {', '.join(sorted(changed))}, changed as it codes, so that its next version is another",
+            "write temporary files with the module tempfile, and name no other file in the code that the codec writes",
+        )
+    known = data_files(codec)
+    for path in read:
+        if path not in known and sha256_of(Path(path))[:8] not in version:
+            raise Broken(f"it reads {path}, whose content its version does not tell")
+    return f"tells {', '.join(Path(path).name for path in known)}" if known else "names and reads none"
 
 
 def _photograph(trial: Trial) -> str:
@@ -188,6 +211,11 @@ FIRST = (
 
 PROMISES = (
     Promise("is a value", "hold settings alone, in a frozen dataclass of setting(...)s", _value),
+    Promise(
+        "has a version that tells its data files",
+        "name the file in the code, or take its path as a rabench.Location, or tell its sha256 in version()",
+        _data_files,
+    ),
     Promise("sees the image", "check that the encoder reads what it is given", _sees_the_image),
     Promise("keeps every size", "pad inside, crop on decoding", _sizes),
     Promise("takes images of few colors", "", _few_colors),

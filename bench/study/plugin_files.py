@@ -13,7 +13,7 @@ from ...codecs import CODECS
 from ...codecs.base import Codec
 from ...codecs.declared import declare
 from ...core.errors import BadSetting, Unavailable
-from ...core.origins import Origin, PythonFile, plugins_of
+from ...core.origins import Origin, PythonFile, forget_changed_files, plugins_of
 from ...core.plugins import Family, Plugin
 from ...datasets import DATASETS
 from ...datasets.base import Dataset
@@ -31,6 +31,7 @@ PROGRAMS = "programs"
 
 def load_plugins(path: Path) -> list[type[Plugin]]:
     """Makes the plug-ins of a file known by their names. Raises BadSetting or Unavailable with one clear line."""
+    forget_changed_files()
     try:
         content = path.read_bytes()
     except OSError as error:
@@ -38,7 +39,7 @@ def load_plugins(path: Path) -> list[type[Plugin]]:
             f"plug-in file {path}: {error.strerror}; give a .py file of classes, or a .toml file of [programs.NAME] tables"
         ) from None
     if path.suffix == ".py":
-        return _known(PythonFile(path.name, content))
+        return _known(PythonFile.of(path, content))
     if path.suffix != ".toml":
         raise BadSetting(f"plug-in file {path}: give a .py file, or a .toml file of [programs.NAME] tables")
     try:

@@ -1,5 +1,6 @@
 """Plug-ins from files: codecs in Python, programs declared in TOML, and what each does when it is broken."""
 
+import hashlib
 import json
 import os
 import shutil
@@ -13,15 +14,18 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 import rabench
-from plugin_texts import CODEC
+from plugin_texts import CODEC, WEIGHTED
 from rabench.bench.commands.add import add, comparison_tables
+from rabench.bench.comparing.reading import read
 from rabench.bench.running import executors, runner
 from rabench.bench.study.matrix import find_study
 from rabench.bench.study.plugin_files import load_plugins
 from rabench.bench.study.records import Records
 from rabench.codecs import CODECS
 from rabench.core.errors import BadSetting, Unavailable
+from rabench.datasets import DATASETS
 from rabench.quantizers import QUANTIZERS
+from safetensors.numpy import save_file
 
 MATRIX = """
 dataset = "photos"
@@ -58,6 +62,133 @@ def test_edited_code_never_passes_for_the_old(tmp_path):
     path.write_text(path.read_text().replace("zlib.compress(coarse", "zlib.compress( coarse"))
     load_plugins(path)
     assert CODECS.make("coarse").version() != before
+
+
+LOADS = {
+    "when the file is run": ("STEP = np.load(HERE / 'weights.npy')[0]", "STEP"),
+    "at the first image, and keeps it": (
+        "@lru_cache\ndef step():\n    return np.load(Path(__file__).with_name('weights.npy'))[0]",
+        "step()",
+    ),
+    "under a name made of parts": ("KIND = 'weights'\nSTEP = np.load(f'{HERE}/{KIND}.npy')[0]", "STEP"),
+    "in a folder": ("", "np.load(HERE / 'trained' / 'weights.npy')[0]"),
+    "in native code": ("from safetensors.numpy import load_file", "load_file(HERE / 'weights.safetensors')['step'][0]"),
+    "at a Location, and keeps it": ("@lru_cache\ndef step(path):\n    return np.load(path)[0]", "step(self.weights)"),
+}
+"""What a plug-in file does to read a number -> the code before its class, and the number there."""
+
+
+def write_step(folder, step):
+    """The number in each of the files that LOADS read."""
+    (folder / "trained").mkdir(exist_ok=True)
+    for name in ("weights.npy", "trained/weights.npy"):
+        np.save(folder / name, np.array([step], np.uint8))
+    save_file({"step": np.array([step], np.uint8)}, folder / "weights.safetensors")
+
+
+def bytes_coded(study):
+    """By the point after the uncompressed images."""
+    return read(find_study(str(study))).rows.bytes.tolist()[1]
+
+
+@pytest.mark.parametrize("load", LOADS)
+def test_changed_weights_are_measured_anew(tmp_path, load):
+    before, step = LOADS[load]
+    (tmp_path / "weighted.py").write_text(WEIGHTED.format(before=before, step=step, version="'1'"))
+    codec = "weighted:weights=weights.npy" if "Location" in load else "weighted"
+    (tmp_path / "matrix.toml").write_text(
+        MATRIX.format(more='[plugins]\nfiles = ["weighted.py"]', codecs=json.dumps([codec]))
+    )
+
+    def measured():
+        return runner.run(find_study(str(tmp_path)), executors.in_process, limit=4).measured
+
+    write_step(tmp_path, 8)
+    assert (measured(), measured()) == (2, 0)  # the uncompressed images come with the first
+    before_the_change = bytes_coded(tmp_path)
+    write_step(tmp_path, 64)
+    (line,) = read(find_study(str(tmp_path))).bad
+    assert "weighted.py, or a program or file that it names, is another now" in line
+    assert (measured(), measured()) == (1, 0)
+    assert bytes_coded(tmp_path) < before_the_change and not read(find_study(str(tmp_path))).bad
+
+
+@pytest.mark.slow
+def test_changed_weights_reach_spawned_workers(tmp_path):
+    before, step = LOADS["at the first image, and keeps it"]
+    (tmp_path / "weighted.py").write_text(WEIGHTED.format(before=before, step=step, version="'1'"))
+    (tmp_path / "matrix.toml").write_text(
+        MATRIX.format(more='[plugins]\nfiles = ["weighted.py"]', codecs='["weighted"]')
+    )
+    sizes = []
+    for step in (8, 64):
+        write_step(tmp_path, step)
+        assert runner.run(find_study(str(tmp_path)), lambda: executors.make(2, None), limit=4).measured
+        sizes.append(bytes_coded(tmp_path))
+    assert sizes[1] < sizes[0]
+
+
+def test_a_version_that_tells_its_weights_says_no_more(tmp_path):
+    version = "__import__('hashlib').sha256(Path(self.weights).read_bytes()).hexdigest()[:16]"
+    (tmp_path / "weighted.py").write_text(WEIGHTED.format(before="", step="np.load(self.weights)[0]", version=version))
+    write_step(tmp_path, 8)
+    load_plugins(tmp_path / "weighted.py")
+    codec = CODECS.make(f"weighted:weights={tmp_path / 'weights.npy'}")
+    before = codec.version()
+    digest = hashlib.sha256((tmp_path / "weights.npy").read_bytes()).hexdigest()
+    assert before == f"{digest[:16]}, weighted.py {codec.origin.sha256[:16]}"
+    write_step(tmp_path, 64)
+    assert codec.version() != before
+
+
+def test_where_data_files_lie_is_no_part_of_a_version(tmp_path):
+    """A worker on another machine has the code with the plug-in, and its data files perhaps elsewhere."""
+    before, step = LOADS["at the first image, and keeps it"]
+    versions = []
+    for name in ("here", "there"):
+        (folder := tmp_path / name).mkdir()
+        (folder / "weighted.py").write_text(WEIGHTED.format(before=before, step=step, version="'1'"))
+        write_step(folder, 8)
+        load_plugins(folder / "weighted.py")
+        versions.append(CODECS.make("weighted").version())
+    assert versions[0] == versions[1] and ", weights.npy " in versions[0]
+    codec = CODECS.make("weighted")
+    (folder / "weights.npy").rename(folder / "elsewhere.npy")
+    assert codec.version() == versions[0]
+    write_step(folder, 64)
+    assert codec.version() != versions[0]  # a worker that has others is refused
+
+
+def test_a_data_set_in_a_file_is_read_again_where_a_file_that_it_names_has_changed(tmp_path):
+    (tmp_path / "greys.py").write_text(
+        textwrap.dedent(
+            """
+            from dataclasses import dataclass
+            from pathlib import Path
+            import numpy as np
+            import rabench
+
+            class Greys:
+                classes = ("dark", "light")
+                def __len__(self): return 2
+                def stamp(self): return "1"
+                def read(self, start, stop):
+                    images = np.load(Path(__file__).parent / "greys.npy")[start:stop]
+                    return rabench.Block(list(images), np.arange(start, stop), [rabench.Source("raw")] * (stop - start))
+
+            @dataclass(frozen=True)
+            class MyGreys(rabench.Dataset):
+                name = "greys"
+                def open(self): return Greys()
+            """
+        )
+    )
+    stamps = []
+    for level in (10, 20):
+        np.save(tmp_path / "greys.npy", np.full((2, 8, 8, 3), level, np.uint8))
+        load_plugins(tmp_path / "greys.py")
+        stamps.append(DATASETS.make("greys").stamp())
+    assert stamps[0] != stamps[1]
 
 
 @pytest.mark.slow
