@@ -56,11 +56,11 @@ def _data_files(trial: Trial) -> str:
             f"its code names {', '.join(sorted(changed))}, changed as it codes, so that its next version is another",
             "write temporary files with the module tempfile, and name no other file in the code that the codec writes",
         )
-    known = data_files(codec)
+    digests = data_files(codec)
     for path in read:
-        if path not in known and sha256_of(Path(path))[:8] not in version:
+        if path not in digests and sha256_of(Path(path))[:8] not in version:
             raise Broken(f"it reads {path}, whose content its version does not tell")
-    return f"tells {', '.join(Path(path).name for path in known)}" if known else "names and reads none"
+    return f"tells {', '.join(Path(path).name for path in digests)}" if digests else "names and reads none"
 
 
 def _photograph(trial: Trial) -> str:

@@ -27,6 +27,7 @@ ENDS_IMAGES = ("1x1", "7x5, odd", "3x300", "33x31, odd", "3 colors", "1 color, 1
 
 
 def ends(trial: Trial) -> str:
+    """Codes the small images at the first and the last value of every setting. Raises Broken."""
     codec, tried = trial.codec, []
     for field in fields(codec):
         allowed = field.metadata["among"]
@@ -55,6 +56,7 @@ def _check_small_images(codec: Codec, label: str, trial: Trial) -> None:
 
 
 def canonical(trial: Trial) -> str:
+    """Compares the files of settings that the codec calls redundant with those of their canonical ones. Raises Broken."""
     codec, parameter = trial.codec, trial.codec.quality_parameter()
     variants = [replace(codec, **{parameter: v}) for v in _allowed_values(codec, parameter)] if parameter else [codec]
     redundant = spread([variant for variant in variants if variant.canonical() != variant], QUALITY_VALUES)
@@ -69,6 +71,7 @@ def canonical(trial: Trial) -> str:
 
 
 def quality_parameter(trial: Trial) -> str:
+    """Measures bytes and squared errors over the quality parameter. Raises Broken where they do not trade."""
     codec, image = trial.codec, mosaic()
     parameter = codec.quality_parameter()
     if parameter is None:

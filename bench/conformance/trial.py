@@ -22,8 +22,8 @@ SMALL_IMAGES = 6
 class Broken(Exception):
     """A promise that is not kept: what was seen, and how to mend it where the promise's own remedy does not fit."""
 
-    def __init__(self, seen: str, remedy: str | None = None) -> None:
-        super().__init__(seen)
+    def __init__(self, message: str, remedy: str | None = None) -> None:
+        super().__init__(message)
         self.remedy = remedy
 
 
@@ -62,12 +62,12 @@ class Trial:
 
 def encode(codec: Codec, name: str, image: AnyImage) -> bytes:
     """The file of an image called ``name``. Raises Broken where there is none, or where the image is changed."""
-    given = IndexedImage(image.indices.copy(), image.palette) if isinstance(image, IndexedImage) else image.copy()
+    copy = IndexedImage(image.indices.copy(), image.palette) if isinstance(image, IndexedImage) else image.copy()
     remedy = "call as_rgb(image) where indices mean nothing to you" if isinstance(image, IndexedImage) else ""
-    file = _called("encode", codec.encode, name, given, remedy)
+    file = _called("encode", codec.encode, name, copy, remedy)
     if not isinstance(file, bytes):
         raise Broken(f"{name}: encode gives {type(file).__name__}", "give the whole file, as bytes")
-    if not (as_rgb(given) == as_rgb(image)).all():
+    if not (as_rgb(copy) == as_rgb(image)).all():
         raise Broken(f"{name}: encode changes the image that it is given", "work on a copy of it")
     return file
 

@@ -44,15 +44,15 @@ def load_plugins(path: Path) -> list[type[Plugin]]:
         raise BadSetting(f"plug-in file {path}: give a .py file, or a .toml file of [programs.NAME] tables")
     try:
         text = content.decode("utf-8-sig")
-        said = tomllib.loads(text)
+        tables = tomllib.loads(text)
     except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise BadSetting(f"{path}: no valid TOML: {error}") from None
-    for key in said:
+    for key in tables:
         if key != PROGRAMS:
             raise BadSetting(f"{path}: no table is named {key!r}; a file of codecs holds [programs.NAME] alone")
-    if not said:
+    if not tables:
         raise BadSetting(f"{path} declares no program; write a [programs.NAME] table")
-    return load_programs(said[PROGRAMS], path, line_in(str(path), text))
+    return load_programs(tables[PROGRAMS], path, line_in(str(path), text))
 
 
 def load_programs(tables: Any, file: Path, where: Callable[[object], str]) -> list[type[Plugin]]:
@@ -75,8 +75,8 @@ def line_in(file: str, text: str) -> Callable[[object], str]:
 
 
 def _known(origin: Origin) -> list[type[Plugin]]:
-    found = list(plugins_of(origin).values())
-    for cls in found:
+    classes = list(plugins_of(origin).values())
+    for cls in classes:
         for base, family in FAMILIES:
             if issubclass(cls, base):
                 family.add(cls)
@@ -85,4 +85,4 @@ def _known(origin: Origin) -> list[type[Plugin]]:
             raise BadSetting(
                 f"{origin.name}: {cls.__name__} is neither a codec nor a quantizer, classifier or data set"
             )
-    return found
+    return classes

@@ -65,7 +65,7 @@ def test_a_file_cut_short_is_an_error(codec, photographs):
 
 
 @pytest.mark.parametrize(
-    ("given", "message"),
+    ("argument", "message"),
     [
         (np.zeros((4, 4, 3)), r"got \(4, 4, 3\) float64"),
         (np.zeros((4, 4, 4), np.uint8), r"got \(4, 4, 4\) uint8"),
@@ -74,8 +74,8 @@ def test_a_file_cut_short_is_an_error(codec, photographs):
         ([[1, 2, 3]], "got list"),
     ],
 )
-def test_what_is_no_image_is_refused_with_what_is_one(given, message):
+def test_what_is_no_image_is_refused_with_what_is_one(argument, message):
     """The bench gives a codec nothing but images, so that the kit has no reason to ask what becomes of the rest."""
     for name in ("bpg", "jpeg", "webp", "raw"):
         with pytest.raises(TypeError, match=message):
-            CODECS[name]().encode(given)
+            CODECS[name]().encode(argument)

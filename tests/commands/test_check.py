@@ -25,12 +25,12 @@ def test_an_honest_codec_keeps_every_promise():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("codec", "promise", "seen"), BROKEN, ids=lambda value: getattr(value, "name", None))
-def test_each_broken_codec_fails_for_its_own_reason(codec, promise, seen, monkeypatch):
+@pytest.mark.parametrize(("codec", "promise", "message"), BROKEN, ids=lambda value: getattr(value, "name", None))
+def test_each_broken_codec_fails_for_its_own_reason(codec, promise, message, monkeypatch):
     monkeypatch.setattr(fresh_process, "PATIENCE", 5.0)
     try_alone(promise, monkeypatch)
     broken = broken_promises(codec)
-    assert promise in broken and seen in broken[promise], broken
+    assert promise in broken and message in broken[promise], broken
     with pytest.raises(AssertionError, match=promise):
         rabench.assert_conforms(codec)
 
@@ -47,7 +47,7 @@ def test_a_codec_that_cannot_code_at_all_is_told_once_with_the_line_of_its_file(
 
 
 @pytest.mark.parametrize(
-    ("before", "step", "seen"),
+    ("before", "step", "message"),
     [
         ("", "np.load(HERE / 'weights.npy')[0]", "tells weights.npy"),
         ("", "np.load(self.weights)[0]", "tells weights.npy"),
@@ -57,12 +57,12 @@ def test_a_codec_that_cannot_code_at_all_is_told_once_with_the_line_of_its_file(
         ("", "8", "names and reads none"),
     ],
 )
-def test_a_plug_in_file_has_a_version_that_tells_what_it_reads(tmp_path, monkeypatch, before, step, seen):
+def test_a_plug_in_file_has_a_version_that_tells_what_it_reads(tmp_path, monkeypatch, before, step, message):
     np.save(tmp_path / "weights.npy", np.array([8], np.uint8))
     (tmp_path / "weighted.py").write_text(WEIGHTED.format(before=before, step=step, version="'1'"))
     load_plugins(tmp_path / "weighted.py")
     try_alone("has a version that tells its data files", monkeypatch)
     weights = f":weights={tmp_path / 'weights.npy'}" if "self.weights" in step else ""
     check = rabench.check_codec(CODECS.make(f"weighted{weights}"))[-1]
-    assert seen.format(tmp_path / "weights.npy") in check.seen
-    assert check.passed == seen.startswith(("tells", "names"))
+    assert message.format(tmp_path / "weights.npy") in check.seen
+    assert check.passed == message.startswith(("tells", "names"))

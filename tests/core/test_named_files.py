@@ -40,11 +40,11 @@ def folder(tmp_path, monkeypatch):
     ],
 )
 def test_files_that_code_names_are_found(folder, code, files):
-    found = files_named_in(code.encode(), folder / "program.py")
-    assert found == sorted((folder / name).resolve() for name in files)
+    named = files_named_in(code.encode(), folder / "program.py")
+    assert named == sorted((folder / name).resolve() for name in files)
 
 
 def test_a_file_by_its_whole_path_is_found(folder):
     code = f"open({str(folder / 'net.npy')!r}), open(f'{folder}/net-{{bits}}.npy')"
-    found = files_named_in(code.encode(), folder.parent / "other" / "program.py")
-    assert [path.name for path in found] == ["net-2.npy", "net-4.npy", "net.npy"]
+    named = files_named_in(code.encode(), folder.parent / "other" / "program.py")
+    assert [path.name for path in named] == ["net-2.npy", "net-4.npy", "net.npy"]

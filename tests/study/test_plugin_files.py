@@ -204,7 +204,7 @@ def test_a_matrix_names_its_plug_ins_and_spawned_workers_have_them(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
         ("def f(:\n", "coarse.py, line 1: invalid syntax"),
         ("x = 1\ny = x / 0\n", "coarse.py, line 2: ZeroDivisionError: division by zero"),
@@ -239,16 +239,16 @@ def test_a_matrix_names_its_plug_ins_and_spawned_workers_have_them(tmp_path):
         (CODEC.replace("range(1, 9)", "range(5, 9)").replace("{name}", "coarse"), None),
     ],
 )
-def test_a_broken_plug_in_file_is_one_clear_line(tmp_path, text, said):
+def test_a_broken_plug_in_file_is_one_clear_line(tmp_path, text, message):
     path = python_file(tmp_path, text)
-    if said is None:  # a default that is not allowed shows when the codec is made
+    if message is None:  # a default that is not allowed shows when the codec is made
         load_plugins(path)
         with pytest.raises(BadSetting, match=r"bits must be in 5..8, got 4"):
             CODECS.make("coarse")
         return
     with pytest.raises(BadSetting) as caught:
         load_plugins(path)
-    assert said in str(caught.value) and "\n" not in str(caught.value)
+    assert message in str(caught.value) and "\n" not in str(caught.value)
 
 
 def test_a_batch_codec_needs_no_other_methods(tmp_path):
@@ -368,7 +368,7 @@ def test_a_declaration_in_the_matrix_runs_in_spawned_workers(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("how", "said"),
+    ("how", "message"),
     [
         ("fail", "exit status 7: "),
         ("nothing", "ended with status 0 but wrote nothing"),
@@ -377,7 +377,7 @@ def test_a_declaration_in_the_matrix_runs_in_spawned_workers(tmp_path):
         pytest.param("hang", "gave no result in 1 s and was ended", marks=pytest.mark.slow),
     ],
 )
-def test_a_program_that_misbehaves_is_a_row_with_its_reason_and_the_run_goes_on(tmp_path, how, said, monkeypatch):
+def test_a_program_that_misbehaves_is_a_row_with_its_reason_and_the_run_goes_on(tmp_path, how, message, monkeypatch):
     scratch = tmp_path / "scratch"
     scratch.mkdir()
     monkeypatch.setattr("tempfile.tempdir", str(scratch))
@@ -387,7 +387,7 @@ def test_a_program_that_misbehaves_is_a_row_with_its_reason_and_the_run_goes_on(
     outcome = runner.run(study, executors.in_process, limit=2)
     assert outcome.failed_rows == 2 and outcome.measured == 2
     reasons = errors_of(study)
-    assert len(reasons) == 2 and all(said in reason for reason in reasons)
+    assert len(reasons) == 2 and all(message in reason for reason in reasons)
     assert how != "fail" or all(reason.endswith("the end") and len(reason) < 1000 for reason in reasons)
     assert not list(scratch.iterdir())
 
@@ -406,7 +406,7 @@ def test_children_that_a_program_leaves_behind_are_ended(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "message"),
     [
         (('"{step}"', '"{stp}"'), "line 2: coder: {stp} is no setting (did you mean 'step'?); known are input.ENDING"),
         (("encode = ", "encod = "), "no key is named 'encod' (did you mean 'encode'"),
@@ -427,12 +427,12 @@ def test_children_that_a_program_leaves_behind_are_ended(tmp_path):
         (("[programs.coder]", "[programs.coder"), "no valid TOML"),
     ],
 )
-def test_a_mistake_in_a_declaration_names_the_line_and_what_is_known(tmp_path, change, said):
+def test_a_mistake_in_a_declaration_names_the_line_and_what_is_known(tmp_path, change, message):
     path = tmp_path / "codecs.toml"
     path.write_text(declared(tmp_path).replace(*change))
     with pytest.raises(BadSetting) as caught:
         load_plugins(path)
-    assert said in str(caught.value) and "\n" not in str(caught.value)
+    assert message in str(caught.value) and "\n" not in str(caught.value)
 
 
 def test_a_program_may_write_to_its_standard_output_and_read_y4m(tmp_path):
@@ -558,14 +558,14 @@ def test_a_lost_plug_in_file_says_how_to_go_on(measured, tmp_path):
 
 
 def test_what_cannot_be_added_leaves_the_study_as_it_was(measured, tmp_path):
-    for text, said in (
+    for text, message in (
         ("jpg", "no codec is named 'jpg'"),
         ("bpgenc", "bpgenc is not on the PATH"),
         ("jpeg2000:rate=0", "jpeg2000"),
     ):
         if text == "bpgenc" and shutil.which("bpgenc"):
             continue
-        with pytest.raises(rabench.RabenchError, match=said):
+        with pytest.raises(rabench.RabenchError, match=message):
             add(measured, text, ["none"], [], executors.in_process)
         assert not measured.added.exists()
     with pytest.raises(BadSetting, match=r"quantizers: no quantizer is named 'medan-cut'"):
@@ -590,9 +590,9 @@ def blocks(text):
 def test_the_docs_lead_from_an_empty_folder_to_a_curve(tmp_path):
     root = Path(rabench.__file__).parent
     shutil.copytree(root / "examples", tmp_path / "examples")
-    one = {"OMP_NUM_THREADS": "1"}  # threads that wait for each other's cores take minutes
-    environment = {**os.environ, **one, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
-    said = []
+    threads = {"OMP_NUM_THREADS": "1"}  # threads that wait for each other's cores take minutes
+    environment = {**os.environ, **threads, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+    outputs = []
     for language, name, content in blocks((root / "docs" / "add-a-codec.md").read_text()):
         if name:
             (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
@@ -602,6 +602,6 @@ def test_the_docs_lead_from_an_empty_folder_to_a_curve(tmp_path):
                 command = line.split(" #")[0]
                 done = subprocess.run(command.split(), cwd=tmp_path, env=environment, capture_output=True, text=True)
                 assert done.returncode == 0, (line, done.stdout[-500:], done.stderr[-500:])
-                said.append(done.stdout)
-    assert sum("every promise kept" in s for s in said) == 2
-    assert sum("the new against each" in s for s in said) == 3
+                outputs.append(done.stdout)
+    assert sum("every promise kept" in text for text in outputs) == 2
+    assert sum("the new against each" in text for text in outputs) == 3
