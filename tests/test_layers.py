@@ -11,7 +11,7 @@ FLOORS = {
     "core": 1,
     **dict.fromkeys(("classifiers", "codecs", "datasets", "quantizers"), 2),
     "bench/study": 3,
-    **dict.fromkeys(("bench/running", "bench/comparing"), 4),
+    **dict.fromkeys(("bench/running", "bench/comparing", "bench/conformance"), 4),
     "bench/figures": 5,
     **dict.fromkeys(("bench/training", "bench/reporting"), 6),
     "bench/commands": 7,

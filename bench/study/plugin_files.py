@@ -13,7 +13,7 @@ from ...codecs import CODECS
 from ...codecs.base import Codec
 from ...codecs.declared import declare
 from ...core.errors import BadSetting, Unavailable
-from ...core.origins import Origin, PythonFile, plugins_of
+from ...core.origins import Origin, PythonFile, forget_changed_files, plugins_of
 from ...core.plugins import Family, Plugin
 from ...datasets import DATASETS
 from ...datasets.base import Dataset
@@ -31,6 +31,7 @@ PROGRAMS = "programs"
 
 def load_plugins(path: Path) -> list[type[Plugin]]:
     """Makes the plug-ins of a file known by their names. Raises BadSetting or Unavailable with one clear line."""
+    forget_changed_files()
     try:
         content = path.read_bytes()
     except OSError as error:
@@ -38,20 +39,20 @@ def load_plugins(path: Path) -> list[type[Plugin]]:
             f"plug-in file {path}: {error.strerror}; give a .py file of classes, or a .toml file of [programs.NAME] tables"
         ) from None
     if path.suffix == ".py":
-        return _known(PythonFile(path.name, content))
+        return _known(PythonFile.of(path, content))
     if path.suffix != ".toml":
         raise BadSetting(f"plug-in file {path}: give a .py file, or a .toml file of [programs.NAME] tables")
     try:
         text = content.decode("utf-8-sig")
-        said = tomllib.loads(text)
+        tables = tomllib.loads(text)
     except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise BadSetting(f"{path}: no valid TOML: {error}") from None
-    for key in said:
+    for key in tables:
         if key != PROGRAMS:
             raise BadSetting(f"{path}: no table is named {key!r}; a file of codecs holds [programs.NAME] alone")
-    if not said:
+    if not tables:
         raise BadSetting(f"{path} declares no program; write a [programs.NAME] table")
-    return load_programs(said[PROGRAMS], path, line_in(str(path), text))
+    return load_programs(tables[PROGRAMS], path, line_in(str(path), text))
 
 
 def load_programs(tables: Any, file: Path, where: Callable[[object], str]) -> list[type[Plugin]]:
@@ -74,8 +75,8 @@ def line_in(file: str, text: str) -> Callable[[object], str]:
 
 
 def _known(origin: Origin) -> list[type[Plugin]]:
-    found = list(plugins_of(origin).values())
-    for cls in found:
+    classes = list(plugins_of(origin).values())
+    for cls in classes:
         for base, family in FAMILIES:
             if issubclass(cls, base):
                 family.add(cls)
@@ -84,4 +85,4 @@ def _known(origin: Origin) -> list[type[Plugin]]:
             raise BadSetting(
                 f"{origin.name}: {cls.__name__} is neither a codec nor a quantizer, classifier or data set"
             )
-    return found
+    return classes
