@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
-from functools import lru_cache
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..core.errors import Unavailable, nearest
-from ..core.files import sha256_of
-from ..core.networks import about_weights, write_weights
+from ..core.networks import WeightsFormat
 
 if TYPE_CHECKING:
-    import torch
+    pass
 
 SHIPPED = Path(__file__).parent / "weights"
-FORMAT = "classifier 1"
 
 
 @dataclass(frozen=True)
@@ -38,6 +34,11 @@ class About:
     """The labels of the quantizer and codec on whose images it was fine-tuned, joined by a plus sign."""
 
 
+FILES = WeightsFormat("classifier 1", About, ("classes", "mean", "std"), "rabench train classifier")
+write, about = FILES.write, FILES.about
+"""Write and read a weights file; see WeightsFormat."""
+
+
 def shipped() -> list[Path]:
     """The weights files that come with rabench."""
     return sorted(SHIPPED.glob("*.safetensors"))
@@ -57,21 +58,3 @@ def find(weights: str, network: str = "") -> Path:
         f"no weights at {weights!r}{nearest(weights, names)}; give a .safetensors file that "
         f"'rabench train classifier' wrote{alternatives}"
     )
-
-
-def write(path: Path, state: Mapping[str, torch.Tensor], about: About, half: bool = True) -> None:
-    """Writes a weights file atomically; floating-point tensors as fp16, or fp32 where not ``half``."""
-    write_weights(path, state, {"format": FORMAT, **asdict(about)}, half)
-
-
-def about(path: Path) -> About:
-    """The metadata of a weights file. Raises Unavailable for a file that holds no classifier's weights."""
-    return _about(path, sha256_of(path))
-
-
-@lru_cache(maxsize=64)
-def _about(path: Path, sha256: str) -> About:
-    metadata = about_weights(path, FORMAT, "rabench train classifier")
-    for name in ("classes", "mean", "std"):
-        metadata[name] = tuple(metadata[name])
-    return About(**metadata)

@@ -8,9 +8,10 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
+from dataclasses import asdict
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from safetensors import SafetensorError, safe_open
 
@@ -19,6 +20,7 @@ from .files import sha256_of, write_bytes
 
 if TYPE_CHECKING:
     import torch
+    from _typeshed import DataclassInstance
     from torch import nn
 
 KEY = "rabench"
@@ -97,16 +99,30 @@ def read_weights(path: Path) -> dict[str, torch.Tensor]:
     return {name: t.float() if t.is_floating_point() else t for name, t in tensors.items()}
 
 
-def about_weights(path: Path, format_name: str, made_by: str) -> dict[str, Any]:
-    """The metadata that ``write_weights`` wrote into a file, less its format.
+A = TypeVar("A", bound="DataclassInstance")
 
-    format_name: the format that the file must name. made_by: the command that writes such files, for the error.
-    Raises Unavailable for a file of another format or none.
-    """
-    about = dict(_metadata(path, sha256_of(path)))
-    if about.pop("format", None) != format_name:
-        raise Unavailable(f"{path} does not say what it is ({format_name!r} is wanted); train it with '{made_by}'")
-    return about
+
+class WeightsFormat(Generic[A]):
+    """A format of weights files, whose metadata make a dataclass: write(path, state, about) and about(path)."""
+
+    def __init__(self, name: str, about: type[A], tuples: tuple[str, ...], made_by: str) -> None:
+        """name: as a file names its format. tuples: fields that JSON makes lists of. made_by: the command that writes such files."""
+        self.name, self._about, self._tuples, self._made_by = name, about, tuples, made_by
+
+    def write(self, path: Path, state: Mapping[str, torch.Tensor], about: A, half: bool = True) -> None:
+        """Writes a weights file atomically; floating-point tensors as fp16, or fp32 where not ``half``."""
+        write_weights(path, state, {"format": self.name, **asdict(about)}, half)
+
+    def about(self, path: Path) -> A:
+        """The metadata of a weights file. Raises Unavailable for a file of another format or none."""
+        metadata = dict(_metadata(path, sha256_of(path)))
+        if metadata.pop("format", None) != self.name:
+            raise Unavailable(
+                f"{path} does not say what it is ({self.name!r} is wanted); train it with '{self._made_by}'"
+            )
+        for name in self._tuples:
+            metadata[name] = tuple(metadata[name])
+        return self._about(**metadata)
 
 
 @lru_cache(maxsize=64)

@@ -9,21 +9,15 @@ from pathlib import Path
 
 import pytest
 import rabench
+from given_studies import measured_fixture, photos_matrix
 from rabench.bench.commands import console
 from rabench.bench.commands.cli import app
 from rabench.bench.commands.cli_training import train_app
 from rabench.bench.commands.console import as_options
 from rabench.core import plugins
 
-MATRIX = """
-dataset = "photos"
-classifiers = ["small:weights=small-photos"]
-[[points]]
-quantizers = ["octree:colors=2,4"]
-codecs = ["png"]
-[[points]]
-codecs = ["jpeg:quality=5,20,50"]
-"""
+MATRIX = photos_matrix('quantizers = ["octree:colors=2,4"]\ncodecs = ["png"]', 'codecs = ["jpeg:quality=5,20,50"]')
+measured = measured_fixture(MATRIX, limit=60)
 
 
 def test_the_examples_in_docstrings_are_true():
@@ -52,12 +46,8 @@ def test_an_unknown_name_is_answered_with_the_known_ones():
 
 
 @pytest.fixture(scope="module")
-def study(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("api") / "study"
-    folder.mkdir()
-    (folder / "matrix.toml").write_text(MATRIX)
-    rabench.run(folder, limit=60)
-    return folder
+def study(measured):
+    return measured.folder
 
 
 def test_every_command_is_a_function_of_the_package():

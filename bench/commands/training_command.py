@@ -62,7 +62,7 @@ def run_finetune(tunings: Iterable[Tuning], workers: int, console: Console) -> I
             f"{100 * training['held_out_accuracy']:.1f} % of {training['held_out_images']:,} images "
             f"(epoch {training['epoch']}){stayed}{lost}"
         )
-        yield str(tuning.beside("training.png"))
+        yield str(tuning.figure)
 
 
 class Bars:

@@ -23,13 +23,11 @@ from ...core.networks import device, device_kind, on_device, round_weights
 from ...datasets.base import UNLABELLED, BadImage, Dataset
 from ..figures.learning_curve import learning_curve
 from ..study.matrix import written
-from .options import changed_options
-
-HELD_OUT = 0.05
+from .options import TrainingPlan, changed_options
 
 
 @dataclass(frozen=True)
-class Plan:
+class Plan(TrainingPlan):
     """What `rabench train classifier` was asked for."""
 
     network: str
@@ -40,21 +38,12 @@ class Plan:
     """0: the network's standard width."""
     size: int = 0
     """0: the size of the data set's images, which must all be alike then."""
-    held_out: float = HELD_OUT
-    limit: int | None = None
-    dtype: str = "fp16"
-    restart: bool = False
 
     @property
-    def checkpoint(self) -> Path:
-        return self.out.with_suffix(".checkpoint.safetensors")
-
-    @property
-    def figure(self) -> Path:
-        return self.out.with_suffix(".training.png")
+    def file(self) -> Path:
+        return self.out
 
     def command(self) -> str:
-        """The command that trains the same weights again; options at their defaults left out."""
         words = ["rabench train classifier", f"--network {self.network}", f"--dataset {written(self.dataset, Path())}"]
         no_options = ("network", "dataset", "out", "recipe", "restart")
         words += changed_options((self, Plan), (self.recipe, Recipe), leave_out=no_options)

@@ -25,15 +25,15 @@ from ...quantizers.colorcnn.network import BACKBONES, ColorCNN
 from ...quantizers.colorcnn.training import RECIPES, FrozenClassifier, Recipe
 from ..study.matrix import written
 from ..study.points import check_classes
-from .classifier import HELD_OUT, load
-from .options import changed_options
+from .classifier import load
+from .options import TrainingPlan, changed_options
 
 SAMPLES = 8
 """Held-out images that the training figure shows."""
 
 
 @dataclass(frozen=True)
-class ColorPlan:
+class ColorPlan(TrainingPlan):
     """What `rabench train colorcnn` was asked for, for one number of colors."""
 
     dataset: Dataset
@@ -45,10 +45,6 @@ class ColorPlan:
     recipe: Recipe
     width: int = 64
     backbone: str = "unet"
-    held_out: float = HELD_OUT
-    limit: int | None = None
-    dtype: str = "fp16"
-    restart: bool = False
 
     def __post_init__(self) -> None:
         if self.backbone not in BACKBONES:
@@ -62,16 +58,7 @@ class ColorPlan:
     def file(self) -> Path:
         return self.out / files.file_name(self.colors)
 
-    @property
-    def checkpoint(self) -> Path:
-        return self.file.with_suffix(".checkpoint.safetensors")
-
-    @property
-    def figure(self) -> Path:
-        return self.file.with_suffix(".training.png")
-
     def command(self) -> str:
-        """The command that trains the same weights again; options as the named recipe has them left out."""
         words = [
             *("rabench train colorcnn", f"--dataset {written(self.dataset, Path())}"),
             f"--classifier {written(self.classifier, Path())}",

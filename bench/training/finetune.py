@@ -29,9 +29,8 @@ from ..figures.learning_curve import learning_curve
 from ..running.executors import Pool
 from ..study.matrix import Study, beside, written
 from ..study.points import Point, check_classes, fine_tuned
-from .classifier import HELD_OUT
 from .encoded import EncodedSet
-from .options import changed_options
+from .options import TrainingPlan, changed_options
 
 RECIPE = Recipe(epochs=5, lr=0.01)
 """By default: a tenth of the learning rate that training from scratch has."""
@@ -48,16 +47,12 @@ class Target:
 
 
 @dataclass(frozen=True)
-class Tuning:
+class Tuning(TrainingPlan):
     """What `rabench finetune` was asked for, for one point."""
 
     study: Study
     target: Target
     recipe: Recipe = RECIPE
-    held_out: float = HELD_OUT
-    limit: int | None = None
-    dtype: str = "fp16"
-    restart: bool = False
 
     @property
     def point(self) -> Point:
@@ -70,13 +65,6 @@ class Tuning:
     @property
     def name(self) -> str:
         return f"{self.point.quantizer.short}+{self.point.codec.short}"
-
-    def beside(self, ending: str) -> Path:
-        return self.file.with_name(f"{self.file.stem}.{ending}")
-
-    @property
-    def checkpoint(self) -> Path:
-        return self.beside("checkpoint.safetensors")
 
     @property
     def best(self) -> Path:
@@ -104,7 +92,6 @@ class Tuning:
         }
 
     def command(self) -> str:
-        """The command that tunes such weights again from beside the study; options at their defaults left out."""
         point, base = self.point, self.study.base()
         words = [f"rabench finetune --study {self.study.name} --classifier {written(point.classifier, base)}"]
         words.append(f"--point {written(point.quantizer, base)}+{written(point.codec, base)}")
@@ -224,7 +211,7 @@ def _tune(
             _write(tuning.best, tuning, network, {"epoch": len(history)})
 
     def draw(history: list[dict[str, Any]]) -> None:
-        learning_curve(history, f"{classifier.name}, {tuning.name}", tuning.beside("training.png"), before)
+        learning_curve(history, f"{classifier.name}, {tuning.name}", tuning.figure, before)
         on_epoch(history)
 
     train(

@@ -1,10 +1,51 @@
-"""The options of a training, as the command line writes them; weights keep the command that makes them again."""
+"""What every training is asked beside its recipe, and its options as the command line writes them."""
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import fields
+from dataclasses import dataclass, fields
+from pathlib import Path
 from typing import Any
+
+HELD_OUT = 0.05
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingPlan(ABC):
+    """What every training is asked beside its recipe."""
+
+    held_out: float = HELD_OUT
+    """Share of the training split that is not trained on, to judge by."""
+    limit: int | None = None
+    """Only the first images of the training split."""
+    dtype: str = "fp16"
+    """The weights' type in the file: fp16 or fp32."""
+    restart: bool = False
+    """Whether to forget the checkpoint."""
+
+    @property
+    @abstractmethod
+    def file(self) -> Path:
+        """The weights that the training writes."""
+
+    @abstractmethod
+    def command(self) -> str:
+        """The command that makes the same weights again; options at their defaults left out."""
+
+    def beside(self, ending: str) -> Path:
+        """A file of the same name beside the weights."""
+        return self.file.with_name(f"{self.file.stem}.{ending}")
+
+    @property
+    def checkpoint(self) -> Path:
+        """The state after the last whole epoch."""
+        return self.beside("checkpoint.safetensors")
+
+    @property
+    def figure(self) -> Path:
+        """The learning curve, redrawn after each epoch."""
+        return self.beside("training.png")
 
 
 def changed_options(*pairs: tuple[Any, Any], leave_out: Sequence[str] = ()) -> list[str]:

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
-from functools import lru_cache
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...core.errors import Refused, Unavailable, nearest
-from ...core.files import sha256_of
-from ...core.networks import about_weights, write_weights
+from ...core.networks import WeightsFormat
 
 if TYPE_CHECKING:
-    import torch
+    pass
 
 SHIPPED = Path(__file__).parent / "weights"
-FORMAT = "colorcnn 1"
 MADE_BY = "rabench train colorcnn"
 
 
@@ -37,6 +33,11 @@ class About:
     std: tuple[float, float, float]
     training: dict[str, Any] = field(default_factory=dict)
     """Recipe, seed, images, held-out accuracy, command."""
+
+
+FILES = WeightsFormat("colorcnn 1", About, ("mean", "std"), MADE_BY)
+write, about = FILES.write, FILES.about
+"""Write and read a weights file; see WeightsFormat."""
 
 
 def file_name(colors: int) -> str:
@@ -81,21 +82,3 @@ def find(weights: str, colors: int) -> Path:
             f"{location.name} was trained for {metadata.colors} colors, asked are {colors}; say colors={metadata.colors}"
         )
     return location
-
-
-def write(path: Path, state: Mapping[str, torch.Tensor], about: About, half: bool = True) -> None:
-    """Writes a weights file atomically; floating-point tensors as fp16, or fp32 where not ``half``."""
-    write_weights(path, state, {"format": FORMAT, **asdict(about)}, half)
-
-
-def about(path: Path) -> About:
-    """The metadata of a weights file. Raises Unavailable for a file that holds no ColorCNN's weights."""
-    return _about(path, sha256_of(path))
-
-
-@lru_cache(maxsize=64)
-def _about(path: Path, sha256: str) -> About:
-    metadata = about_weights(path, FORMAT, MADE_BY)
-    for name in ("mean", "std"):
-        metadata[name] = tuple(metadata[name])
-    return About(**metadata)

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import rabench
+from given_studies import measured_fixture, measured_study, photos_matrix
 from hypothesis import given
 from hypothesis import strategies as st
 from rabench.bench.comparing.bjontegaard import Distances
@@ -21,7 +22,6 @@ from rabench.bench.comparing.intervals import holm, mcnemar, tango, wilson
 from rabench.bench.comparing.operating_points import operating_points, requirement
 from rabench.bench.comparing.pareto import beaten_by, dominated, pareto_front
 from rabench.bench.reporting.report import report
-from rabench.bench.running import executors, runner
 from rabench.bench.study.matrix import find_study
 from rabench.bench.study.records import write_table
 from rabench.core.errors import BadSetting, Refused, Unavailable
@@ -101,24 +101,11 @@ def test_holm_raises_p_values_by_their_rank():
     assert holm([0.9, 0.8]) == [1.0, 1.0]
 
 
-MATRIX = """
-dataset = "photos"
-classifiers = ["small:weights=small-photos"]
-[[points]]
-quantizers = ["median-cut:colors=2,4", "octree:colors=2,4", "octree:colors=2:dither=floyd-steinberg"]
-codecs = ["png"]
-[[points]]
-codecs = ["jpeg:quality=5,50"]
-"""
-
-
-@pytest.fixture(scope="module")
-def study(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("compared")
-    (folder / "matrix.toml").write_text(MATRIX)
-    found = find_study(str(folder))
-    runner.run(found, executors.in_process, limit=150)
-    return found
+MATRIX = photos_matrix(
+    'quantizers = ["median-cut:colors=2,4", "octree:colors=2,4", "octree:colors=2:dither=floyd-steinberg"]\ncodecs = ["png"]',
+    'codecs = ["jpeg:quality=5,50"]',
+)
+study = measured_fixture(MATRIX, limit=150)
 
 
 def test_points_of_equal_settings_are_compared_on_the_same_images(study):
@@ -262,30 +249,15 @@ def test_agreement_counts_the_uncompressed_images_prediction_as_right(study):
         compare(study, "median-cut+png", labels="own")
 
 
-OTHER = """
-dataset = "photos"
-classifiers = ["small:weights=small-photos"]
-[[points]]
-codecs = ["webp:quality=5,50"]
-"""
-
-
-@pytest.fixture(scope="module")
-def other(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("other")
-    (folder / "matrix.toml").write_text(OTHER)
-    found = find_study(str(folder))
-    runner.run(found, executors.in_process, limit=150)
-    return found
+OTHER = photos_matrix('codecs = ["webp:quality=5,50"]')
+other = measured_fixture(OTHER, limit=150)
 
 
 def test_curves_of_two_studies_are_compared_as_if_they_were_of_one(study, other, tmp_path):
     (found,) = compare([study, other], "none+jpeg", ["none+webp"])
     assert (found.anchor, found.images) == (f"none+jpeg [{study.name}]", 150)
     assert found.curves.curve.tolist() == [f"none+webp [{other.name}]"]
-    (tmp_path / "matrix.toml").write_text(OTHER.replace('"webp', '"jpeg:quality=5,50", "webp'))
-    one = find_study(str(tmp_path))
-    runner.run(one, executors.in_process, limit=150)
+    one = measured_study(tmp_path, OTHER.replace('"webp', '"jpeg:quality=5,50", "webp'), 150)
     (alone,) = compare(one, "none+jpeg", ["none+webp"])
     pd.testing.assert_frame_equal(alone.curves.drop(columns="curve"), found.curves.drop(columns="curve"))
     # The same curve in both: nothing between them
@@ -303,9 +275,7 @@ def test_curves_of_two_studies_are_compared_as_if_they_were_of_one(study, other,
     ],
 )
 def test_studies_of_different_images_or_classifiers_are_refused(study, tmp_path, change, what):
-    (tmp_path / "matrix.toml").write_text(OTHER.replace(*change))
-    apart = find_study(str(tmp_path))
-    runner.run(apart, executors.in_process, limit=20)
+    apart = measured_study(tmp_path, OTHER.replace(*change), 20)
     with pytest.raises(Refused, match=f"has {what} in common with the other studies: photos .150 images"):
         compare([study, apart], "none+jpeg", ["none+webp"])
 
@@ -321,9 +291,7 @@ def test_a_damaged_block_of_one_study_leaves_the_others_images_in_place(study, t
 
 
 def test_a_curve_whose_images_all_failed_is_left_out(tmp_path):
-    (tmp_path / "matrix.toml").write_text(OTHER.replace("webp:quality=5,50", "jpeg:quality=5,50", 1))
-    found = find_study(str(tmp_path))
-    runner.run(found, executors.in_process, limit=20)
+    found = measured_study(tmp_path, OTHER.replace("webp:quality=5,50", "jpeg:quality=5,50", 1), 20)
     for path in (tmp_path / "records").glob("*.parquet"):
         table, about = pq.read_table(path), pq.read_metadata(path).metadata[b"rabench"]
         if b"jpeg" in about:

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from plugin_texts import CODEC
 from rabench.classifiers import CLASSIFIERS
 from rabench.codecs import CODECS
 from rabench.codecs.base import ByteBreakdown
@@ -132,35 +133,20 @@ def test_another_packages_codec_comes_in_by_entry_point(monkeypatch):
     assert CODECS["theirs"].__name__ == "Raw"
 
 
-OLDER = '''
-from dataclasses import dataclass
-import rabench
-
-@dataclass(frozen=True)
-class Older(rabench.Codec):
-    """A codec as it was written for rabench 0.1."""
-    name = "older"
-    level: int = rabench.setting(3, range(1, 5), dial=True)
-
-    def version(self):
-        return "1"
-
-    def encode(self, image):
-        return bytes([self.level]) + rabench.as_rgb(image).tobytes()
-
-    def decode(self, data):
-        raise ValueError("not asked here")
-
+OLDER = (
+    CODEC.format(name="older").replace("quality_parameter=True", "dial=True")
+    + """
     def alike(self):
-        return Older(level=max(self.level, 2))
+        return Coarse(bits=max(self.bits, 2))
 
     def anatomy(self, data):
         return rabench.Anatomy(container=1, payload=len(data) - 1)
-'''
+"""
+)
 
 
 def test_a_codec_written_with_the_names_of_version_0_1_works_as_it_did():
     (cls,) = PythonFile("older.py", OLDER.encode()).make()
-    assert cls.quality_parameter() == "level" and cls().variant == "older"
-    assert cls(level=1).canonical() == cls(level=2)
+    assert cls.quality_parameter() == "bits" and cls().variant == "older"
+    assert cls(bits=1).canonical() == cls(bits=2)
     assert cls().byte_breakdown(bytes(5)) == ByteBreakdown(container=1, payload=4)

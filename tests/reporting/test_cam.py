@@ -5,10 +5,10 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from given_studies import measured_study
 from plugins_for_tests import Constant
 from rabench.bench.reporting.report import report
 from rabench.bench.reporting.show import show
-from rabench.bench.running import executors, runner
 from rabench.bench.study.matrix import find_study
 from rabench.classifiers import CLASSIFIERS
 from rabench.classifiers.activation import activation_maps
@@ -81,9 +81,7 @@ def test_a_report_shows_the_images_that_the_matrix_names(tmp_path):
         'dataset = "photos"\nclassifiers = ["small:weights=small-photos"]\ncodecs = ["jpeg:quality=50"]\n'
         "[report]\ncam = [3, 5000]\n"
     )
-    (tmp_path / "matrix.toml").write_text(text)
-    study = find_study(str(tmp_path))
-    runner.run(study, executors.in_process, limit=20)
+    study = measured_study(tmp_path, text, 20)
     written = report(study)
     assert tmp_path / "cam-3.png" in written.files
     assert written.left_out == ("class activation maps are left out: photos has images 0..1149, got `image` 5000",)

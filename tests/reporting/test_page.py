@@ -11,37 +11,29 @@ from pathlib import Path
 import numpy as np
 import pytest
 import rabench
+from given_studies import measured_fixture, photos_matrix
 from PIL import Image
 from rabench.bench.comparing.reading import read
 from rabench.bench.figures.curve_styles import MARKERS
 from rabench.bench.reporting.gallery import gallery
 from rabench.bench.reporting.page_data import SYMBOLS
 from rabench.bench.reporting.report import report
-from rabench.bench.running import executors, runner
 from rabench.bench.study.matrix import find_study
 
 pytestmark = pytest.mark.slow
 
-MATRIX = """
-title = "A study & its <curves>"
-dataset = "photos"
-classifiers = ["small:weights=small-photos"]
-[[points]]
-quantizers = ["median-cut:colors=2,4,16", "octree:colors=2,4,16"]
-codecs = ["png"]
-[[points]]
-codecs = ["jpeg:quality=1,5,50"]
-"""
+MATRIX = photos_matrix(
+    'quantizers = ["median-cut:colors=2,4,16", "octree:colors=2,4,16"]\ncodecs = ["png"]',
+    'codecs = ["jpeg:quality=1,5,50"]',
+    title="A study & its <curves>",
+)
+measured = measured_fixture(MATRIX, limit=150)
 
 
 @pytest.fixture(scope="module")
-def study(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("page")
-    (folder / "matrix.toml").write_text(MATRIX)
-    found = find_study(str(folder))
-    runner.run(found, executors.in_process, limit=150)
-    report(found)
-    return found
+def study(measured):
+    report(measured)
+    return measured
 
 
 @pytest.fixture(scope="module")

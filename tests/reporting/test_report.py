@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+from given_studies import measured_fixture, measured_study, photos_matrix
 from hypothesis import given
 from hypothesis import strategies as st
 from plugins_for_tests import Brightness, Noise
@@ -30,24 +31,16 @@ from rabench.datasets import DATASETS
 from rabench.quantizers import QUANTIZERS
 from scipy.stats import binomtest
 
-MATRIX = """
-dataset = "photos"
-classifiers = ["small:weights=small-photos"]
-[[points]]
-quantizers = ["none", "median-cut:colors=2,8", "octree:colors=2,8:dither=floyd-steinberg"]
-codecs = ["png"]
-[[points]]
-codecs = ["jpeg:quality=10,50,90", "webp:quality=30"]
-"""
+MATRIX = photos_matrix(
+    'quantizers = ["none", "median-cut:colors=2,8", "octree:colors=2,8:dither=floyd-steinberg"]\ncodecs = ["png"]',
+    'codecs = ["jpeg:quality=10,50,90", "webp:quality=30"]',
+)
+study = measured_fixture(MATRIX, limit=120)
 
 
 @pytest.fixture(scope="module")
-def measured(tmp_path_factory):
-    """A small study on photographs: (study, its report)."""
-    folder = tmp_path_factory.mktemp("study")
-    (folder / "matrix.toml").write_text(MATRIX)
-    study = find_study(str(folder))
-    runner.run(study, executors.in_process, 120, Progress())
+def measured(study):
+    """The study, and its report."""
     return study, report(study)
 
 
@@ -245,9 +238,7 @@ def test_unlabelled_images_are_judged_by_agreement(tmp_path):
     (tmp_path / "images").mkdir()
     for i, image in enumerate(DATASETS.make("photos").load(0, 12).images):
         Image.fromarray(image).resize((40 + i, 50)).save(tmp_path / "images" / f"{i}.png")
-    (tmp_path / "matrix.toml").write_text(MATRIX.replace('"photos"', '"folder:path=images"'))
-    study = find_study(str(tmp_path))
-    runner.run(study, executors.in_process, None, Progress())
+    study = measured_study(tmp_path, MATRIX.replace('"photos"', '"folder:path=images"'), None)
     written = report(study)
     assert written.summary.labelled.eq(0).all() and written.summary.accuracy.isna().all()
     assert written.summary.agreement.iloc[0] == 1
@@ -261,9 +252,7 @@ def test_unlabelled_images_are_judged_by_agreement(tmp_path):
 
 @pytest.mark.slow
 def test_two_data_sets_get_a_figure_each(tmp_path):
-    (tmp_path / "matrix.toml").write_text(MATRIX.replace('"photos"', '["photos", "photos:split=train"]'))
-    study = find_study(str(tmp_path))
-    runner.run(study, executors.in_process, 20, Progress())
+    study = measured_study(tmp_path, MATRIX.replace('"photos"', '["photos", "photos:split=train"]'), 20)
     for name in ("rate-accuracy.png", "rate-accuracy-mine.png"):
         (tmp_path / name).write_bytes(b"")
     written = report(study)
@@ -278,7 +267,6 @@ def test_colors_chosen_for_another_classifier_are_noted(tmp_path):
 
     from rabench.bench.reporting.report import report
     from rabench.bench.running import executors, runner
-    from rabench.bench.study.matrix import find_study
     from rabench.classifiers import weights
     from rabench.core.networks import read_weights
 
@@ -286,9 +274,7 @@ def test_colors_chosen_for_another_classifier_are_noted(tmp_path):
     state = read_weights(path)
     weights.write(tmp_path / "other.safetensors", {k: v * 1.01 for k, v in state.items()}, weights.about(path))
     text = 'dataset = "photos"\nclassifiers = ["small:weights=other.safetensors"]\nquantizers = ["colorcnn:colors=2"]\ncodecs = ["png"]\n'
-    (tmp_path / "matrix.toml").write_text(text)
-    study = find_study(str(tmp_path))
-    runner.run(study, executors.in_process, limit=10)
+    study = measured_study(tmp_path, text, 10)
     told = "ColorCNN's weights photos were trained for small:precision=fp32:weights=small-photos, not for small:weights=other."
     assert told in report(study).tables[0].notes
     shutil.rmtree(tmp_path / "records")
