@@ -107,7 +107,7 @@ def run_finetune(
     from ..training.finetune import RECIPE, Tuning, finetune, targets
 
     found = find_study(str(study))
-    found.load()  # a matrix that cannot be read is told of first
+    found.load_plugins()  # the classifier and the data set may be of files that the study names
     full = replace(RECIPE, **{name: value for name, value in recipe.items() if value is not None})
     full = replace(full, precision=recipe["precision"] or ("bf16" if torch.cuda.is_available() else "fp32"))
     _check_among(("precision", full.precision, PRECISIONS), ("dtype", options["dtype"], DTYPES))

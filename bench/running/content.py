@@ -11,6 +11,7 @@ from typing import Any
 from ...core.errors import Refused
 from ...core.images import RGB
 from ...datasets.base import BadImage, Block, Dataset
+from ..study.sources import UNREADABLE_SIZE
 
 CHUNK_IMAGES = 100
 CHUNK_BYTES = 32 << 20
@@ -49,7 +50,7 @@ def describe_block(dataset: Dataset, start: int, stop: int) -> dict[str, Any]:
 
 
 def _size(image: RGB | BadImage) -> str:
-    return "unreadable" if isinstance(image, BadImage) else f"{image.shape[1]}x{image.shape[0]}"
+    return UNREADABLE_SIZE if isinstance(image, BadImage) else f"{image.shape[1]}x{image.shape[0]}"
 
 
 def digest(image: RGB | BadImage) -> bytes:

@@ -131,7 +131,7 @@ def dask(address: str) -> Pool:
     try:
         from distributed import Client
     except ImportError:
-        raise Unavailable("--dask needs distributed: pip install -c constraints.txt '.[dask]'") from None
+        raise Unavailable("`dask` needs distributed: pip install -c constraints.txt '.[dask]'") from None
     try:
         client = Client(address, timeout=10)
         workers: Any = client.nthreads()  # a coroutine only in asynchronous clients

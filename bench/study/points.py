@@ -17,6 +17,9 @@ from ...datasets.base import Dataset
 from ...quantizers.base import Quantizer
 from ...quantizers.none import NoQuantizer
 
+PLUGINS = ("dataset", "quantizer", "codec", "classifier")
+"""The names of a point's plug-ins, in the order in which an image meets them."""
+
 
 @dataclass(frozen=True)
 class Point:
@@ -69,12 +72,7 @@ class Point:
     @property
     def parts(self) -> dict[str, Plugin]:
         """The plug-ins by the name of their family; the classifier is the one that was trained on originals."""
-        return {
-            "dataset": self.dataset,
-            "quantizer": self.quantizer,
-            "codec": self.codec,
-            "classifier": self.frozen,
-        }
+        return dict(zip(PLUGINS, (self.dataset, self.quantizer, self.codec, self.frozen), strict=True))
 
     def check(self) -> None:
         """Raises Unavailable or Refused, with the reason, where this point cannot be measured here."""
