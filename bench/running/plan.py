@@ -101,7 +101,7 @@ def _describe_blocks(
                 if not pool.begins():
                     raise Refused(
                         "worker processes cannot start; in a script, call rabench below "
-                        "'if __name__ == \"__main__\":', or with workers=0"
+                        "'if __name__ == \"__main__\":', or with `workers=0`"
                     ) from None
                 raise Refused(
                     f"a worker died while reading images {start}..{stop - 1} of {dataset.label}; look at these files"

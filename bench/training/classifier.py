@@ -143,7 +143,7 @@ def load(dataset: Dataset, size: int, limit: int | None, on_load: Callable[[int,
             fitted = resized_and_cropped(image, side)
             if fitted.shape != pixels.shape[1:]:
                 raise Refused(
-                    f"{dataset.label}: its images differ in size; say --size 64, or another side to resize and crop them to"
+                    f"{dataset.label}: its images differ in size; say `size=64`, or another side to resize and crop them to"
                 )
             pixels[number] = fitted
         labels[start : start + len(block.labels)] = block.labels
@@ -156,6 +156,6 @@ def load(dataset: Dataset, size: int, limit: int | None, on_load: Callable[[int,
 def _side(image: RGB, dataset: Dataset) -> int:
     if image.shape[0] != image.shape[1]:
         raise BadSetting(
-            f"{dataset.label}: images are {image.shape[1]}x{image.shape[0]}, not square; say --size 64, or another side to resize and crop them to"
+            f"{dataset.label}: images are {image.shape[1]}x{image.shape[0]}, not square; say `size=64`, or another side to resize and crop them to"
         )
     return image.shape[0]

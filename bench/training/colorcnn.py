@@ -51,11 +51,11 @@ class ColorPlan:
 
     def __post_init__(self) -> None:
         if self.backbone not in BACKBONES:
-            raise BadSetting(f"--backbone must be one of {', '.join(BACKBONES)}, got {self.backbone!r}")
+            raise BadSetting(f"`backbone` must be one of {', '.join(BACKBONES)}, got {self.backbone!r}")
         if not 2 <= self.colors <= 256:
-            raise BadSetting(f"--colors must be in 2..256, got {self.colors}")
+            raise BadSetting(f"`colors` must be in 2..256, got {self.colors}")
         if self.width < 1:
-            raise BadSetting(f"--width must be 1 or more, got {self.width}")
+            raise BadSetting(f"`width` must be 1 or more, got {self.width}")
 
     @property
     def file(self) -> Path:

@@ -132,17 +132,17 @@ def targets(
         found = [p for p in tuned if classifier is None or p.tuned_from == classifier]
         if not found:
             raise BadSetting(
-                f"{study.name} pairs no point with a tuned classifier; name points with --point, such as "
-                "--point median-cut:colors=2+png"
+                f"{study.name} pairs no point with a tuned classifier; name points with `point`, such as "
+                "`point=median-cut:colors=2+png`"
             )
         files = {_file(p, out): replace(p, classifier=p.frozen, tuned_from=None) for p in reversed(found)}
         return [Target(point, file) for file, point in reversed(files.items())]
     if classifier is None:
-        raise BadSetting("--point needs --classifier: which one is to be tuned?")
+        raise BadSetting("`point` needs `classifier`: which one is to be tuned?")
     datasets = [dataset] if dataset else list(dict.fromkeys(p.dataset for p in matrix.points))
     if len(datasets) > 1:
         raise BadSetting(
-            f"{study.name} has {len(datasets)} data sets ({', '.join(d.short for d in datasets)}); say which with --dataset"
+            f"{study.name} has {len(datasets)} data sets ({', '.join(d.short for d in datasets)}); say which with `dataset`"
         )
     folders = dict.fromkeys(_file(p, out).parent for p in tuned)
     folder = out or (next(iter(folders)) if len(folders) == 1 else study.folder / FOLDER)
@@ -162,7 +162,7 @@ def _chains(text: str, folder: Path) -> Iterator[tuple[Quantizer, Codec]]:
     parts = split(text, "+")
     if len(parts) != 2:
         raise BadSetting(
-            f"--point is quantizer+codec, such as median-cut:colors=2+png or none+jpeg:quality=10, got {text!r}"
+            f"`point` is quantizer+codec, such as median-cut:colors=2+png or none+jpeg:quality=10, got {text!r}"
         )
     for quantizer in QUANTIZERS.sweep(parts[0]):
         for codec in CODECS.sweep(parts[1]):
@@ -223,7 +223,7 @@ def _tune(
     if not tuning.checkpoint.exists():
         _write(tuning.best, tuning, network, {"epoch": 0})
     elif not tuning.best.exists():
-        raise Refused(f"{tuning.checkpoint} is there, but not {tuning.best}; begin again with --restart")
+        raise Refused(f"{tuning.checkpoint} is there, but not {tuning.best}; begin again with `restart=True`")
 
     def keep(history: list[dict[str, Any]]) -> None:
         held = [before, *(h["held_out_accuracy"] for h in history)]
@@ -279,7 +279,7 @@ def _images(
     )
     if not len(kept) or not len(held):
         raise Refused(
-            f"{len(kept)} images to tune on and {len(held)} held out are too few; raise --limit or --held-out"
+            f"{len(kept)} images to tune on and {len(held)} held out are too few; raise `limit` or `held_out`"
         )
     return kept, held, reasons
 

@@ -280,9 +280,9 @@ def test_the_command_trains_for_several_numbers_of_colors_and_its_weights_run_in
     ("words", "told"),
     [
         (("--colors", "two"), "--colors must be a number or several, such as 2,4,8, got 'two'"),
-        (("--colors", "300"), "--colors must be in 2..256, got 300"),
+        (("--colors", "300"), "`colors` must be in 2..256, got 300"),
         (("--recipe", "mine"), "--recipe must be one of published, adamw, got 'mine'"),
-        (("--backbone", "vit"), "--backbone must be one of unet, dncnn, got 'vit'"),
+        (("--backbone", "vit"), "`backbone` must be one of unet, dncnn, got 'vit'"),
         (("--optimizer", "adam"), "--optimizer must be one of sgd, adamw, got 'adam'"),
     ],
 )

@@ -155,7 +155,7 @@ def test_what_is_held_out_is_so_for_every_limit():
 @pytest.mark.parametrize(
     ("texts", "classifier", "message"),
     [
-        (["median-cut:colors=2+png"], None, "--point needs --classifier"),
+        (["median-cut:colors=2+png"], None, "`point` needs `classifier`"),
         (["median-cut:colors=2"], "small:weights=small-photos", "quantizer.codec, such as"),
         (["median-cut:colours=2+png"], "small:weights=small-photos", "did you mean 'colors'"),
     ],
@@ -175,7 +175,7 @@ def test_a_sweep_names_several_points(study):
 
 def test_a_study_without_tuned_points_says_what_to_name(tmp_path):
     (tmp_path / "matrix.toml").write_text(MATRIX.replace('tuned = "tuned"', ""))
-    with pytest.raises(BadSetting, match=r"pairs no point .* --point median-cut:colors=2.png"):
+    with pytest.raises(BadSetting, match=r"pairs no point .* `point=median-cut:colors=2.png`"):
         targets(find_study(str(tmp_path)), None, [], None, None)
 
 

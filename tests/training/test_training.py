@@ -123,7 +123,7 @@ def test_images_of_many_sizes_need_a_size(tmp_path):
         target.parent.mkdir(parents=True, exist_ok=True)
         Image.fromarray(np.zeros((*size, 3), np.uint8)).save(target)
     images = DATASETS.make(f'folder:path="{tmp_path / "images"}":split=train')
-    with pytest.raises(RabenchError, match="say --size"):
+    with pytest.raises(RabenchError, match="say `size=64`"):
         training.load(images, 0, None, lambda *_: None)
     assert training.load(images, 8, None, lambda *_: None).pixels.shape == (3, 8, 8, 3)
 
