@@ -1,4 +1,4 @@
-"""A study's matrix.toml: which points to measure."""
+"""Studies and their matrix.toml, the file that says which points to measure."""
 
 from __future__ import annotations
 
@@ -41,35 +41,45 @@ ADDED = "added.toml"
 
 @dataclass(frozen=True)
 class Matrix:
-    """The union of a study's point blocks, in order, each point once."""
+    """What a study is to measure and to report."""
 
     title: str
+    """The study's title, as the report shows it."""
     points: tuple[Point, ...]
+    """The union of all [[points]] blocks, in order, each point once."""
     axis: str = "log2"
+    """The scale of rates in figures: log2 or linear."""
     cam: tuple[int, ...] = ()
-    """Images whose class activation maps the report shows."""
+    """The positions of the images whose class activation maps the report shows."""
 
 
 def with_references(matrix: Matrix) -> tuple[Point, ...]:
-    """The matrix's points, and for each data set and classifier the uncompressed image, to compare with."""
+    """The points of a matrix, after the reference that each data set and classifier is compared with.
+
+    The reference is the uncompressed image itself, shown to the classifier as it was trained.
+    """
     references = {Point(p.dataset, NoQuantizer(), Raw(), p.frozen): None for p in matrix.points}
     return tuple(references | dict.fromkeys(matrix.points))
 
 
 @dataclass(frozen=True)
 class Study:
-    """Where a study's matrix comes from, and the folder that receives what it produces."""
+    """A study by its files: the matrix that it reads, and the folder that it writes to."""
 
     name: str
     matrix: Path
+    """The TOML file that says what to measure."""
     folder: Path
+    """The folder that receives records, tables and figures."""
 
     @property
     def records(self) -> Path:
+        """The folder of the study's records."""
         return self.folder / "records"
 
     @property
     def added(self) -> Path:
+        """The file of what `rabench add` measured for the study; it need not exist."""
         return self.folder / ADDED
 
     def load_plugins(self) -> None:
@@ -92,11 +102,15 @@ class Study:
 
 
 def find_study(text: str, out: Path | None = None) -> Study:
-    """A folder with a matrix.toml, else runs/NAME, else an embedded study (which runs into runs/NAME)."""
+    """The study that a text names: a folder with a matrix.toml, else runs/TEXT, else a study that comes with rabench.
+
+    out: the folder that receives the results; default: the study's own, for one that comes with rabench runs/TEXT.
+    Raises Unavailable where there is no such study.
+    """
     folder = Path(text)
     if folder.name == FILE and folder.is_file():
         folder = folder.parent
-    embedded = {f.stem: f for f in EMBEDDED.glob("*.toml")}
+    embedded = {file.stem: file for file in EMBEDDED.glob("*.toml")}
     if (folder / FILE).is_file():
         return Study(folder.resolve().name, folder / FILE, out or folder)
     if (RUNS / text / FILE).is_file():
@@ -208,7 +222,7 @@ def _tuned(file: TomlFile, base: Path, folder: Any, points: Iterable[Point]) -> 
 
 
 def _check_labels(points: Iterable[Point], file: TomlFile) -> None:
-    """Two files of one name would be one row of a table."""
+    """Raises BadSetting for two files of one name: they would be one row of a table."""
     specs: dict[str, str] = {}
     for point in points:
         for plugin in (point.dataset, point.quantizer, point.codec, point.classifier):
@@ -246,7 +260,7 @@ def _example(family: Family[Any]) -> str:
 
 
 def beside(plugin: T, folder: Path) -> T:
-    """The plug-in with paths as written beside the matrix, where something lies there."""
+    """The plug-in with its relative paths begun at ``folder``, where something lies there; others stay as they are."""
     moved = {
         f.name: os.path.normpath((folder / value).absolute())  # workers may stand elsewhere
         for f in fields(plugin)
@@ -259,11 +273,11 @@ def beside(plugin: T, folder: Path) -> T:
 
 
 def written(plugin: Plugin, folder: Path) -> str:
-    """The short spec with its paths whole, as they are written in ``folder``."""
+    """The short spec of a plug-in with whole paths instead of mere file names, relative to ``folder``."""
     text = plugin.short
     for f in fields(plugin):
         value = getattr(plugin, f.name)
         if isinstance(f.metadata["among"], Location) and value and value != f.default:
-            there = os.path.relpath(value, folder.absolute()) if Path(value).is_absolute() else value
-            text = text.replace(f"{f.name}={quote(Path(value).stem)}", f"{f.name}={quote(Path(there).as_posix())}")
+            relative = os.path.relpath(value, folder.absolute()) if Path(value).is_absolute() else value
+            text = text.replace(f"{f.name}={quote(Path(value).stem)}", f"{f.name}={quote(Path(relative).as_posix())}")
     return text

@@ -1,4 +1,4 @@
-"""Plug-ins that a user brings in a file: Python, or programs declared in TOML."""
+"""Files of user plug-ins: Python classes, or programs declared in TOML."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ FAMILIES: tuple[tuple[type[Plugin], Family[Any]], ...] = (
     (Classifier, CLASSIFIERS),
     (Dataset, DATASETS),
 )
-"""The base class of each kind of plug-in, and the family that knows its members by name."""
+"""The base class of each kind of plug-in, with the family that its members are registered in."""
 PROGRAMS = "programs"
 
 
