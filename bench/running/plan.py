@@ -131,14 +131,14 @@ def make_tasks(missing: list[Missing]) -> Iterator[tuple[Task, list[Missing]]]:
         return (m.point.dataset.spec, m.start, m.point.quantizer.spec)
 
     first = {group(m): number for number, m in reversed(list(enumerate(missing)))}
-    for _, members in groupby(sorted(missing, key=lambda m: first[group(m)]), group):
-        same = list(members)
-        codecs = list(dict.fromkeys(m.point.codec for m in same))
-        at_once = max(1, min(CODECS_A_TASK, PIXELS_A_TASK // max(1, same[0].pixels)))
-        for begin in range(0, len(codecs), at_once):
-            chosen = set(codecs[begin : begin + at_once])
-            together = [m for m in same if m.point.codec in chosen]
-            yield task_of(together), together
+    for _, records in groupby(sorted(missing, key=lambda m: first[group(m)]), group):
+        block = list(records)
+        codecs = list(dict.fromkeys(m.point.codec for m in block))
+        count = max(1, min(CODECS_A_TASK, PIXELS_A_TASK // max(1, block[0].pixels)))
+        for begin in range(0, len(codecs), count):
+            task_codecs = set(codecs[begin : begin + count])
+            members = [m for m in block if m.point.codec in task_codecs]
+            yield task_of(members), members
 
 
 def task_of(members: list[Missing]) -> Task:
