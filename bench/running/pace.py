@@ -13,9 +13,9 @@ Key = tuple[str, str, str]
 
 
 class Pace:
-    """The seconds that one worker takes for an image of a point, by the median of what was measured.
+    """The seconds that one worker takes for an image of a point, estimated as a median.
 
-    Of the very point if there is anything, else of points of its kind, else of any. False while there is nothing.
+    The median is that of the point's own images, else of points of its kind, else of all. A pace without any is false.
     """
 
     def __init__(self) -> None:

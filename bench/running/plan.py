@@ -22,9 +22,10 @@ from .pace import Pace, kind_of
 from .task import Task
 
 CODECS_A_TASK, PIXELS_A_TASK = 8, 1 << 27
-"""Bound what a kill costs and how long a task may seem to hang; a quantizer runs once for this many codecs.
+"""The most codecs and pixels of a task: they bound what a kill costs and how long a task may seem to hang.
 
-1,000 images of 128x128 still go through eight codecs at once; of 512x512 through one.
+A quantizer runs once for this many codecs. 1,000 images of 128x128 still go through eight codecs at once; of 512x512
+through one.
 """
 
 Say = Callable[[str], None]

@@ -58,7 +58,7 @@ class Runner:
     """Feeds a pool with tasks, writes the records that come back, and survives workers that die or hang."""
 
     def __init__(self, pool: Pool, records: Records, progress: Progress, timeout: float = TIMEOUT) -> None:
-        """Nothing is measured before ``run``.
+        """Makes a runner; nothing is measured before ``run``.
 
         pool: where tasks run. records: what receives the rows. progress: what is kept up to date. timeout: the seconds
         without any task coming back after which workers count as hung.
@@ -190,10 +190,7 @@ class Outcome:
     finished: int
     """The number of records that were there before and were left as they are."""
     failed_rows: int
-    """The number of rows of this run whose image failed at some stage; the next run measures their records again.
-
-    Not so where an image cannot be read at all: that record is final.
-    """
+    """The number of rows whose image failed; the next run tries them again, except images that cannot be read."""
     impossible: list[tuple[Point, str]]
     """The points that cannot be measured on this machine, with the reason of each."""
     images: int = 0
