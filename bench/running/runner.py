@@ -242,9 +242,7 @@ def run(
                 index.save()
         except BaseException as error:
             if isinstance(error, tasks.Changed):
-                for label in list(index.datasets):
-                    index.forget(label)
-                index.save()
+                _forget_blocks(index)
             pool.stop()
             raise
         finally:
@@ -252,5 +250,11 @@ def run(
                 seconds = monotonic() - begun
                 provenance.add(study.folder, command, runner.kept, seconds, pool.slots)
         pool.close()
-    images = max(len(dataset) for dataset in plan.spans)
-    return Outcome(runner.kept, plan.finished, progress.failed, plan.impossible, images)
+    return Outcome(runner.kept, plan.finished, progress.failed, plan.impossible, max(map(len, plan.spans)))
+
+
+def _forget_blocks(index: Index) -> None:
+    """Makes the next run read all images again, as some are not those that the index knows."""
+    for label in list(index.datasets):
+        index.forget(label)
+    index.save()
