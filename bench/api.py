@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
@@ -33,6 +34,10 @@ from .running import executors, runner
 from .running.runner import Outcome, Progress
 from .study.matrix import Study, find_study
 from .study.plugin_files import load_plugins
+
+if TYPE_CHECKING:
+    from ..classifiers import weights as classifier_weights
+    from ..quantizers.colorcnn import weights as colorcnn_weights
 
 
 def _study(study: str | Path, out: str | Path | None = None, plugins: Sequence[str | Path] = ()) -> Study:
@@ -257,24 +262,19 @@ def show(
     every: bool = False,
     out: str | Path | None = None,
     plugins: Sequence[str | Path] = (),
+    maps: bool = False,
 ) -> list[Path]:
     """Draws one image under every quantizer and codec of a study, with bpp and prediction; gives the PNG files.
 
     image: position in the data set. every: all points of a curve, not at most six. out: the PNG to write; default: in
-    the study's folder. Runs the chain anew, so that it needs the data set and the weights.
+    the study's folder. maps: with class activation maps, as ``cam``. Runs the chain anew, so that it needs the data set and the weights.
     """
-    return showing.show(_study(study, None, plugins), image, every, Path(out) if out else None)
+    return showing.show(_study(study, None, plugins), image, every, Path(out) if out else None, maps)
 
 
-def cam(
-    study: str | Path,
-    image: int = 0,
-    every: bool = False,
-    out: str | Path | None = None,
-    plugins: Sequence[str | Path] = (),
-) -> list[Path]:
-    """As ``show``, with a class activation map under each image: where the classifier looks."""
-    return showing.show(_study(study, None, plugins), image, every, Path(out) if out else None, cam=True)
+def cam(study: str | Path, image: int = 0, **options: Any) -> list[Path]:
+    """As ``show``, with its options, and a class activation map under each image: where the classifier looks."""
+    return show(study, image, **options, maps=True)
 
 
 def list_plugins(family: str | None = None, plugins: Sequence[str | Path] = ()) -> list[Table]:
@@ -290,3 +290,57 @@ def check(codec: str, plugins: Sequence[str | Path] = ()) -> checking.Checks:
     for file in plugins:
         load_plugins(Path(file))
     return checking.Checks(codec, checking.check_codec(CODECS.make(codec)))
+
+
+def train_classifier(network: str, dataset: str, out: str | Path, **options: Any) -> classifier_weights.About:
+    """Trains a classifier from scratch on a data set's training split, and writes its weights.
+
+    network: alexnet, resnet18, small, vgg16. out: the .safetensors file; a checkpoint beside it lets the same call go on
+    after an interruption. options: those of ``rabench train classifier``, such as epochs, lr, width, size, held_out,
+    limit, seed, precision, restart. Gives what the weights say of themselves. Test images are never seen.
+    """
+    from .training import classifier, requests  # brings torch
+
+    return classifier.train_classifier(requests.classifier_plan(network, dataset, out, options))
+
+
+def train_colorcnn(
+    dataset: str,
+    classifier: str,
+    out: str | Path,
+    colors: int | Sequence[int] | str = 2,
+    recipe: str = "published",
+    **options: Any,
+) -> list[colorcnn_weights.About]:
+    """Trains a ColorCNN for each number of colors, for a classifier that stays as it is, and writes their weights.
+
+    out: the folder that receives them. recipe: published or adamw. options: those of ``rabench train colorcnn``, such as
+    epochs, lr, width, jitter, sharpness, restart. Gives what each file of weights says of itself.
+    """
+    from .training import colorcnn, requests
+
+    plans = requests.colorcnn_plans(dataset, classifier, colors, out, recipe, options)
+    return [colorcnn.train_colorcnn(plan) for plan in plans]
+
+
+def finetune(
+    study: str | Path,
+    classifier: str | None = None,
+    points: Sequence[str] = (),
+    dataset: str | None = None,
+    out: str | Path | None = None,
+    workers: int = 0,
+    plugins: Sequence[str | Path] = (),
+    **options: Any,
+) -> list[classifier_weights.About]:
+    """Tunes a classifier on training images as a quantizer and a codec leave them, point by point.
+
+    classifier, points (quantizer+codec): default: those that the study's matrix pairs with a tuned classifier. dataset:
+    whose training split, where the study has several. out: the folder that receives the weights. workers: processes that
+    code images. options: those of ``rabench finetune``, such as epochs, lr, limit, restart.
+    """
+    from .training import finetune as tuning
+    from .training import requests
+
+    tunings = requests.tunings(_study(study, None, plugins), classifier, points, dataset, out, options)
+    return [tuning.finetune(plan, lambda: executors.make(workers, None)) for plan in tunings]

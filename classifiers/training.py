@@ -17,7 +17,16 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from ..core.learning import Checkpoint, GradientAccumulation, Images, Progress, augmented, one_cycle, run_epoch
+from ..core.learning import (
+    Checkpoint,
+    GradientAccumulation,
+    Images,
+    Progress,
+    augmented,
+    one_cycle,
+    run_epoch,
+    train_epochs,
+)
 from ..core.networks import fingerprint, on_device
 from .inference import Normalized
 
@@ -65,17 +74,15 @@ def train(
         model.parameters(), lr=recipe.lr, momentum=recipe.momentum, weight_decay=recipe.weight_decay
     )
     state = Checkpoint(checkpoint, _run(recipe, network, training, held_out))
-    accumulation, history = GradientAccumulation(say), state.load(model, optimizer)
-    pixels = torch.from_numpy(training.pixels).to(device)
-    labels = torch.from_numpy(training.labels).to(device)
-    for epoch in range(len(history), recipe.epochs):
-        figures = _epoch(model, optimizer, pixels, labels, recipe, epoch, on_step, accumulation)
-        held = accuracy(model, held_out, device, recipe.precision)
-        history.append({"epoch": epoch + 1, **figures, "held_out_accuracy": held})
-        before_save(history)
-        state.save(model, optimizer, history)
-        on_epoch(history)
-    return history
+    accumulation, images = GradientAccumulation(say), training.on(device)
+
+    def learn(epoch: int) -> dict[str, float]:
+        return _epoch(model, optimizer, *images, recipe, epoch, on_step, accumulation)
+
+    def judge() -> float:
+        return accuracy(model, held_out, device, recipe.precision)
+
+    return train_epochs(model, optimizer, state, recipe.epochs, learn, judge, on_epoch, before_save)
 
 
 def _epoch(

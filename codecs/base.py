@@ -59,7 +59,7 @@ class Codec(Plugin, ABC):
     def decode(self, data: bytes) -> RGB:
         """The pixels a viewer would see: (H, W, 3) of the image that was encoded. Write this or decode_batch.
 
-        Writable and C-contiguous. Raises for bytes that are no whole file of this codec.
+        Writable. Raises for bytes that are no file of this codec, and for a file cut short where the format can tell.
         """
         return _single(self.decode_batch([data]), "decode_batch", "image", "file")
 

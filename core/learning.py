@@ -37,6 +37,10 @@ class Images:
     def __len__(self) -> int:
         return len(self.labels)
 
+    def on(self, device: torch.device) -> tuple[torch.Tensor, torch.Tensor]:
+        """Pixels and labels as tensors on a device."""
+        return torch.from_numpy(self.pixels).to(device), torch.from_numpy(self.labels).to(device)
+
 
 class Diverged(RabenchError, RuntimeError):
     """A training run whose loss has become infinite or no number."""
@@ -259,3 +263,28 @@ class Checkpoint:
                 device = "cpu" if key == "step" else parameters[name].device
                 optimizer.state[parameters[name]][key] = value.to(device)
         return json.loads(metadata["history"])
+
+
+def train_epochs(
+    model: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    checkpoint: Checkpoint,
+    epochs: int,
+    learn: Callable[[int], Mapping[str, float]],
+    judge: Callable[[], float],
+    on_epoch: Callable[[list[dict[str, Any]]], None] = lambda _: None,
+    before_save: Callable[[list[dict[str, Any]]], None] = lambda _: None,
+) -> list[dict[str, Any]]:
+    """Trains epoch by epoch, on from the checkpoint where there is one; gives the history, an entry an epoch.
+
+    learn: trains for one epoch, by its number from 0, and gives its figures. judge: the accuracy on held-out images.
+    before_save: called with the history just before the checkpoint is written: what it writes is never behind. on_epoch:
+    called with the history after each epoch.
+    """
+    history = checkpoint.load(model, optimizer)
+    for epoch in range(len(history), epochs):
+        history.append({"epoch": epoch + 1, **learn(epoch), "held_out_accuracy": judge()})
+        before_save(history)
+        checkpoint.save(model, optimizer, history)
+        on_epoch(history)
+    return history

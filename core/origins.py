@@ -8,16 +8,22 @@ import sys
 import traceback
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import Field, dataclass, field, fields
 from functools import lru_cache
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 from .errors import BadSetting
-from .plugins import Plugin
+from .files import sha256_of
+from .named_files import files_named_in
+from .plugins import Location, Plugin
 
 MODULE = "rabench_plugin_"
 """How the names of modules made from files begin; the content's hash follows."""
+_located: dict[str, str] = {}
+"""path -> sha256 of files at Locations, as it was when a version first told it in this process."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +51,7 @@ class Origin(ABC):
 def plugins_of(origin: Origin) -> dict[str, type[Plugin]]:
     """The plug-in classes of a file, by name; made once a process.
 
-    Every version() ends with the content's hash, so that edited code never passes for the old.
+    Every version() tells the hash of the content and of the files that it reads, so that the edited never pass for the old.
     """
     plugins = {cls.name: cls for cls in origin.make()}
     for cls in plugins.values():
@@ -59,11 +65,58 @@ def _telling(cls: type[Any], origin: Origin) -> Callable[[Plugin], str]:
     own = getattr(cls.version, "__wrapped__", cls.version)
 
     def version(self: Plugin) -> str:
-        return f"{own(self)}, {origin.name} {origin.sha256[:16]}"
+        text = str(own(self))
+        # A class may tell its weights itself, as rabench's own do: then its records keep their names
+        untold = [(Path(path).name, digest) for path, digest in data_files(self).items() if digest[:8] not in text]
+        text = f"{text}, {origin.name} {origin.sha256[:16]}"
+        if len(untold) > 1:
+            together = hashlib.sha256(repr(sorted(untold)).encode()).hexdigest()
+            untold = [(f"{len(untold)} data files", together)]
+        return ", ".join([text, *(f"{name} {digest[:16]}" for name, digest in untold)])
 
     version.__wrapped__ = own  # type: ignore[attr-defined]
     version.__doc__ = own.__doc__
     return version
+
+
+def named_files(plugin: Plugin) -> dict[str, str]:
+    """The sha256 of each file that the code of a plug-in from a file names, by path.
+
+    A file that lies elsewhere on this machine has the hash that it had where the plug-in was read.
+    """
+    return {path: _sha256(Path(path), digest) for path, digest in getattr(plugin.origin, "files", ())}
+
+
+def data_files(plugin: Plugin) -> dict[str, str]:
+    """The sha256 of each file that a plug-in's code names or that lies at one of its Locations, by path.
+
+    A Location's default is left out: it is the name of what ships, or stands in the code.
+    """
+    digests = named_files(plugin)
+    for f in fields(plugin):
+        if isinstance(f.metadata["among"], Location) and (value := getattr(plugin, f.name)) not in ("", f.default):
+            place = Path(value).resolve()
+            located = {str(path): _sha256(path, "") for path in [place, *sorted(place.rglob("*"))] if path.is_file()}
+            digests |= located
+            for path, digest in located.items():
+                _located.setdefault(path, digest)
+    return digests
+
+
+def forget_changed_files() -> None:
+    """Forgets the classes of plug-in files where a file has changed at a Location, which their code may hold in memory.
+
+    The code is run anew when its classes are next asked for.
+    """
+    if any(_sha256(Path(path), "") != digest for path, digest in _located.items()):
+        plugins_of.cache_clear()
+        _located.clear()
+
+
+def _sha256(path: Path, otherwise: str) -> str:
+    with suppress(OSError):  # not here, or not to be read: whoever reads it will say so
+        return sha256_of(path)
+    return otherwise
 
 
 def describe_error(error: Exception, most: int = 900) -> str:
@@ -84,9 +137,20 @@ def describe_error(error: Exception, most: int = 900) -> str:
 class PythonFile(Origin):
     """A Python file whose classes with a name are plug-ins."""
 
+    folder: str = ""
+    """Where the file lies on the machine that read it: its code finds what lies beside it by ``__file__``."""
+    files: tuple[tuple[str, str], ...] = ()
+    """(path, sha256) of each file that its code names: when one changes, the code is run anew."""
+
+    @classmethod
+    def of(cls, path: Path, content: bytes) -> PythonFile:
+        """The file that lies at a path, with the files that its code names."""
+        files = tuple((str(named), _sha256(named, "")) for named in files_named_in(content, path))
+        return cls(path.name, content, str(path.resolve().parent), files)
+
     def make(self) -> list[type[Plugin]]:
         module = ModuleType(f"{MODULE}{self.sha256[:16]}", f"The plug-in file {self.name}.")
-        module.__file__ = self.name
+        module.__file__ = str(Path(self.folder, self.name))
         sys.modules[module.__name__] = module  # dataclasses look their module up
         try:
             exec(compile(self.content, self.name, "exec", dont_inherit=True), vars(module))

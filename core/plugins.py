@@ -303,5 +303,6 @@ def _values(text: str, name: str, f: Field[Any]) -> list[Any]:
                 written = "; write a range as low..high or low..high/step" if kind is int else ""
                 raise BadSetting(f"{name}: {f.name} must be {describe(f)}, got {text!r}{written}") from None
     if len(set(values)) < len(values):
-        raise BadSetting(f"{name}: {f.name}={text} names a value twice")
+        quoted = f'; a value that holds a comma is quoted: {f.name}="{text}"' if isinstance(among, Text) else ""
+        raise BadSetting(f"{name}: {f.name}={text} names a value twice{quoted}")
     return values

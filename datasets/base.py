@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from ..core.errors import BadSetting, RabenchError
 from ..core.images import RGB, as_rgb
-from ..core.origins import describe_error
+from ..core.origins import describe_error, named_files
 from ..core.plugins import Plugin, setting
 from .download import data_root
 
@@ -38,6 +38,8 @@ class Source:
 
     format: str
     bytes: int = 0
+    remarks: tuple[str, ...] = ()
+    """What of the stored image its pixels leave out, such as its transparency."""
 
 
 RAW = Source("raw")
@@ -117,8 +119,13 @@ class Dataset(Plugin, ABC):
         return name(position) if name is not None else ""
 
     def stamp(self) -> str:
-        """A text that changes when the files behind the images change, or the plug-in file that reads them."""
-        return self._reader().stamp() + (f" {self.origin.sha256}" if self.origin else "")
+        """A text that changes when the files behind the images change, or the plug-in file that reads them.
+
+        The files that a plug-in file names count as a part of it.
+        """
+        if self.origin is None:
+            return self._reader().stamp()
+        return " ".join([self._reader().stamp(), self.origin.sha256, *named_files(self).values()])
 
     def _reader(self) -> Reader:
         return _opened(self, str(data_root()))

@@ -25,6 +25,16 @@ def decode(file: bytes | None, name: str = "") -> tuple[RGB | BadImage, Source]:
     return image, source
 
 
+def _remarks(image: Image.Image) -> tuple[str, ...]:
+    """What of a stored image is left out: it is said once for a data set."""
+    remarks = []
+    if image.mode in ("LA", "PA", "RGBA") or "transparency" in image.info:
+        remarks.append("their transparency is dropped")
+    if getattr(image, "is_animated", False):
+        remarks.append("the first of several frames is taken, and the native bytes count all of them")
+    return tuple(remarks)
+
+
 def _decode(file: bytes | None) -> tuple[RGB | BadImage, Source]:
     if not file:
         return BadImage("the file is missing or empty"), Source("unknown")
@@ -32,7 +42,7 @@ def _decode(file: bytes | None) -> tuple[RGB | BadImage, Source]:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # a large photograph or odd metadata is no news here
             image = Image.open(BytesIO(file))
-            source = Source(image.format or "unknown", len(file))
+            source = Source(image.format or "unknown", len(file), _remarks(image))
             if image.mode not in _EIGHT_BIT:
                 return BadImage(f"{image.mode} pixels; 8 bits a channel are allowed"), source
             return np.array(ImageOps.exif_transpose(image).convert("RGB")), source

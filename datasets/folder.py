@@ -39,8 +39,19 @@ class Folder(Dataset):
 
     def notes(self) -> list[str]:
         home = self._home()
-        stray = len(_images(home))
-        return [f"{stray} images beside the class folders are left out"] if stray and _class_folders(home) else []
+        classes, stray = _class_folders(home), len(_images(home))
+        notes = [f"{stray} images beside the class folders are left out"] if stray and classes else []
+        visible = [f for f in home.rglob("*") if not any(p.startswith(".") for p in f.relative_to(home).parts)]
+        if others := [f for f in visible if f.is_file() and f.suffix.lower() not in SUFFIXES]:
+            endings = ", ".join(sorted({f.suffix.lower() or f.name for f in others})[:5])
+            notes.append(f"{len(others)} files that are no images are left out ({endings})")
+        folders = [f for f in visible if f.is_dir() and f.parent == home]
+        if empty := sorted(f.name for f in folders if not any(_images(f, deep=True))):
+            notes.append(f"folders without images are no classes: {', '.join(empty[:5])}")
+        lower = [f.name.lower() for f in classes]
+        if alike := sorted(f.name for f in classes if lower.count(f.name.lower()) > 1):
+            notes.append(f"classes that differ in case alone: {', '.join(alike)}")
+        return notes
 
     def _home(self) -> Path:
         home = Path(os.path.normpath(Path(self.path).expanduser()))
@@ -80,6 +91,10 @@ class FolderReader:
         decoded = [decode(_bytes(file), file.relative_to(self.home).as_posix()) for file, _ in chosen]
         labels = np.array([label for _, label in chosen], np.int64)
         return Block([image for image, _ in decoded], labels, [source for _, source in decoded])
+
+    def image_name(self, position: int) -> str:
+        """The file's path below the folder."""
+        return self.files[position][0].relative_to(self.home).as_posix()
 
     def stamp(self) -> str:
         digest = hashlib.sha256()

@@ -143,6 +143,14 @@ class ParquetReader:
             position += len(rows)
         return Block(images, np.concatenate(labels) if labels else np.empty(0, np.int64), sources)
 
+    def image_name(self, position: int) -> str:
+        """The name in the image's ``path``, where the shards keep one."""
+        group = int(np.searchsorted(self.starts, position, side="right")) - 1
+        file, number = self.groups[group]
+        rows = _row_group(file, number, self.image, self.label, file.stat().st_mtime_ns)
+        ((_, name),) = _files(rows.slice(position - int(self.starts[group]), 1)[self.image])
+        return name or ""
+
     def stamp(self) -> str:
         return ";".join(f"{f.name} {f.stat().st_size} {f.stat().st_mtime_ns}" for f in self.files)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -23,12 +23,10 @@ from .console import (
     out,
     print_report,
     print_table,
+    with_options,
 )
 
 OutOption = Annotated[Path | None, typer.Option("--out", help="Where the run's --out put its records.")]
-PictureOption = Annotated[Path | None, typer.Option("--out", help="The PNG to write; default: in the study's folder.")]
-ImageOption = Annotated[int, typer.Option(min=0, help="Position of the image in the data set.")]
-EveryOption = Annotated[bool, typer.Option("--every", help="Every point of a curve, not at most six.")]
 
 
 @app.command()
@@ -51,35 +49,44 @@ def report(
     _end_with([*written.bad, *written.failures])
 
 
-@app.command()
-def show(
-    study: StudyName,
-    image: ImageOption = 0,
-    every: EveryOption = False,
-    target: PictureOption = None,
+def _picture_options(
+    image: Annotated[int, typer.Option(min=0, help="Position of the image in the data set.")] = 0,
+    every: Annotated[bool, typer.Option("--every", help="Every point of a curve, not at most six.")] = False,
+    target: Annotated[
+        Path | None, typer.Option("--out", help="The PNG to write; default: in the study's folder.")
+    ] = None,
     plugin: PluginOption = None,
 ) -> None:
+    """The options of the commands that draw an image."""
+
+
+@app.command()
+@with_options(_picture_options)
+def show(study: StudyName, **options: Any) -> None:
     """Draw one image under every quantizer and codec of a study, with bpp and prediction."""
-    _draw(study, image, every, target, cam=False)
+    _draw(study, **options)
 
 
 @app.command()
-def cam(
-    study: StudyName,
-    image: ImageOption = 0,
-    every: EveryOption = False,
-    target: PictureOption = None,
-    plugin: PluginOption = None,
-) -> None:
+@with_options(_picture_options)
+def cam(study: StudyName, **options: Any) -> None:
     """Draw where the classifier looks: class activation maps of one image under every quantizer and codec."""
-    _draw(study, image, every, target, cam=True)
+    _draw(study, **options, cam=True)
 
 
-def _draw(study: str, image: int, every: bool, target: Path | None, cam: bool) -> None:
+def _draw(
+    study: str, image: int, every: bool, target: Path | None, plugin: list[Path] | None, cam: bool = False
+) -> None:
     from ..reporting import show as drawing
     from ..study.matrix import find_study
 
-    for path in drawing.show(find_study(study), image, every, target, cam):
+    with err.status("coding and classifying the image") as status:
+
+        def on_point(ready: int, points: int) -> None:
+            status.update(f"coding and classifying the image: {ready} of {points} points")
+
+        paths = drawing.show(find_study(study), image, every, target, cam, on_point)
+    for path in paths:
         out.print(str(path), soft_wrap=True, markup=False)
 
 

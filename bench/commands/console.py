@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 import re
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from threading import Timer
 from typing import TYPE_CHECKING, Annotated, NoReturn
@@ -64,6 +66,21 @@ PluginOption = Annotated[
     ),
 ]
 PSNROption = Annotated[bool, typer.Option("--psnr", help="A PSNR column in the tables.")]
+
+
+def with_options(*templates: Callable[..., None]) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Gives a command the options that templates declare, in their order, after its own; it takes them as ``**options``."""
+
+    def decorate(command: Callable[..., None]) -> Callable[..., None]:
+        own = inspect.signature(command, eval_str=True)
+        parameters = [p for p in own.parameters.values() if p.kind is not inspect.Parameter.VAR_KEYWORD]
+        for template in templates:
+            parameters += inspect.signature(template, eval_str=True).parameters.values()
+        command.__signature__ = own.replace(parameters=parameters)  # type: ignore[attr-defined]
+        command.__annotations__ = {p.name: p.annotation for p in parameters}
+        return command
+
+    return decorate
 
 
 def as_options(message: str) -> str:

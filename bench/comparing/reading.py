@@ -10,7 +10,7 @@ import pandas as pd
 
 from ...core.errors import BadSetting, RabenchError, Refused, Unavailable
 from ...core.networks import weights_hash
-from ...core.origins import PythonFile
+from ...core.origins import PythonFile, data_files
 from ..study.matrix import Matrix, Study, with_references
 from ..study.records import Index, Records
 from ..study.sources import Sources
@@ -149,7 +149,8 @@ def _outdated(measured: Sequence[Measured]) -> list[str]:
             except RabenchError:  # a report needs no codec
                 continue
             if version != recorded:
-                files = "" if isinstance(plugin.origin, PythonFile) else ", or a program or file that it names,"
+                reads_files = not isinstance(plugin.origin, PythonFile) or data_files(plugin)
+                files = ", or a program or file that it names," if reads_files else ""
                 lines[
                     f"{plugin.name}: {plugin.origin.name}{files} is another now than when the rows shown were "
                     "measured; rabench run, or add, measures them again"

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+import numpy as np
 import seaborn as sns
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
+from numpy.typing import NDArray
 
 from ...quantizers.none import NoQuantizer
 from ..comparing.curves import Curve
@@ -22,8 +24,6 @@ PALETTE = ("#0173b2", "#de8f05", "#029e73", "#cc78bc", "#a50f15", "#56b4e9", "#6
 """Colors that stay apart for the color-blind, without two oranges and without pale ones."""
 BANDED = 8
 """Curves whose intervals are drawn as bands at the most; those of more would hide one another."""
-WIDEST_BAND = 4.0
-"""Percentage points on either side up to which intervals are drawn as bands; wider ones overlap."""
 
 Style = tuple[Any, Any, str, Any]
 """Color, dashes, marker, and the marker's inside: white where classifiers are fine-tuned."""
@@ -106,12 +106,21 @@ def legend_width(curves: Sequence[Curve]) -> float:
 
 
 def banded(group: Group, curves: Sequence[Curve]) -> bool:
-    """Whether the intervals of curves are drawn as bands: few curves, and narrow intervals."""
-    return sum(len(c.rows) > 1 for c in curves) <= BANDED and _half_width(group, curves) <= WIDEST_BAND
+    """Whether the intervals of curves are drawn as bands: few curves, and bands that together leave the plot room."""
+    lines = [c for c in curves if len(c.rows) > 1]
+    accuracies = _accuracies(group, curves)
+    if len(lines) > BANDED or not len(accuracies):
+        return False
+    return 2 * _half_width(group, curves) * len(lines) <= 100 * (accuracies[-1] - accuracies[len(accuracies) // 10])
+
+
+def _accuracies(group: Group, curves: Sequence[Curve]) -> NDArray[np.float64]:
+    """The accuracies of curves, as shares, the lowest first."""
+    return np.sort(group.rows.accuracy.iloc[[i for c in curves for i in c.rows]].dropna().to_numpy())
 
 
 def _half_width(group: Group, curves: Sequence[Curve]) -> float:
-    """The widest interval's half, in percentage points."""
+    """Half of the widest interval, in percentage points."""
     rows = group.rows.iloc[[i for c in curves for i in c.rows]]
     return float(50 * (rows.accuracy_high - rows.accuracy_low).max()) if len(rows) else 0.0
 
@@ -130,6 +139,23 @@ def uncompressed_line(axes: Axes, group: Group) -> list[Line2D]:
         return []
     label = f"uncompressed: {100 * group.uncompressed:.1f} %"
     return [axes.axhline(100 * group.uncompressed, color="0.25", linewidth=1, linestyle="--", label=label)]
+
+
+def fit_accuracy_axis(axes: Axes, group: Group, curves: Sequence[Curve]) -> list[Artist]:
+    """Leaves the lowest points out of an axis of which they would take more than half; the legend's entry says so.
+
+    At most a tenth of the points is left out: such as JPEG of quality 1, far below all that anyone would choose.
+    """
+    accuracies = 100 * _accuracies(group, curves)
+    if len(accuracies) < 10:
+        return []
+    low = accuracies[len(accuracies) // 10]
+    if low - accuracies[0] <= (accuracies[-1] - accuracies[0]) / 2:
+        return []
+    bottom = max(0.0, low - 0.4 * (accuracies[-1] - low))
+    axes.set_ylim(bottom=bottom)
+    left_out = int((accuracies < bottom).sum())
+    return [Patch(alpha=0, label=f"{left_out} points below {bottom:.0f} % not shown")]
 
 
 def accuracy_label(group: Group) -> str:

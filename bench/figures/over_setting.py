@@ -17,17 +17,8 @@ from ...core.plugins import Plugin, spread
 from ...quantizers.base import Quantizer
 from ..comparing.curves import Curve
 from ..comparing.reading import Group
-from .curve_styles import (
-    Style,
-    accuracy_label,
-    banded,
-    interval_note,
-    legend_inches,
-    legend_of,
-    legend_width,
-    styles_of,
-    uncompressed_line,
-)
+from . import curve_styles as styling
+from .curve_styles import Style
 from .rate_accuracy import MARKED
 from .style import plain
 
@@ -80,7 +71,7 @@ def rate_over_setting(group: Group) -> Figure | None:
 def accuracy_over_setting(group: Group) -> Figure | None:
     """Accuracy with Wilson intervals, and a line for the uncompressed images. None where no parameter varies."""
     share, low, high = (100 * group.rows[c].to_numpy() for c in ("accuracy", "accuracy_low", "accuracy_high"))
-    bands = banded(group, group.plotted)
+    bands = styling.banded(group, group.plotted)
 
     def draw(axes: Axes, curves: list[Curve], styles: dict[Curve, Style]) -> list[Artist]:
         for curve in reversed(curves):
@@ -88,8 +79,8 @@ def accuracy_over_setting(group: Group) -> Figure | None:
             _line(axes, values, share[places], styles[curve])
             if bands:
                 axes.fill_between(values, low[places], high[places], color=styles[curve][0], alpha=0.13, linewidth=0)
-        axes.set_ylabel(accuracy_label(group))
-        return [*uncompressed_line(axes, group), interval_note(group, group.plotted)]
+        axes.set_ylabel(styling.accuracy_label(group))
+        return [*styling.uncompressed_line(axes, group), styling.interval_note(group, group.plotted)]
 
     return _over_setting(group, group.plotted, draw)
 
@@ -101,10 +92,10 @@ def _over_setting(group: Group, curves: list[Curve], draw: Draw) -> Figure | Non
     columns = min(len(plots), 2)
     lines = ceil(len(plots) / columns)
     with sns.axes_style("ticks"), sns.plotting_context("paper"):
-        high = max(2.9 * lines + 0.3, legend_inches(sum(map(len, plots.values())) + 3))
-        figure = Figure(figsize=(3.8 * columns + legend_width(curves), high), layout="constrained")
+        high = max(2.9 * lines + 0.3, styling.legend_inches(sum(map(len, plots.values())) + 3))
+        figure = Figure(figsize=(3.8 * columns + styling.legend_width(curves), high), layout="constrained")
         panels = figure.subplots(lines, columns, squeeze=False).ravel()
-    styles, entries = styles_of(curves), []
+    styles, entries = styling.styles_of(curves), []
     for axes, ((name, parameter), members) in zip(panels, plots.items(), strict=False):
         plain(axes)
         entries = draw(axes, members, styles)
@@ -118,7 +109,7 @@ def _over_setting(group: Group, curves: list[Curve], draw: Draw) -> Figure | Non
         axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     for axes in panels[len(plots) :]:
         axes.set_axis_off()
-    handles: list[Artist] = [legend_of(c, styles[c], 4) for members in plots.values() for c in members]
+    handles: list[Artist] = [styling.legend_of(c, styles[c], 4) for members in plots.values() for c in members]
     figure.suptitle(group.title, x=0.01, ha="left", fontsize=10)
     figure.legend(handles=[*handles, *entries], loc="outside right center", frameon=False, fontsize=8, handlelength=3)
     return figure

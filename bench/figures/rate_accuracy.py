@@ -15,6 +15,7 @@ from .curve_styles import (
     Style,
     accuracy_label,
     banded,
+    fit_accuracy_axis,
     interval_note,
     legend_inches,
     legend_of,
@@ -46,6 +47,7 @@ def rate_accuracy(group: Group, axis: str = "log2") -> Figure:
         *uncompressed_line(axes, group),
         *_native_line(axes, group),
         interval_note(group, curves),
+        *fit_accuracy_axis(axes, group, curves),
     ]
     _rate_axis(axes, group, axis)
     axes.set_ylabel(accuracy_label(group))

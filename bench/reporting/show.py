@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -42,11 +43,19 @@ class ShownPoint:
     """CAM or Grad-CAM."""
 
 
-def show(study: Study, image: int, every: bool, target: Path | None, cam: bool = False) -> list[Path]:
+def show(
+    study: Study,
+    image: int,
+    every: bool,
+    target: Path | None,
+    cam: bool = False,
+    on_point: Callable[[int, int], None] = lambda *_: None,
+) -> list[Path]:
     """Writes a figure for each data set and classifier; gives their paths.
 
     image: position in the data set. every: all points of a curve, not at most six. target: the PNG to write, by default
-    in the study's folder. cam: under each image its class activation map. Raises BadSetting or Refused, with the
+    in the study's folder. cam: under each image its class activation map. on_point: called with the number of points that
+    are ready, and of all. Raises BadSetting or Refused, with the
     reason, where nothing can be shown.
     """
     if target is not None and target.suffix != ".png":
@@ -59,12 +68,12 @@ def show(study: Study, image: int, every: bool, target: Path | None, cam: bool =
     for number, points in enumerate(groups.values()):
         path = target.with_stem(target.stem + (f"-{number + 1}" if len(groups) > 1 else ""))
         path.parent.mkdir(parents=True, exist_ok=True)
-        save(_figure(points, image, every, cam), path)
+        save(_figure(points, image, every, cam, on_point), path)
         written.append(path)
     return written
 
 
-def _figure(points: list[Point], number: int, every: bool, cam: bool) -> Figure:
+def _figure(points: list[Point], number: int, every: bool, cam: bool, on_point: Callable[[int, int], None]) -> Figure:
     dataset = points[0].dataset
     if not 0 <= number < len(dataset):
         raise BadSetting(f"{dataset.short} has images 0..{len(dataset) - 1}, got `image` {number}")
@@ -72,7 +81,10 @@ def _figure(points: list[Point], number: int, every: bool, cam: bool) -> Figure:
     (image,), label = block.images, int(block.labels[0])
     if isinstance(image, BadImage):
         raise Refused(f"{dataset.short}: image {number} cannot be read: {image.reason}")
-    shown = {point: _through(point, image, label) for point in points}
+    shown: dict[Point, ShownPoint | str] = {}
+    for point in points:
+        on_point(len(shown), len(points))
+        shown[point] = _through(point, image, label)
     if not any(isinstance(s, ShownPoint) for s in shown.values()):
         raise Refused(f"{dataset.short}: no point can be shown here: {shown[points[0]]}")
     name = dataset.image_name(number)

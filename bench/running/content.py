@@ -41,20 +41,24 @@ def describe_block(dataset: Dataset, start: int, stop: int) -> dict[str, Any]:
     """The description of the images start..stop-1 that the index keeps.
 
     ``sha256``: their content, as hex. ``sizes``: the number of images of each size, such as 32x32. ``sources``: for each
-    format that they were stored in the number of images and their bytes.
+    format that they were stored in the number of images and their bytes. ``remarks``: the number of images that each
+    remark on their source is about; left out where there is none.
     """
     content, sizes, formats = Content(), Counter[str](), Counter[str]()
     stored: Counter[str] = Counter()
+    remarks: Counter[str] = Counter()
     for block in chunks(dataset, start, stop):
         content.add(block, [digest(image) for image in block.images])
         sizes.update(_size(image) for image in block.images)
         for image, source in zip(block.images, block.sources, strict=True):
             if isinstance(image, BadImage):
                 continue
+            remarks.update(source.remarks)
             formats[source.format] += 1
             stored[source.format] += source.bytes
     sources = {name: {"images": formats[name], "bytes": stored[name]} for name in sorted(formats)}
-    return {"sha256": content.hexdigest(), "sizes": dict(sorted(sizes.items())), "sources": sources}
+    about = {"sha256": content.hexdigest(), "sizes": dict(sorted(sizes.items())), "sources": sources}
+    return {**about, "remarks": dict(sorted(remarks.items()))} if remarks else about
 
 
 def _size(image: RGB | BadImage) -> str:

@@ -142,6 +142,17 @@ def make_tasks(missing: list[Missing]) -> Iterator[tuple[Task, list[Missing]]]:
             yield task_of(members), members
 
 
+def new_kinds_first(batches: Iterable[tuple[Task, list[Missing]]]) -> list[tuple[Task, list[Missing]]]:
+    """The same batches; those that bring a kind of point not met before come first, so that its pace is known early."""
+    kinds: set[str] = set()
+    early, later = [], []
+    for batch in batches:
+        new = {kind_of(m.identity.key) for m in batch[1]} - kinds
+        (early if new else later).append(batch)
+        kinds |= new
+    return early + later
+
+
 def task_of(members: list[Missing]) -> Task:
     """The task that measures records of one block and one quantizer; its pairs are in the order of ``members``."""
     first = members[0]

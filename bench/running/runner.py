@@ -23,7 +23,7 @@ from . import task as tasks
 from .executors import Pool
 from .overhead import measure_overheads
 from .pace import Key, Pace
-from .plan import Missing, make_plan, make_tasks, task_of
+from .plan import Missing, make_plan, make_tasks, new_kinds_first, task_of
 from .task import Task
 
 OVERHEAD_TIMEOUT = 60.0
@@ -79,7 +79,7 @@ class Runner:
 
     def run(self, missing: list[Missing]) -> None:
         """Measures missing records and writes them; where it is interrupted, the pool is stopped at once."""
-        batches, self.begun = make_tasks(missing), monotonic()
+        batches, self.begun = iter(new_kinds_first(make_tasks(missing))), monotonic()
         for m in missing:
             self.images[m.identity.key] += m.stop - m.start
         self.waiting.update(self.images)

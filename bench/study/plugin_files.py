@@ -11,7 +11,7 @@ from ...codecs import CODECS
 from ...codecs.base import Codec
 from ...codecs.declared import declare
 from ...core.errors import BadSetting, Unavailable
-from ...core.origins import Origin, PythonFile, plugins_of
+from ...core.origins import Origin, PythonFile, forget_changed_files, plugins_of
 from ...core.plugins import Family, Plugin
 from ...core.toml_files import TomlFile
 from ...datasets import DATASETS
@@ -35,6 +35,7 @@ def load_plugins(path: Path) -> list[type[Plugin]]:
     Returns their classes. Raises Unavailable for a file that cannot be read, BadSetting for a mistake in it or a name
     that is taken.
     """
+    forget_changed_files()
     try:
         content = path.read_bytes()
     except OSError as error:
@@ -42,7 +43,7 @@ def load_plugins(path: Path) -> list[type[Plugin]]:
             f"plug-in file {path}: {error.strerror}; give a .py file of classes, or a .toml file of [programs.NAME] tables"
         ) from None
     if path.suffix == ".py":
-        return _register(PythonFile(path.name, content))
+        return _register(PythonFile.of(path, content))
     if path.suffix != ".toml":
         raise BadSetting(f"plug-in file {path}: give a .py file, or a .toml file of [programs.NAME] tables")
     file = TomlFile.open(path)

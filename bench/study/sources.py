@@ -22,6 +22,8 @@ class Sources:
     """The number of images of each width and height."""
     formats: dict[str, tuple[int, int]] = field(default_factory=dict)
     """The number of images and their bytes, by format; 0 bytes where images are parts of larger files."""
+    remarks: dict[str, int] = field(default_factory=dict)
+    """The number of images for each remark on what their pixels leave out, such as transparency."""
     notes: tuple[str, ...] = ()
     """The data set's own remarks on its images."""
     classes: int = 0
@@ -34,6 +36,7 @@ class Sources:
         """The sources of the data set with that label, as a study's index knows them."""
         sizes: Counter[tuple[int, int]] = Counter()
         formats: dict[str, tuple[int, int]] = {}
+        remarks: Counter[str] = Counter()
         for _, _, block in index.measured(dataset):
             for size, count in block["sizes"].items():
                 if size != UNREADABLE_SIZE:
@@ -42,9 +45,10 @@ class Sources:
             for name, stored in block["sources"].items():
                 images, length = formats.get(name, (0, 0))
                 formats[name] = (images + stored["images"], length + stored["bytes"])
+            remarks.update(block.get("remarks", {}))
         about = index.datasets.get(dataset, {})
         notes, classes = tuple(about.get("notes", ())), about.get("classes", 0)
-        return cls(dict(sizes), formats, notes, classes, about.get("stamp", ""))
+        return cls(dict(sizes), formats, dict(remarks), notes, classes, about.get("stamp", ""))
 
     @property
     def common_size(self) -> tuple[int, int] | None:
@@ -68,4 +72,5 @@ class Sources:
                 f"{lossy:,} images were lossy files before they came here: "
                 f"a codec is charged for their artefacts too.{rate}"
             )
+        lines += [f"{count:,} of these images: {remark}." for remark, count in self.remarks.items()]
         return lines + [f"Note: {note}." for note in self.notes]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ from ...core.networks import device, device_kind, on_device, round_weights
 from ...datasets.base import UNLABELLED, BadImage, Dataset
 from ..figures.learning_curve import learning_curve
 from ..study.matrix import written
+from .options import changed_options
 
 HELD_OUT = 0.05
 
@@ -55,11 +56,8 @@ class Plan:
     def command(self) -> str:
         """The command that trains the same weights again; options at their defaults left out."""
         words = ["rabench train classifier", f"--network {self.network}", f"--dataset {written(self.dataset, Path())}"]
-        for holder in (self, self.recipe):
-            for f in fields(holder):
-                value = getattr(holder, f.name)
-                if f.name not in ("network", "dataset", "out", "recipe", "restart") and value != f.default:
-                    words.append(f"--no-{f.name}" if value is False else f"--{f.name.replace('_', '-')} {value}")
+        no_options = ("network", "dataset", "out", "recipe", "restart")
+        words += changed_options((self, Plan), (self.recipe, Recipe), leave_out=no_options)
         return " ".join([*words, f"--out {self.out.name}"])
 
 

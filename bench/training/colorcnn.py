@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,7 @@ from ...quantizers.colorcnn.training import RECIPES, FrozenClassifier, Recipe
 from ..study.matrix import written
 from ..study.points import check_classes
 from .classifier import HELD_OUT, load
+from .options import changed_options
 
 SAMPLES = 8
 """Held-out images that the training figure shows."""
@@ -76,17 +77,8 @@ class ColorPlan:
             f"--classifier {written(self.classifier, Path())}",
             *(f"--colors {self.colors}", f"--recipe {self.recipe_name}"),
         ]
-        for f in fields(self):
-            if f.name in ("width", "backbone", "held_out", "limit", "dtype") and getattr(self, f.name) != f.default:
-                words.append(f"--{f.name.replace('_', '-')} {getattr(self, f.name)}")
-        named = RECIPES[self.recipe_name]
-        for f in fields(self.recipe):
-            value = getattr(self.recipe, f.name)
-            if value != getattr(named, f.name):
-                option = f.name.replace("_", "-")
-                words.append(
-                    f"--{'' if value else 'no-'}{option}" if isinstance(value, bool) else f"--{option} {value}"
-                )
+        no_options = ("dataset", "classifier", "colors", "out", "recipe_name", "recipe", "restart")
+        words += changed_options((self, ColorPlan), (self.recipe, RECIPES[self.recipe_name]), leave_out=no_options)
         return " ".join([*words, f"--out {self.out.name}"])
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from ...classifiers import weights as files
-from ...classifiers.base import Classifier
+from ...classifiers.base import Classifier, Normalization
 from ...classifiers.inference import Normalized
 from ...classifiers.training import Recipe, accuracy, train
 from ...codecs import CODECS
@@ -31,6 +31,7 @@ from ..study.matrix import Study, beside, written
 from ..study.points import Point, check_classes, fine_tuned
 from .classifier import HELD_OUT
 from .encoded import EncodedSet
+from .options import changed_options
 
 RECIPE = Recipe(epochs=5, lr=0.01)
 """By default: a tenth of the learning rate that training from scratch has."""
@@ -107,16 +108,8 @@ class Tuning:
         point, base = self.point, self.study.base()
         words = [f"rabench finetune --study {self.study.name} --classifier {written(point.classifier, base)}"]
         words.append(f"--point {written(point.quantizer, base)}+{written(point.codec, base)}")
-        for holder, usual in ((self, Tuning), (self.recipe, RECIPE)):
-            for f in fields(holder):
-                value, default = getattr(holder, f.name), getattr(usual, f.name, f.default)
-                if f.name in ("study", "target", "recipe", "restart") or value == default:
-                    continue
-                option = f.name.replace("_", "-")
-                words.append(
-                    f"--{'' if value else 'no-'}{option}" if isinstance(value, bool) else f"--{option} {value}"
-                )
-        return " ".join(words)
+        no_options = ("study", "target", "recipe", "restart")
+        return " ".join([*words, *changed_options((self, Tuning), (self.recipe, RECIPE), leave_out=no_options)])
 
 
 def targets(
@@ -133,7 +126,7 @@ def targets(
         if not found:
             raise BadSetting(
                 f"{study.name} pairs no point with a tuned classifier; name points with `point`, such as "
-                "`point=median-cut:colors=2+png`"
+                "median-cut:colors=2+png"
             )
         files = {_file(p, out): replace(p, classifier=p.frozen, tuned_from=None) for p in reversed(found)}
         return [Target(point, file) for file, point in reversed(files.items())]
@@ -241,9 +234,25 @@ def _tune(
         say=say,
         before_save=keep,
     )
+    return _finish(tuning, network, normalization, fitting, held_out, before, reasons)
+
+
+def _finish(
+    tuning: Tuning,
+    network: nn.Module,
+    normalization: Normalization,
+    fitting: Images,
+    held_out: Images,
+    before: float,
+    reasons: list[str],
+) -> files.About:
+    """Writes the weights of the best epoch, with what they are.
+
+    before: held-out accuracy that the tuning began with. reasons: why images could not be coded.
+    """
     network.load_state_dict(read_weights(tuning.best))
     round_weights(network, tuning.dtype == "fp16")  # what is evaluated is what ships
-    judged = accuracy(on_device(Normalized(network, *normalization), device()), held_out, device())
+    after = accuracy(on_device(Normalized(network, *normalization), device()), held_out, device())
     training = {
         "command": tuning.command(),
         **tuning.asked(),
@@ -253,7 +262,7 @@ def _tune(
         "not_coded_example": reasons[0] if reasons else "",
         "held_out_images": len(held_out),
         "held_out_accuracy_before": before,
-        "held_out_accuracy": judged,
+        "held_out_accuracy": after,
         "torch": torch.__version__,
         "device": device_kind(),
         "threads": torch.get_num_threads(),

@@ -16,7 +16,16 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from ...core.learning import Checkpoint, GradientAccumulation, Images, Progress, augmented, one_cycle, run_epoch
+from ...core.learning import (
+    Checkpoint,
+    GradientAccumulation,
+    Images,
+    Progress,
+    augmented,
+    one_cycle,
+    run_epoch,
+    train_epochs,
+)
 from ...core.networks import fingerprint, on_device
 from .drawing import Jitter, chosen, hard_palette, redrawn, regularizer
 from .network import ColorCNN
@@ -123,16 +132,15 @@ def train(
     frozen = classifier.frozen(device)
     optimizer = _optimizer(network, recipe)
     state = Checkpoint(checkpoint, _run(recipe, network, classifier, training, held_out))
-    accumulation, history = GradientAccumulation(say), state.load(network, optimizer)
-    pixels = torch.from_numpy(training.pixels).to(device)
-    labels = torch.from_numpy(training.labels).to(device)
-    for epoch in range(len(history), recipe.epochs):
-        figures = _epoch(network, frozen, classifier, optimizer, pixels, labels, recipe, epoch, on_step, accumulation)
-        held = accuracy(network, frozen, classifier, held_out, device, recipe.precision)
-        history.append({"epoch": epoch + 1, **figures, "held_out_accuracy": held})
-        state.save(network, optimizer, history)
-        on_epoch(history)
-    return history
+    accumulation, images = GradientAccumulation(say), training.on(device)
+
+    def learn(epoch: int) -> dict[str, float]:
+        return _epoch(network, frozen, classifier, optimizer, *images, recipe, epoch, on_step, accumulation)
+
+    def judge() -> float:
+        return accuracy(network, frozen, classifier, held_out, device, recipe.precision)
+
+    return train_epochs(network, optimizer, state, recipe.epochs, learn, judge, on_epoch)
 
 
 def _optimizer(network: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:

@@ -142,7 +142,7 @@ def test_naming_a_classifier_imports_no_torch():
 
     code = (
         "import sys; from rabench.bench.commands.listing import tables\n"
-        "print([t for t, _ in tables(None)]); sys.exit('torch' in sys.modules)"
+        "print([t.title for t in tables(None)]); sys.exit('torch' in sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr

@@ -12,7 +12,9 @@ import pytest
 import rabench
 from hypothesis import given
 from hypothesis import strategies as st
-from rabench.bench.comparing.compare import compare, find_curve
+from rabench.bench.comparing.bjontegaard import Distances
+from rabench.bench.comparing.bootstrap import estimate
+from rabench.bench.comparing.compare import Method, compare, find_curve
 from rabench.bench.comparing.comparison import as_text
 from rabench.bench.comparing.curves import Curve
 from rabench.bench.comparing.intervals import holm, mcnemar, tango, wilson
@@ -361,3 +363,50 @@ def test_damaged_records_and_those_of_a_newer_version_are_named_and_skipped(othe
     assert any("of a newer rabench (format 2, this one reads 1); update rabench" in line for line in written.bad)
     assert len(written.summary) == 2
     assert operating_points(found, requirement(1.5, None))[1] == written.bad
+
+
+def test_a_codec_alone_means_its_originals_even_where_quantized_images_go_through_it_too():
+    curves = [Curve("none", "jpeg", (0,)), Curve("octree", "jpeg", (1,)), Curve("octree", "png", (2,))]
+    assert find_curve("jpeg", curves, "anchor") == curves[0]
+    assert find_curve("png", curves, "anchor") == curves[2]
+
+
+def test_a_range_asked_for_is_what_bd_figures_are_of(study):
+    (whole,) = compare(study, "median-cut+png", ["octree+png"])
+    points = whole.points
+    low, high = (
+        1.02 * max(points.bpp.min(), points.anchor_bpp.min()),
+        0.98 * min(points.bpp.max(), points.anchor_bpp.max()),
+    )
+    method = Method.checked(rates=(low, high), accuracies=(1, 100))
+    (within,) = compare(study, "median-cut+png", ["octree+png"], method=method)
+    row = within.curves.iloc[0]
+    assert row.bd_accuracy_points_overlap == pytest.approx(1)
+    assert np.isnan(row.bd_rate_percent) and "of the range of accuracies asked for" in row.bd_rate_percent_reason
+    x = np.linspace(np.log10(low), np.log10(high), 10_001)
+    test = np.interp(x, np.log10(points.bpp), points.accuracy_percent)  # two points: a straight line
+    anchor = np.interp(x, np.log10(points.anchor_bpp), points.anchor_accuracy_percent)
+    assert row.bd_accuracy_points == pytest.approx(np.trapezoid(test - anchor, x) / (x[-1] - x[0]), abs=1e-6)
+    assert row.bd_accuracy_points != pytest.approx(whole.curves.iloc[0].bd_accuracy_points, abs=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("option", "message"),
+    [
+        ({"rates": (4, 1)}, "`rates` is a range of bits per pixel above 0, low before high"),
+        ({"accuracies": (50, 120)}, "`accuracies` is a range of percentages"),
+        ({"interpolation": "linear"}, "`interpolation` must be one of pchip, akima, got 'linear'"),
+    ],
+)
+def test_ranges_that_are_none_are_refused(study, option, message):
+    with pytest.raises(BadSetting, match=message):
+        rabench.compare(study.folder, "median-cut+png", **option)
+
+
+def test_no_figure_is_given_where_half_of_the_resamples_have_none():
+    whole = Distances(np.array([417.8]), np.array([0.6]), "accuracies")
+    resampled = Distances(np.array([400.0] * 29 + [np.nan] * 71), np.full(100, 0.5), "accuracies")
+    found = estimate(whole, resampled)
+    assert np.isnan(found.value) and found.reason == "no figure in 71 % of the resamples: too little in common"
+    some = estimate(whole, Distances(np.linspace(400, 430, 100), np.full(100, 0.5), "accuracies"))
+    assert some.value == 417.8 and some.low < 417.8 < some.high and not some.reason

@@ -6,8 +6,9 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
-from plugin_texts import CODEC
+from plugin_texts import CODEC, WEIGHTED
 
 HELPERS = str(Path(__file__).parents[1] / "helpers")
 
@@ -41,10 +42,14 @@ def test_a_cluster_gives_what_one_process_gives(tmp_path):
         address = json.loads(file.read_text())["address"]
         (tmp_path / "matrix.toml").write_text(
             'dataset = "photos"\nclassifiers = ["small:weights=small-photos"]\n'
-            '[plugins]\nfiles = ["coarse.py"]\n'  # whose bytes go to the workers
-            '[[points]]\nquantizers = ["none", "octree:colors=2,4"]\ncodecs = ["png", "jpeg:quality=30", "coarse:bits=3"]\n'
+            '[plugins]\nfiles = ["coarse.py", "weighted.py"]\n'  # whose bytes go to the workers
+            '[[points]]\nquantizers = ["none", "octree:colors=2,4"]\n'
+            'codecs = ["png", "jpeg:quality=30", "coarse:bits=3", "weighted"]\n'
         )
         (tmp_path / "coarse.py").write_text(CODEC.replace("{name}", "coarse"))
+        step = "np.load(HERE / 'weights.npy')[0]"
+        (tmp_path / "weighted.py").write_text(WEIGHTED.format(before="", step=step, version="'1'"))
+        np.save(tmp_path / "weights.npy", np.array([8], np.uint8))
 
         def run(*words):
             command = [sys.executable, "-m", "rabench", "run", str(tmp_path), "--limit", "300", *words]

@@ -1,5 +1,6 @@
 """Plug-ins from files: codecs in Python, programs declared in TOML, and what each does when it is broken."""
 
+import hashlib
 import json
 import os
 import shutil
@@ -13,15 +14,18 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 import rabench
-from plugin_texts import CODEC
+from plugin_texts import CODEC, WEIGHTED
 from rabench.bench.commands.add import add, comparison_tables
+from rabench.bench.comparing.reading import read
 from rabench.bench.running import executors, runner
 from rabench.bench.study.matrix import find_study
 from rabench.bench.study.plugin_files import load_plugins
 from rabench.bench.study.records import Records
 from rabench.codecs import CODECS
 from rabench.core.errors import BadSetting, Unavailable
+from rabench.datasets import DATASETS
 from rabench.quantizers import QUANTIZERS
+from safetensors.numpy import save_file
 
 MATRIX = """
 dataset = "photos"
@@ -60,6 +64,133 @@ def test_edited_code_never_passes_for_the_old(tmp_path):
     assert CODECS.make("coarse").version() != before
 
 
+LOADS = {
+    "when the file is run": ("STEP = np.load(HERE / 'weights.npy')[0]", "STEP"),
+    "at the first image, and keeps it": (
+        "@lru_cache\ndef step():\n    return np.load(Path(__file__).with_name('weights.npy'))[0]",
+        "step()",
+    ),
+    "under a name made of parts": ("KIND = 'weights'\nSTEP = np.load(f'{HERE}/{KIND}.npy')[0]", "STEP"),
+    "in a folder": ("", "np.load(HERE / 'trained' / 'weights.npy')[0]"),
+    "in native code": ("from safetensors.numpy import load_file", "load_file(HERE / 'weights.safetensors')['step'][0]"),
+    "at a Location, and keeps it": ("@lru_cache\ndef step(path):\n    return np.load(path)[0]", "step(self.weights)"),
+}
+"""What a plug-in file does to read a number -> the code before its class, and the number there."""
+
+
+def write_step(folder, step):
+    """The number in each of the files that LOADS read."""
+    (folder / "trained").mkdir(exist_ok=True)
+    for name in ("weights.npy", "trained/weights.npy"):
+        np.save(folder / name, np.array([step], np.uint8))
+    save_file({"step": np.array([step], np.uint8)}, folder / "weights.safetensors")
+
+
+def bytes_coded(study):
+    """By the point after the uncompressed images."""
+    return read(find_study(str(study))).rows.bytes.tolist()[1]
+
+
+@pytest.mark.parametrize("load", LOADS)
+def test_changed_weights_are_measured_anew(tmp_path, load):
+    before, step = LOADS[load]
+    (tmp_path / "weighted.py").write_text(WEIGHTED.format(before=before, step=step, version="'1'"))
+    codec = "weighted:weights=weights.npy" if "Location" in load else "weighted"
+    (tmp_path / "matrix.toml").write_text(
+        MATRIX.format(more='[plugins]\nfiles = ["weighted.py"]', codecs=json.dumps([codec]))
+    )
+
+    def measured():
+        return runner.run(find_study(str(tmp_path)), executors.in_process, limit=4).measured
+
+    write_step(tmp_path, 8)
+    assert (measured(), measured()) == (2, 0)  # the uncompressed images come with the first
+    before_the_change = bytes_coded(tmp_path)
+    write_step(tmp_path, 64)
+    (line,) = read(find_study(str(tmp_path))).bad
+    assert "weighted.py, or a program or file that it names, is another now" in line
+    assert (measured(), measured()) == (1, 0)
+    assert bytes_coded(tmp_path) < before_the_change and not read(find_study(str(tmp_path))).bad
+
+
+@pytest.mark.slow
+def test_changed_weights_reach_spawned_workers(tmp_path):
+    before, step = LOADS["at the first image, and keeps it"]
+    (tmp_path / "weighted.py").write_text(WEIGHTED.format(before=before, step=step, version="'1'"))
+    (tmp_path / "matrix.toml").write_text(
+        MATRIX.format(more='[plugins]\nfiles = ["weighted.py"]', codecs='["weighted"]')
+    )
+    sizes = []
+    for step in (8, 64):
+        write_step(tmp_path, step)
+        assert runner.run(find_study(str(tmp_path)), lambda: executors.make(2, None), limit=4).measured
+        sizes.append(bytes_coded(tmp_path))
+    assert sizes[1] < sizes[0]
+
+
+def test_a_version_that_tells_its_weights_says_no_more(tmp_path):
+    version = "__import__('hashlib').sha256(Path(self.weights).read_bytes()).hexdigest()[:16]"
+    (tmp_path / "weighted.py").write_text(WEIGHTED.format(before="", step="np.load(self.weights)[0]", version=version))
+    write_step(tmp_path, 8)
+    load_plugins(tmp_path / "weighted.py")
+    codec = CODECS.make(f"weighted:weights={tmp_path / 'weights.npy'}")
+    before = codec.version()
+    digest = hashlib.sha256((tmp_path / "weights.npy").read_bytes()).hexdigest()
+    assert before == f"{digest[:16]}, weighted.py {codec.origin.sha256[:16]}"
+    write_step(tmp_path, 64)
+    assert codec.version() != before
+
+
+def test_where_data_files_lie_is_no_part_of_a_version(tmp_path):
+    """A worker on another machine has the code with the plug-in, and its data files perhaps elsewhere."""
+    before, step = LOADS["at the first image, and keeps it"]
+    versions = []
+    for name in ("here", "there"):
+        (folder := tmp_path / name).mkdir()
+        (folder / "weighted.py").write_text(WEIGHTED.format(before=before, step=step, version="'1'"))
+        write_step(folder, 8)
+        load_plugins(folder / "weighted.py")
+        versions.append(CODECS.make("weighted").version())
+    assert versions[0] == versions[1] and ", weights.npy " in versions[0]
+    codec = CODECS.make("weighted")
+    (folder / "weights.npy").rename(folder / "elsewhere.npy")
+    assert codec.version() == versions[0]
+    write_step(folder, 64)
+    assert codec.version() != versions[0]  # a worker that has others is refused
+
+
+def test_a_data_set_in_a_file_is_read_again_where_a_file_that_it_names_has_changed(tmp_path):
+    (tmp_path / "greys.py").write_text(
+        textwrap.dedent(
+            """
+            from dataclasses import dataclass
+            from pathlib import Path
+            import numpy as np
+            import rabench
+
+            class Greys:
+                classes = ("dark", "light")
+                def __len__(self): return 2
+                def stamp(self): return "1"
+                def read(self, start, stop):
+                    images = np.load(Path(__file__).parent / "greys.npy")[start:stop]
+                    return rabench.Block(list(images), np.arange(start, stop), [rabench.Source("raw")] * (stop - start))
+
+            @dataclass(frozen=True)
+            class MyGreys(rabench.Dataset):
+                name = "greys"
+                def open(self): return Greys()
+            """
+        )
+    )
+    stamps = []
+    for level in (10, 20):
+        np.save(tmp_path / "greys.npy", np.full((2, 8, 8, 3), level, np.uint8))
+        load_plugins(tmp_path / "greys.py")
+        stamps.append(DATASETS.make("greys").stamp())
+    assert stamps[0] != stamps[1]
+
+
 @pytest.mark.slow
 def test_a_matrix_names_its_plug_ins_and_spawned_workers_have_them(tmp_path):
     python_file(tmp_path)
@@ -73,7 +204,7 @@ def test_a_matrix_names_its_plug_ins_and_spawned_workers_have_them(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
         ("def f(:\n", "coarse.py, line 1: invalid syntax"),
         ("x = 1\ny = x / 0\n", "coarse.py, line 2: ZeroDivisionError: division by zero"),
@@ -108,16 +239,16 @@ def test_a_matrix_names_its_plug_ins_and_spawned_workers_have_them(tmp_path):
         (CODEC.replace("range(1, 9)", "range(5, 9)").replace("{name}", "coarse"), None),
     ],
 )
-def test_a_broken_plug_in_file_is_one_clear_line(tmp_path, text, said):
+def test_a_broken_plug_in_file_is_one_clear_line(tmp_path, text, message):
     path = python_file(tmp_path, text)
-    if said is None:  # a default that is not allowed shows when the codec is made
+    if message is None:  # a default that is not allowed shows when the codec is made
         load_plugins(path)
         with pytest.raises(BadSetting, match=r"bits must be in 5..8, got 4"):
             CODECS.make("coarse")
         return
     with pytest.raises(BadSetting) as caught:
         load_plugins(path)
-    assert said in str(caught.value) and "\n" not in str(caught.value)
+    assert message in str(caught.value) and "\n" not in str(caught.value)
 
 
 def test_a_batch_codec_needs_no_other_methods(tmp_path):
@@ -237,7 +368,7 @@ def test_a_declaration_in_the_matrix_runs_in_spawned_workers(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("how", "said"),
+    ("how", "message"),
     [
         ("fail", "exit status 7: "),
         ("nothing", "ended with status 0 but wrote nothing"),
@@ -246,7 +377,7 @@ def test_a_declaration_in_the_matrix_runs_in_spawned_workers(tmp_path):
         pytest.param("hang", "gave no result in 1 s and was ended", marks=pytest.mark.slow),
     ],
 )
-def test_a_program_that_misbehaves_is_a_row_with_its_reason_and_the_run_goes_on(tmp_path, how, said, monkeypatch):
+def test_a_program_that_misbehaves_is_a_row_with_its_reason_and_the_run_goes_on(tmp_path, how, message, monkeypatch):
     scratch = tmp_path / "scratch"
     scratch.mkdir()
     monkeypatch.setattr("tempfile.tempdir", str(scratch))
@@ -256,7 +387,7 @@ def test_a_program_that_misbehaves_is_a_row_with_its_reason_and_the_run_goes_on(
     outcome = runner.run(study, executors.in_process, limit=2)
     assert outcome.failed_rows == 2 and outcome.measured == 2
     reasons = errors_of(study)
-    assert len(reasons) == 2 and all(said in reason for reason in reasons)
+    assert len(reasons) == 2 and all(message in reason for reason in reasons)
     assert how != "fail" or all(reason.endswith("the end") and len(reason) < 1000 for reason in reasons)
     assert not list(scratch.iterdir())
 
@@ -275,7 +406,7 @@ def test_children_that_a_program_leaves_behind_are_ended(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "message"),
     [
         (('"{step}"', '"{stp}"'), "line 2: coder: {stp} is no setting (did you mean 'step'?); known are input.ENDING"),
         (("encode = ", "encod = "), "no key is named 'encod' (did you mean 'encode'"),
@@ -296,12 +427,12 @@ def test_children_that_a_program_leaves_behind_are_ended(tmp_path):
         (("[programs.coder]", "[programs.coder"), "no valid TOML"),
     ],
 )
-def test_a_mistake_in_a_declaration_names_the_line_and_what_is_known(tmp_path, change, said):
+def test_a_mistake_in_a_declaration_names_the_line_and_what_is_known(tmp_path, change, message):
     path = tmp_path / "codecs.toml"
     path.write_text(declared(tmp_path).replace(*change))
     with pytest.raises(BadSetting) as caught:
         load_plugins(path)
-    assert said in str(caught.value) and "\n" not in str(caught.value)
+    assert message in str(caught.value) and "\n" not in str(caught.value)
 
 
 def test_a_program_may_write_to_its_standard_output_and_read_y4m(tmp_path):
@@ -427,14 +558,14 @@ def test_a_lost_plug_in_file_says_how_to_go_on(measured, tmp_path):
 
 
 def test_what_cannot_be_added_leaves_the_study_as_it_was(measured, tmp_path):
-    for text, said in (
+    for text, message in (
         ("jpg", "no codec is named 'jpg'"),
         ("bpgenc", "bpgenc is not on the PATH"),
         ("jpeg2000:rate=0", "jpeg2000"),
     ):
         if text == "bpgenc" and shutil.which("bpgenc"):
             continue
-        with pytest.raises(rabench.RabenchError, match=said):
+        with pytest.raises(rabench.RabenchError, match=message):
             add(measured, text, ["none"], [], executors.in_process)
         assert not measured.added.exists()
     with pytest.raises(BadSetting, match=r"quantizers: no quantizer is named 'medan-cut'"):
@@ -459,9 +590,9 @@ def blocks(text):
 def test_the_docs_lead_from_an_empty_folder_to_a_curve(tmp_path):
     root = Path(rabench.__file__).parent
     shutil.copytree(root / "examples", tmp_path / "examples")
-    one = {"OMP_NUM_THREADS": "1"}  # threads that wait for each other's cores take minutes
-    environment = {**os.environ, **one, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
-    said = []
+    threads = {"OMP_NUM_THREADS": "1"}  # threads that wait for each other's cores take minutes
+    environment = {**os.environ, **threads, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+    outputs = []
     for language, name, content in blocks((root / "docs" / "add-a-codec.md").read_text()):
         if name:
             (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
@@ -471,6 +602,6 @@ def test_the_docs_lead_from_an_empty_folder_to_a_curve(tmp_path):
                 command = line.split(" #")[0]
                 done = subprocess.run(command.split(), cwd=tmp_path, env=environment, capture_output=True, text=True)
                 assert done.returncode == 0, (line, done.stdout[-500:], done.stderr[-500:])
-                said.append(done.stdout)
-    assert sum("every promise kept" in s for s in said) == 2
-    assert sum("the new against each" in s for s in said) == 3
+                outputs.append(done.stdout)
+    assert sum("every promise kept" in text for text in outputs) == 2
+    assert sum("the new against each" in text for text in outputs) == 3

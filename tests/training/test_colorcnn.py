@@ -4,9 +4,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import rabench
 import torch
 from rabench.classifiers import CLASSIFIERS
-from rabench.core.errors import Refused, Unavailable
+from rabench.core.errors import RabenchError, Refused, Unavailable
 from rabench.core.learning import Diverged, Images, held_out_split
 from rabench.quantizers.colorcnn import drawing, inference, training
 from rabench.quantizers.colorcnn import weights as files
@@ -277,28 +278,19 @@ def test_the_command_trains_for_several_numbers_of_colors_and_its_weights_run_in
 
 
 @pytest.mark.parametrize(
-    ("words", "told"),
+    ("option", "message"),
     [
-        (("--colors", "two"), "--colors must be a number or several, such as 2,4,8, got 'two'"),
-        (("--colors", "300"), "`colors` must be in 2..256, got 300"),
-        (("--recipe", "mine"), "--recipe must be one of published, adamw, got 'mine'"),
-        (("--backbone", "vit"), "`backbone` must be one of unet, dncnn, got 'vit'"),
-        (("--optimizer", "adam"), "--optimizer must be one of sgd, adamw, got 'adam'"),
+        ({"colors": "two"}, "`colors` must be a number or several, such as 2,4,8, got 'two'"),
+        ({"colors": "300"}, "`colors` must be in 2..256, got 300"),
+        ({"recipe": "mine"}, "`recipe` must be one of published, adamw, got 'mine'"),
+        ({"backbone": "vit"}, "`backbone` must be one of unet, dncnn, got 'vit'"),
+        ({"optimizer": "adam"}, "`optimizer` must be one of sgd, adamw, got 'adam'"),
+        ({"epoch": 3}, "no option is named 'epoch' .did you mean 'epochs'"),
     ],
 )
-def test_a_wrong_option_of_training_is_one_line(words, told, tmp_path):
-    from rabench.bench.commands.training_command import run_colorcnn
-    from rabench.core.errors import BadSetting
-
-    given = {"--colors": "2", "--recipe": "published", "--backbone": "unet", "--optimizer": None} | {words[0]: words[1]}
-    options = {"width": 8, "backbone": given["--backbone"], "dtype": "fp16"}
-    with pytest.raises(BadSetting, match=told.replace(".", r"\.")):
-        list(
-            run_colorcnn(
-                *("photos", "small:weights=small-photos", given["--colors"], tmp_path / "out", given["--recipe"]),
-                *({"optimizer": given["--optimizer"]}, options, 0, None),  # type: ignore[arg-type]
-            )
-        )
+def test_a_wrong_option_of_training_is_one_line(option, message, tmp_path):
+    with pytest.raises(RabenchError, match=message.replace("..", r"\.\.")):
+        rabench.train_colorcnn("photos", "small:weights=small-photos", tmp_path / "out", **{"width": 8, **option})
 
 
 def test_too_little_memory_halves_the_batch_and_says_so(folder, photographs, monkeypatch):

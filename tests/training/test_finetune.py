@@ -175,7 +175,7 @@ def test_a_sweep_names_several_points(study):
 
 def test_a_study_without_tuned_points_says_what_to_name(tmp_path):
     (tmp_path / "matrix.toml").write_text(MATRIX.replace('tuned = "tuned"', ""))
-    with pytest.raises(BadSetting, match=r"pairs no point .* `point=median-cut:colors=2.png`"):
+    with pytest.raises(BadSetting, match=r"pairs no point .* median-cut:colors=2.png"):
         targets(find_study(str(tmp_path)), None, [], None, None)
 
 
