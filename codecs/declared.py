@@ -16,10 +16,11 @@ from typing import Any, ClassVar
 import numpy as np
 from PIL import Image
 
-from ..core.errors import BadSetting, Unavailable, nearest
+from ..core.errors import Unavailable, nearest
 from ..core.images import RGB, AnyImage, IndexedImage, as_rgb
 from ..core.origins import Origin
 from ..core.plugins import Plugin, Span, setting
+from ..core.toml_files import TomlFile
 from . import programs, y4m
 from .base import Codec
 from .pillow import read
@@ -51,74 +52,61 @@ class Declaration(Origin):
         return [_codec(declaration["name"], declaration["table"], self.folder)]
 
 
-def declare(name: str, table: Any, file: Path, where: Callable[[object], str]) -> Declaration:
-    """The declaration of a codec by its [programs.NAME] table, once that is checked. Raises BadSetting.
-
-    where: a text that stands in the file -> ``file, line 7``.
-    """
-    try:
-        _check(name, table)
-    except _At as mistake:
-        raise BadSetting(f"{where(mistake.needle)}: {name}: {mistake}") from None
+def declare(name: str, table: Any, file: TomlFile) -> Declaration:
+    """The declaration of a codec by its [programs.NAME] table in a file. Raises BadSetting for a mistake in the table."""
+    file = file.about(name)
+    _check(name, table, file)
     for key in ("encode", "decode", "version"):
         for word in table.get(key, [])[1:]:
-            if "{" not in word and not Path(word).is_absolute() and (file.parent / word).is_file():
-                raise BadSetting(f"{where(word)}: {name}: {word} lies beside this file: write {{folder}}/{word}")
+            if "{" not in word and not Path(word).is_absolute() and (file.path.parent / word).is_file():
+                raise file.error(word, f"{word} lies beside this file: write {{folder}}/{word}")
     # The older key is what is hashed, so that records stay those of a table whose key is renamed
     hashed = {OLD_QUALITY if key == QUALITY else key: value for key, value in table.items()}
     content = json.dumps({"name": name, "table": hashed}, sort_keys=True).encode()
-    return Declaration(file.name, content, str(file.resolve().parent))
+    return Declaration(file.path.name, content, str(file.path.resolve().parent))
 
 
-class _At(Exception):
-    """A mistake, and the text in the file that shows where."""
-
-    def __init__(self, needle: object, message: str) -> None:
-        super().__init__(message)
-        self.needle = needle
-
-
-def _check(name: str, table: Any) -> None:
+def _check(name: str, table: Any, file: TomlFile) -> None:
     if not _NAME.fullmatch(name):
-        raise _At(name, f"a codec's name is of lower-case letters, digits, - and _, got {name!r}")
+        raise file.error(name, f"a codec's name is of lower-case letters, digits, - and _, got {name!r}")
     if not isinstance(table, dict):
-        raise _At(name, "a codec is a table, written as [programs.NAME]")
-    for key in table:
-        if key not in KEYS:
-            raise _At(key, f"no key is named {key!r}{nearest(key, KEYS)}; there are {', '.join(KEYS)}")
+        raise file.error(name, "a codec is a table, written as [programs.NAME]")
+    file.check_keys(table, KEYS)
     settings = table.get("settings", {})
     if not isinstance(settings, dict):
-        raise _At("settings", f"settings is a table, written as [programs.{name}.settings]")
+        raise file.error("settings", f"settings is a table, written as [programs.{name}.settings]")
     for key, declared in settings.items():
-        _check_setting(key, declared)
+        _check_setting(key, declared, file)
     for key in ("encode", "decode"):
         placeholders = {*settings, "folder", "python", *(("width", "height") if key == "encode" else ())}
-        _check_command(key, table.get(key), placeholders)
+        _check_command(key, table.get(key), placeholders, file)
     version = table.get("version", [])
     if not isinstance(version, list) or not all(isinstance(word, str) for word in version):
-        raise _At("version", 'version is the command that tells it, such as version = ["cjxl", "--version"]')
+        raise file.error("version", 'version is the command that tells it, such as version = ["cjxl", "--version"]')
     timeout = table.get("timeout", 60)
     if isinstance(timeout, bool) or not isinstance(timeout, int | float) or timeout <= 0:
-        raise _At("timeout", f"timeout is seconds for one image, above 0, got {timeout!r}")
+        raise file.error("timeout", f"timeout is seconds for one image, above 0, got {timeout!r}")
     for key in ("lossless", "palette"):
         if not isinstance(table.get(key, False), bool):
-            raise _At(key, f"{key} is true or false, got {table[key]!r}")
+            raise file.error(key, f"{key} is true or false, got {table[key]!r}")
     if table.get("chroma", 420) not in (420, 444):
-        raise _At("chroma", f"chroma of {{input.y4m}} is 420 or 444, got {table['chroma']!r}")
+        raise file.error("chroma", f"chroma of {{input.y4m}} is 420 or 444, got {table['chroma']!r}")
     for key in (QUALITY, OLD_QUALITY):
         if (parameter := table.get(key)) is not None and parameter not in settings:
-            raise _At(key, f"{key} names a setting, got {parameter!r}; there are {', '.join(settings) or 'none'}")
+            raise file.error(
+                key, f"{key} names a setting, got {parameter!r}; there are {', '.join(settings) or 'none'}"
+            )
 
 
-def _check_command(key: str, command: Any, names: set[str]) -> None:
+def _check_command(key: str, command: Any, names: set[str], file: TomlFile) -> None:
     if not isinstance(command, list) or not command or not all(isinstance(word, str) for word in command):
         files = '"{input.png}", "{output.bin}"' if key == "encode" else '"{input.bin}", "{output.png}"'
-        raise _At(key, f'{key} is a list of arguments, such as {key} = ["prog", {files}]')
+        raise file.error(key, f'{key} is a list of arguments, such as {key} = ["prog", {files}]')
     placeholders = [placeholder for word in command for placeholder in _PLACEHOLDER.findall(word)]
     for placeholder in placeholders:
         if not re.fullmatch(r"(input|output)\.\w+", placeholder) and placeholder not in names:
             files = "input.ENDING, output.ENDING"
-            raise _At(
+            raise file.error(
                 "{" + placeholder,
                 f"{{{placeholder}}} is no setting{nearest(placeholder, names)}; known are {files}, {', '.join(sorted(names))}",
             )
@@ -126,34 +114,36 @@ def _check_command(key: str, command: Any, names: set[str]) -> None:
         endings = {placeholder.partition(".")[2] for placeholder in placeholders if placeholder.startswith(f"{side}.")}
         if len(endings) > 1 or (side == "input" and not endings):
             note = "; without one its standard output is taken" if side == "output" else ""
-            raise _At(key, f"{key} names its {side} file as one {{{side}.ENDING}}{note}, got {len(endings)} endings")
+            raise file.error(
+                key, f"{key} names its {side} file as one {{{side}.ENDING}}{note}, got {len(endings)} endings"
+            )
         if (side == "input") == (key == "encode") and not endings <= FORMATS.keys():
-            raise _At(
+            raise file.error(
                 key, f"{key}: {{{side}.{endings.pop()}}} is an image, whose ending is one of {', '.join(FORMATS)}"
             )
 
 
-def _check_setting(key: str, declared: Any) -> None:
+def _check_setting(key: str, declared: Any, file: TomlFile) -> None:
     if not re.fullmatch(r"[a-z][a-z0-9_]*", key):
-        raise _At(key, f"a setting's name is of lower-case letters, digits and _, got {key!r}")
+        raise file.error(key, f"a setting's name is of lower-case letters, digits and _, got {key!r}")
     example = f"{key} = {{ default = 1.0, from = 0.0, to = 15.0 }} or {{ default = 7, among = [3, 7] }}"
     if not isinstance(declared, dict) or "default" not in declared or ("among" in declared) == ("from" in declared):
-        raise _At(key, f"a setting is a table such as {example}")
+        raise file.error(key, f"a setting is a table such as {example}")
     for option in declared:
         if option not in SETTING_KEYS:
-            raise _At(
+            raise file.error(
                 option,
                 f"{key} has no key {option!r}{nearest(option, SETTING_KEYS)}; there are {', '.join(SETTING_KEYS)}",
             )
     values = declared["among"] if "among" in declared else [declared["default"], declared["from"], declared.get("to")]
     types = {type(value) for value in [declared["default"], *values]} if isinstance(values, list) else set()
     if len(types) != 1 or not types <= {int, float, str}:
-        raise _At(
+        raise file.error(
             key,
             f"default and what is allowed are of one type (1 and 15 are whole numbers, 1.0 and 15.0 are not): {example}",
         )
     if declared["default"] not in _among(declared):
-        raise _At(key, f"the default {declared['default']!r} of {key} is not among what is allowed")
+        raise file.error(key, f"the default {declared['default']!r} of {key} is not among what is allowed")
 
 
 def _among(declared: dict[str, Any]) -> Any:

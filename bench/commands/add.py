@@ -20,6 +20,7 @@ from ...core.files import write_text
 from ...core.images import as_rgb
 from ...core.plugins import Span, spread
 from ...core.tables import Kind, Table
+from ...core.toml_files import TomlFile
 from ...datasets.base import BadImage, Dataset
 from ...quantizers import QUANTIZERS
 from ..comparing.bootstrap import Estimate
@@ -30,7 +31,7 @@ from ..reporting.group_report import GroupReport
 from ..running import chain, runner
 from ..running.executors import Pool
 from ..running.runner import Outcome, Progress
-from ..study.matrix import Study, opened
+from ..study.matrix import Study
 from ..study.plugin_files import load_plugins
 from ..study.points import Point
 from ..study.records import Index
@@ -80,7 +81,6 @@ def add(
     write_text(study.added, after)
     try:
         wanted = {codec.variant for codec in codecs}  # points added before, too: they may be of edited code
-        study.load()
         limits = {said["limit"] for said in known.datasets.values()}
         limit = limits.pop() if len(limits) == 1 else None
         outcome = runner.run(study, make_pool, limit, progress, command, only=lambda p: p.codec.variant in wanted)
@@ -157,16 +157,16 @@ def _chosen(rates: list[float], low: float, high: float) -> list[int]:
 
 def _noted(study: Study, codecs: list[Codec], quantizers: list[str], plugins: list[Path], before: str | None) -> str:
     """What ``added.toml`` says with the codecs in it: a block for each data set and classifiers of the matrix."""
-    where, content = opened(study.matrix)
+    matrix = TomlFile.open(study.matrix)
     places = [os.path.relpath(p, study.folder) for p in plugins]
-    more = opened(study.added)[1] if before is not None else {}
+    more = TomlFile.open(study.added).content if before is not None else {}
     files = list(dict.fromkeys([*more.get("plugins", {}).get("files", []), *places]))
     blocks = list(more.get("points", []))
     judges: dict[str, dict[str, Any]] = {}
-    for block in content.get("points", [{}]):
-        whole = {**content, **block}
+    for block in matrix.content.get("points", [{}]):
+        whole = {**matrix.content, **block}
         if "dataset" not in whole or "classifiers" not in whole:
-            raise where.error("[[points]]", "dataset or classifiers are missing")
+            raise matrix.error("[[points]]", "dataset or classifiers are missing")
         judge = {key: whole[key] for key in ("dataset", "classifiers")}
         judges.setdefault(json.dumps(judge, sort_keys=True), judge)
     for judge in judges.values():

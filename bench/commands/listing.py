@@ -9,37 +9,27 @@ from typing import Any
 
 import pandas as pd
 
-from ...classifiers import CLASSIFIERS
 from ...classifiers.base import Classifier
-from ...codecs import CODECS
 from ...core.errors import Unavailable, unknown
 from ...core.plugins import Family, Plugin, describe
 from ...core.tables import Kind, Table
-from ...datasets import DATASETS
 from ...datasets.base import Dataset
-from ...quantizers import QUANTIZERS
 from ...quantizers.base import Quantizer
 from ..study.matrix import EMBEDDED
+from ..study.plugin_files import FAMILIES
 
-FAMILIES: dict[str, Family[Any]] = {
-    "codecs": CODECS,
-    "quantizers": QUANTIZERS,
-    "classifiers": CLASSIFIERS,
-    "datasets": DATASETS,
-}
-
-
+BY_NAME: dict[str, Family[Any]] = {family.package.rpartition(".")[2]: family for _, family in FAMILIES}
 KINDS = {"name": Kind.TEXT, "settings": Kind.TEXT, "here": Kind.TEXT, "what": Kind.TEXT}
 LEGEND = "*: the setting that trades rate for quality. In brackets: the default."
 
 
 def tables(family: str | None) -> Iterator[Table]:
     """A table of one family, or one of each. Raises UnknownName for a family that is none."""
-    names = (*FAMILIES, "studies")
+    names = (*BY_NAME, "studies")
     if family is not None and family not in names:
         raise unknown("family", family, names)
     for name in names if family is None else (family,):
-        frame = _studies() if name == "studies" else _members(FAMILIES[name])
+        frame = _studies() if name == "studies" else _members(BY_NAME[name])
         yield Table(name, frame, KINDS, legend="" if name == "studies" else LEGEND)
 
 

@@ -13,12 +13,12 @@ from numpy.typing import NDArray
 
 from ...codecs.base import ByteBreakdown
 from ...quantizers.none import NoQuantizer
-from ..study.points import Point
+from ..study.points import PLUGINS, Point
 from ..study.records import STAGES, Index, Record
 from ..study.sources import Sources
 from .intervals import wilson
 
-NAMES = ("dataset", "quantizer", "codec", "classifier")
+NAMES = PLUGINS
 """Columns that say which point a row is about."""
 Columns = dict[str, NDArray[Any]]
 """The rows of images, column by column: those of a record, and ``failed``."""

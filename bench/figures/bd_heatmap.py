@@ -1,4 +1,4 @@
-"""BD figures of every curve against every other, as heat maps."""
+"""Heat maps of the BD-rate and BD-accuracy of every curve against every other."""
 
 from __future__ import annotations
 
@@ -13,15 +13,18 @@ from ..comparing.bootstrap import Estimate
 from ..comparing.pairwise import PairwiseBD
 
 MOST = 24
-"""Curves that can be read in a figure; the page has all."""
+"""The most curves that can be read in a figure; the report's page has all."""
 CELL = 0.42
-"""Inches a side."""
+"""The side of a cell, in inches."""
 FULL_ACCURACY, FULL_RATE = 10.0, 50.0
-"""Percentage points and percent at which colors are deepest."""
+"""The distances from which on colors are deepest: percentage points of accuracy, and percent of rate."""
 
 
 def bd_heatmap(pairs: PairwiseBD | None) -> Figure | None:
-    """Two heat maps, one below the other, rows against columns: blue where the row is better. None without curves, or with too many."""
+    """The heat map of BD-accuracy above that of BD-rate; a cell is blue where its row is better than its column.
+
+    None without curves, or with more than MOST.
+    """
     if pairs is None or len(pairs.curves) > MOST:
         return None
     n = len(pairs.curves)
@@ -53,14 +56,15 @@ def bd_heatmap(pairs: PairwiseBD | None) -> Figure | None:
 
 
 def _color(depth: float) -> tuple[float, float, float]:
-    """From -1 (worse, orange) over white to 1 (better, blue), of the colorblind palette."""
-    blue, orange = sns.color_palette("colorblind")[:2]
-    full, share = (blue, depth) if depth >= 0 else (orange, -depth)
-    red, green, other = (1 - 0.8 * share * (1 - channel) for channel in full)
-    return red, green, other
+    """The color of a cell, from -1 (worse, orange) over white to 1 (better, blue); red, green and blue in 0..1."""
+    better, worse = sns.color_palette("colorblind")[:2]
+    full, share = (better, depth) if depth >= 0 else (worse, -depth)
+    red, green, blue = (1 - 0.8 * share * (1 - channel) for channel in full)
+    return red, green, blue
 
 
 def _map(axes: Axes, names: list[str], table: list[list[Estimate | None]], title: str, full: float, good: int) -> None:
+    """Draws one heat map. full: the value of the deepest color. good: 1 where more is better, -1 where less is."""
     scale = TwoSlopeNorm(0, -full, full)
     n = len(names)
     for y in range(n):
@@ -73,9 +77,9 @@ def _map(axes: Axes, names: list[str], table: list[list[Estimate | None]], title
                 depth = float(2 * scale(good * pair.value) - 1)
                 sure = bool(np.isfinite(pair.low) and (pair.low > 0 or pair.high < 0))
                 box = Rectangle((x, y), 1, 1, facecolor=_color(np.clip(depth, -1, 1) if sure else 0), edgecolor="white")
-                told = f"{pair.value:+.1f}" if abs(pair.value) < 100 else f"{pair.value:+.0f}"
+                number = f"{pair.value:+.1f}" if abs(pair.value) < 100 else f"{pair.value:+.0f}"
                 axes.text(
-                    x + 0.5, y + 0.5, told, ha="center", va="center", fontsize=6.5, color="0.1" if sure else "0.5"
+                    x + 0.5, y + 0.5, number, ha="center", va="center", fontsize=6.5, color="0.1" if sure else "0.5"
                 )
             axes.add_patch(box)
     axes.set_xlim(0, n)

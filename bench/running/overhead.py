@@ -19,10 +19,11 @@ from ..study.sources import Sources
 from .executors import Pool, one_thread
 
 GREY = 128
+"""The level of the flat image in all three channels."""
 
 
 def flat_image(indexed: bool, size: tuple[int, int]) -> AnyImage:
-    """A grey image of one color. indexed: with a palette. size: width and height."""
+    """A grey image of one color. indexed: whether it has a palette. size: width and height."""
     width, height = size
     if indexed:
         return IndexedImage(np.zeros((height, width), np.uint8), np.full((1, 3), GREY, np.uint8))
@@ -30,7 +31,10 @@ def flat_image(indexed: bool, size: tuple[int, int]) -> AnyImage:
 
 
 def flat_file_length(codec: Codec, indexed: bool, size: tuple[int, int]) -> int | None:
-    """The bytes of a flat image's file; None where the codec fails on one."""
+    """The bytes of the file that a codec makes of a flat image; None where the codec fails on it.
+
+    indexed, size: as for ``flat_image``.
+    """
     one_thread()
     try:
         return len(codec.encode(flat_image(indexed, size)))
@@ -41,9 +45,10 @@ def flat_file_length(codec: Codec, indexed: bool, size: tuple[int, int]) -> int 
 def measure_overheads(
     points: Iterable[tuple[Point, tuple[str, str, str]]], index: Index, pool: Pool, timeout: float
 ) -> int:
-    """Measures what the index lacks for points with their versions; gives how many were measured.
+    """Measures the overheads that the index lacks, and notes them there; returns how many were measured.
 
-    timeout: seconds for one file; a codec that takes longer, or dies, is left out.
+    points: each point with the versions of its quantizer, codec and classifier. timeout: seconds for one file; a codec
+    that takes longer, or dies, is left out.
     """
     sizes: dict[str, tuple[int, int] | None] = {}
     measured = 0

@@ -1,4 +1,4 @@
-"""How long the images of a point take, from what like ones took."""
+"""Estimates of the seconds that images take, from what those of like points took."""
 
 from __future__ import annotations
 
@@ -9,18 +9,21 @@ import numpy as np
 from ..study.records import Record
 
 Key = tuple[str, str, str]
-"""Quantizer, codec and classifier, as a record is filed."""
+"""The keys of quantizer, codec and classifier, as records are filed."""
 
 
 class Pace:
-    """Seconds that one worker takes for an image, by point: from this point, else from like ones, else from any."""
+    """The seconds that one worker takes for an image of a point, estimated as a median.
+
+    The median is that of the point's own images, else of points of its kind, else of all. A pace without any is false.
+    """
 
     def __init__(self) -> None:
         self._seconds: dict[str, list[float]] = {}
 
     @classmethod
     def of(cls, records: Iterable[Record]) -> Pace:
-        """The pace of records that are there."""
+        """The pace that a study's records tell of."""
         pace = cls()
         for record in records:
             images = record.about["stop"] - record.about["start"]
@@ -31,12 +34,12 @@ class Pace:
         return bool(self._seconds)
 
     def learn(self, key: Key, images: int, seconds: float) -> None:
-        """Takes note of what some images of a point took."""
+        """Takes in the seconds that some images of a point took."""
         for name in _names(key):
             self._seconds.setdefault(name, []).append(seconds / max(1, images))
 
     def seconds(self, key: Key, images: int) -> float:
-        """What images of a point will take; 0 where nothing is known at all."""
+        """The seconds that so many images of a point will take one worker; 0 where nothing was measured yet."""
         seconds = next((self._seconds[name] for name in _names(key) if name in self._seconds), [0.0])
         return float(np.median(seconds)) * images
 
@@ -47,4 +50,5 @@ def kind_of(key: Key) -> str:
 
 
 def _names(key: Key) -> tuple[str, str, str]:
+    """The names of the point itself, of its kind, and of all points."""
     return str(key), kind_of(key), ""

@@ -1,4 +1,4 @@
-"""The folder of a study that is being measured: locked, made ready, with a copy of the matrix."""
+"""A study's folder while it is being measured: locked against other runs, and holding a copy of the matrix."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ BASE = "base = {}  # paths are beside this\n"
 
 @contextmanager
 def prepared(study: Study) -> Iterator[Records]:
-    """The records of a study whose folder is this process's alone: ``with prepared(study) as records: ...``
+    """Makes a study's folder, locks it for this process, and gives its records: ``with prepared(study) as records: ...``
 
-    Raises Unavailable where another process measures it or the folder cannot be written, Refused where the folder holds
-    the matrix of another study.
+    Raises Unavailable where another process is measuring the study or the folder cannot be written, Refused where the
+    folder holds the matrix of another study.
     """
     folder, records = study.folder, Records(study.records)
     try:
@@ -44,6 +44,7 @@ def _unwritable(folder: Path, error: OSError) -> Unavailable:
 
 
 def _copy_matrix(study: Study, target: Path) -> None:
+    """Copies the matrix of a study that comes with rabench, or that is measured into another folder."""
     if target.exists() and target.samefile(study.matrix):
         return
     head = COPIED.format(study.name)

@@ -1,4 +1,4 @@
-"""A point: what is measured, from the data set to the classifier."""
+"""A point of a study: the data set, quantizer, codec and classifier that are measured together."""
 
 from __future__ import annotations
 
@@ -17,10 +17,13 @@ from ...datasets.base import Dataset
 from ...quantizers.base import Quantizer
 from ...quantizers.none import NoQuantizer
 
+PLUGINS = ("dataset", "quantizer", "codec", "classifier")
+"""The names of a point's plug-ins, in the order in which an image meets them."""
+
 
 @dataclass(frozen=True)
 class Point:
-    """One quantizer, codec and classifier on one data set."""
+    """One quantizer, one codec and one classifier on one data set: a point of a rate-accuracy plot."""
 
     dataset: Dataset
     quantizer: Quantizer
@@ -34,50 +37,51 @@ class Point:
 
     @property
     def name(self) -> str:
-        """Among the points of one data set and classifier."""
+        """The name that tells the point from others of the same data set and classifier: ``median-cut:colors=2+png``."""
         return f"{self.quantizer.short}+{self.codec.short}{', fine-tuned' if self.tuned_from else ''}"
 
     @property
     def title(self) -> str:
-        """The name as a figure shows it: the codec alone for originals."""
+        """The name as figures show it, with the codec alone where no quantizer comes before it."""
         return self.name.removeprefix(f"{NoQuantizer.name}+")
 
     @property
     def labels(self) -> tuple[str, str, str, str]:
-        """Data set, quantizer, codec and classifier as tables name them."""
+        """The labels of data set, quantizer, codec and classifier, as tables show them."""
         return (self.dataset.label, self.quantizer.label, self.codec.label, self.classifier.label)
 
     @property
     def key(self) -> tuple[str, str, str]:
-        """What a record is filed under; the images count by content, not by the data set's name."""
+        """The keys of quantizer, codec and classifier, which records are filed under.
+
+        The data set is not among them: a record knows its images by their content.
+        """
         return (self.quantizer.key, self.codec.key, self.classifier.key)
 
     def versions(self) -> tuple[str, str, str]:
-        """Which code and weights do the work. Raises Unavailable, with the remedy."""
+        """The versions of quantizer, codec and classifier: the code and the weights that do the work here.
+
+        Raises Unavailable, with the remedy, where one cannot work on this machine.
+        """
         return (self.quantizer.version(), self.codec.version(), self.classifier.version())
 
     @property
     def frozen(self) -> Classifier:
-        """The classifier as it was trained on originals: a table and a figure are about one of these."""
+        """The classifier before any fine-tuning; a table or a figure holds the points of one of these."""
         return self.tuned_from or self.classifier
 
     @property
     def is_reference(self) -> bool:
-        """Whether this is the uncompressed image itself, for a classifier as it was trained."""
+        """Whether the point is the uncompressed image, seen by a classifier that was not fine-tuned."""
         return self.tuned_from is None and isinstance(self.quantizer, NoQuantizer) and isinstance(self.codec, Raw)
 
     @property
     def parts(self) -> dict[str, Plugin]:
-        """The plug-ins by the name of their family; the classifier is the one that was trained on originals."""
-        return {
-            "dataset": self.dataset,
-            "quantizer": self.quantizer,
-            "codec": self.codec,
-            "classifier": self.frozen,
-        }
+        """The plug-ins by the names in PLUGINS; the classifier is the one before any fine-tuning."""
+        return dict(zip(PLUGINS, (self.dataset, self.quantizer, self.codec, self.frozen), strict=True))
 
     def check(self) -> None:
-        """Raises Unavailable or Refused, with the reason, where this point cannot be measured here."""
+        """Raises Unavailable or Refused, with the reason, where the point cannot be measured on this machine."""
         if self.tuned_from is not None:
             check_tuning(self)
         self.versions()
@@ -86,7 +90,10 @@ class Point:
         check_classes(self.classifier, self.dataset)
 
     def notes(self) -> list[str]:
-        """What a reader of the point's results must know of its plug-ins beside one another, as far as they are here."""
+        """Sentences that a reader of the point's results must know, such as that a ColorCNN was trained for another classifier.
+
+        What needs weights or data that are not on this machine is left out.
+        """
         notes: list[str] = []
         for plugin in self.parts.values():
             with suppress(RabenchError):  # reading results needs no weights
@@ -95,15 +102,15 @@ class Point:
 
 
 def tuned_file(classifier: Classifier, quantizer: Quantizer, codec: Codec) -> str:
-    """The name of a classifier's weights tuned on a quantizer's and a codec's images, in a folder of such weights."""
+    """The file name of the weights that a classifier has after fine-tuning on a quantizer's and a codec's images."""
     name = f"{classifier.title}+{quantizer.short}+{codec.short}"
     return re.sub(r"[^A-Za-z0-9.+]+", "-", name) + ".safetensors"
 
 
 def fine_tuned(classifier: Classifier, folder: str | Path, quantizer: Quantizer, codec: Codec) -> Classifier:
-    """The classifier that ``classifier`` becomes when it is tuned on a quantizer's and a codec's images.
+    """The classifier that ``classifier`` becomes by fine-tuning on a quantizer's and a codec's images.
 
-    folder: where its weights lie, or will lie. Raises Refused for a classifier that cannot be tuned.
+    folder: where the tuned weights lie, or will lie. Raises Refused for a classifier that cannot be fine-tuned.
     """
     return classifier.fine_tuned(Path(folder) / tuned_file(classifier, quantizer, codec))
 
@@ -115,32 +122,36 @@ def check_tuning(point: Point) -> None:
     path = point.classifier.weights_path()
     if tuning.images != expected:
         raise Refused(f"{path} was tuned on {tuning.images or 'originals'}, not on {expected}; tune one for it")
-    for what, then, now in (
+    for name, then, now in (
         (point.quantizer.short, tuning.quantizer_version, point.quantizer.version()),
         (point.tuned_from.short, tuning.classifier_version, point.tuned_from.version()),
     ):
         if weights_hash(then) != weights_hash(now):
             raise Refused(
-                f"{path} was tuned with other weights of {what} ({weights_hash(then)}, now {weights_hash(now)}); "
+                f"{path} was tuned with other weights of {name} ({weights_hash(then)}, now {weights_hash(now)}); "
                 "'rabench finetune --study STUDY --restart' makes it anew"
             )
 
 
 def check_classes(classifier: Classifier, dataset: Dataset) -> None:
-    """Refuses a classifier that was trained for other classes than the data set has."""
-    known, wanted = classifier.classes, dataset.classes
-    if not wanted or known == wanted:
+    """Raises Refused for a classifier that was trained for other classes than the data set has.
+
+    Where either side has numbers instead of names, the number of classes must be equal.
+    """
+    predicted, labelled = classifier.classes, dataset.classes
+    if not labelled or predicted == labelled:
         return
-    unnamed = all(c.isdigit() for c in known) or all(c.isdigit() for c in wanted)
-    if unnamed and len(known) == len(wanted):
+    unnamed = all(c.isdigit() for c in predicted) or all(c.isdigit() for c in labelled)
+    if unnamed and len(predicted) == len(labelled):
         return
     raise Refused(
-        f"{classifier.short} knows {_some(known)} of {classifier.trained_on or 'an unnamed data set'}, "
-        f"but {dataset.short} has {_some(wanted)}; name weights trained on these, or train some: "
+        f"{classifier.short} knows {_some(predicted)} of {classifier.trained_on or 'an unnamed data set'}, "
+        f"but {dataset.short} has {_some(labelled)}; name weights trained on these, or train some: "
         f"rabench train classifier --dataset {dataset.short} ..."
     )
 
 
 def _some(classes: tuple[str, ...]) -> str:
-    shown = ", ".join(classes[:3])
-    return f"{len(classes)} classes ({shown}{', ...' if len(classes) > 3 else ''})"
+    """The number of classes and the first three names."""
+    names = ", ".join(classes[:3])
+    return f"{len(classes)} classes ({names}{', ...' if len(classes) > 3 else ''})"

@@ -1,4 +1,4 @@
-"""What the images of a data set were before rabench saw them: their sizes, their formats, their bytes."""
+"""The sources of a data set's images: their sizes, and the formats and bytes that they were stored in."""
 
 from __future__ import annotations
 
@@ -9,30 +9,31 @@ from dataclasses import dataclass, field
 from .records import Index
 
 LOSSY = {"JPEG", "MPO", "JPEG2000", "AVIF", "HEIF"}
-"""Formats of which a data set's files have lost something already."""
+"""Formats, by Pillow's names, in which an image has lost something before it is measured."""
 UNREADABLE_SIZE = "unreadable"
-"""Stands among the sizes of a block's images for those that could not be read."""
+"""The word that stands for a size where a block's image could not be read."""
 
 
 @dataclass(frozen=True)
 class Sources:
-    """The images of a data set that the last run measured, as they were stored."""
+    """The stored form of those images of a data set that the last run measured."""
 
     sizes: dict[tuple[int, int], int] = field(default_factory=dict)
-    """How many images there are of each width and height."""
+    """The number of images of each width and height."""
     formats: dict[str, tuple[int, int]] = field(default_factory=dict)
     """The number of images and their bytes, by format; 0 bytes where images are parts of larger files."""
     remarks: dict[str, int] = field(default_factory=dict)
-    """What the pixels of stored images leave out, and for how many images."""
+    """The number of images for each remark on what their pixels leave out, such as transparency."""
     notes: tuple[str, ...] = ()
-    """What the data set itself says of its images."""
+    """The data set's own remarks on its images."""
     classes: int = 0
+    """The number of the data set's classes; 0 without labels."""
     stamp: str = ""
-    """The state of the data set's files when they were measured."""
+    """The text that changes when the data set's files do, as it was when they were measured."""
 
     @classmethod
     def of(cls, index: Index, dataset: str) -> Sources:
-        """The sources of a data set, named by its label, as a study's index knows them."""
+        """The sources of the data set with that label, as a study's index knows them."""
         sizes: Counter[tuple[int, int]] = Counter()
         formats: dict[str, tuple[int, int]] = {}
         remarks: Counter[str] = Counter()
@@ -51,18 +52,18 @@ class Sources:
 
     @property
     def common_size(self) -> tuple[int, int] | None:
-        """The most frequent width and height."""
+        """The width and height that most images have; None without images."""
         return max(self.sizes, key=lambda size: self.sizes[size], default=None)
 
     @property
     def native_bpp(self) -> float | None:
-        """The rate of the data set's own files, where every image is a file of its own."""
+        """The bits per pixel of the data set's own files; None unless every image is a file of its own."""
         pixels = sum(count * math.prod(size) for size, count in self.sizes.items())
         lengths = [length for _, length in self.formats.values()]
         return 8 * sum(lengths) / pixels if pixels and lengths and all(lengths) else None
 
     def audit(self) -> list[str]:
-        """Sentences on what the images were: a lossy source flatters the codec that made it."""
+        """Sentences on the formats of the sources; a lossy one flatters the codec that made it."""
         counts = ", ".join(f"{images:,} from {name}" for name, (images, _) in self.formats.items())
         lines = [f"Sources: {counts}."] if counts else []
         if lossy := sum(images for name, (images, _) in self.formats.items() if name in LOSSY):

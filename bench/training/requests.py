@@ -94,7 +94,7 @@ def tunings(
 
     options: fields of Tuning and of Recipe.
     """
-    study.load()  # a matrix that cannot be read is told of first; and its plug-ins are known from here on
+    study.load_plugins()  # the classifier and the data set may be of files that the study names
     of_plan, of_recipe = _split(options, Tuning, Recipe)
     frozen = beside(beside(CLASSIFIERS.make(classifier), Path()), study.base()) if classifier else None
     images = beside(DATASETS.make(dataset), Path()) if dataset else None
