@@ -233,10 +233,7 @@ def run(
     matrix = study.load()
     forget_opened()
     with prepared(study) as records:
-        if damaged := records.put_damaged_aside():
-            progress.say(
-                f"{len(damaged)} files among the records are no whole records; they lie in {damaged[0].parent} now"
-            )
+        _put_damaged_aside(records, progress)
         pool, index = make_pool(), Index(study.records)
         runner = Runner(pool, records, progress, timeout)
         try:
