@@ -16,11 +16,11 @@ from given_studies import given_study, point
 from onnx_files import onnx_classifier
 from PIL import Image
 from plugins_for_tests import Brightness, Constant, Noise
-from rabench.bench.comparing.intervals import wilson
 from rabench.bench.reporting.report import report
 from rabench.bench.running import content, executors, runner
 from rabench.bench.running import task as tasks
 from rabench.bench.running.runner import Progress
+from rabench.bench.statistics.intervals import wilson
 from rabench.bench.study.matrix import find_study
 from rabench.bench.study.records import Index
 from rabench.classifiers import CLASSIFIERS
