@@ -66,8 +66,8 @@ def run(
     Raises RabenchError for what the caller can set right.
     """
     text = command or f"rabench.run({str(study)!r})"
-    found = _study(study, out, plugins)
-    return runner.run(found, lambda: executors.make(workers, dask), limit, progress, text, timeout)
+    target = _study(study, out, plugins)
+    return runner.run(target, lambda: executors.make(workers, dask), limit, progress, text, timeout)
 
 
 def report(
@@ -160,12 +160,12 @@ def curves(
     study: str | Path, out: str | Path | None = None, plugins: Sequence[str | Path] = ()
 ) -> dict[str, dict[str, pd.DataFrame]]:
     """By data set and classifier, then by name: the points of each curve, from the lowest rate to the highest."""
-    found: dict[str, dict[str, pd.DataFrame]] = {}
+    groups: dict[str, dict[str, pd.DataFrame]] = {}
     for group in read(_study(study, out, plugins)).groups:
         point = group.measured[0].point
-        named = found.setdefault(f"{point.dataset.label}, {point.frozen.label}", {})
-        named |= {c.name: group.rows.iloc[list(c.rows)].reset_index(drop=True) for c in group.curves}
-    return found
+        curves_of_group = groups.setdefault(f"{point.dataset.label}, {point.frozen.label}", {})
+        curves_of_group |= {c.name: group.rows.iloc[list(c.rows)].reset_index(drop=True) for c in group.curves}
+    return groups
 
 
 class Comparisons(list[Comparison]):
@@ -208,7 +208,7 @@ class OperatingPoints:
     tables: list[Table]
     """One for each data set and classifier, the curve that meets it best first."""
     bad: list[str]
-    """What is wrong with files among the records, which are left out."""
+    """A line for each file among the records that is left out, with the reason."""
 
     def _repr_html_(self) -> str:
         return "".join(table.html() for table in self.tables)

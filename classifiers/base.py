@@ -32,7 +32,7 @@ class Tuning:
     """The labels of the quantizer and the codec whose images it was tuned on, joined by a plus sign; empty for originals."""
     quantizer_version: str
     classifier_version: str
-    """Of the classifier that the tuning began with."""
+    """The version of the classifier that the tuning began with."""
 
 
 @dataclass(frozen=True)

@@ -37,7 +37,7 @@ from ..study.points import Point
 from ..study.records import Index
 
 SWEPT = 8
-"""Values of the dial that are measured where none are named."""
+"""Values of the quality parameter that are measured where none are named."""
 TRIED = 33
 """Values whose rates are looked at to choose them."""
 PROBED = 8
@@ -51,7 +51,7 @@ class Added:
     outcome: Outcome
     codecs: list[Codec]
     chosen: str
-    """Which values of the dial were taken where none were named, and why these; else nothing."""
+    """Which values of the quality parameter were taken where none were named, and why these; else nothing."""
 
 
 def add(
@@ -65,12 +65,12 @@ def add(
 ) -> Added:
     """Measures a codec alone on a study's images, with its classifiers, and notes it in ``added.toml``.
 
-    text: the codec; without a word on its dial, values whose rates lie where the study's curves do.
+    text: the codec; without a word on its quality parameter, values whose rates lie where the study's curves do.
     quantizers: before the codec; ``none`` for originals. Raises Unavailable for a study without records or a codec that
     cannot run here, BadSetting for a name or setting that is none.
     """
-    known = Index(study.records)
-    if not known.datasets:
+    index = Index(study.records)
+    if not index.datasets:
         raise Unavailable(f"{study.folder} is not measured yet; measure it first: rabench run {study.folder}")
     points = study.load().points  # a codec in a file that the study names already needs no word on it
     for path in plugins:
@@ -80,10 +80,10 @@ def add(
     after = _noted(study, codecs, quantizers, plugins, before)
     write_text(study.added, after)
     try:
-        wanted = {codec.variant for codec in codecs}  # points added before, too: they may be of edited code
-        limits = {said["limit"] for said in known.datasets.values()}
+        variants = {codec.variant for codec in codecs}  # points added before, too: they may be of edited code
+        limits = {about["limit"] for about in index.datasets.values()}
         limit = limits.pop() if len(limits) == 1 else None
-        outcome = runner.run(study, make_pool, limit, progress, command, only=lambda p: p.codec.variant in wanted)
+        outcome = runner.run(study, make_pool, limit, progress, command, only=lambda p: p.codec.variant in variants)
         return Added(outcome, codecs, chosen)
     except (BadSetting, Refused, Unavailable):
         if before is None:  # nothing was measured: nothing is added
@@ -94,40 +94,42 @@ def add(
 
 
 def _swept(text: str, quantizers: list[str], study: Study, points: Sequence[Point]) -> tuple[list[Codec], str]:
-    """The codecs that a text asks for; without a word on the dial a curve's worth of its values, and which these are.
+    """The codecs that a text asks for; without a word on its quality parameter a curve's worth of its values, and which these are.
 
     Raises Unavailable, with the remedy, where the codec cannot run here.
     """
-    name, given = specs.parse(text)
-    dial, named = CODECS[name].quality_parameter(), CODECS.sweep(text)
+    name, settings = specs.parse(text)
+    parameter, named = CODECS[name].quality_parameter(), CODECS.sweep(text)
     named[0].version()
-    if dial is None or dial in given:
+    if parameter is None or parameter in settings:
         return named, ""
-    known = dict.fromkeys(p.codec for p in points if p.codec.variant == named[0].variant)
-    if known:  # added before, and perhaps edited since
-        return list(known), f"the values of {dial} that the study has already; name others as {name}:{dial}=..."
-    among = next(f for f in fields(CODECS[name]) if f.name == dial).metadata["among"]
-    if isinstance(among, Span):
-        ladder = np.geomspace if among.low > 0 else np.linspace
-        values: list[Any] = [float(f"{v:.3g}") for v in ladder(among.low, among.high, TRIED)]
-        values = [v for v in dict.fromkeys(values) if v in among]
+    measured = dict.fromkeys(p.codec for p in points if p.codec.variant == named[0].variant)
+    if measured:  # added before, and perhaps edited since
+        return list(
+            measured
+        ), f"the values of {parameter} that the study has already; name others as {name}:{parameter}=..."
+    allowed = next(f for f in fields(CODECS[name]) if f.name == parameter).metadata["among"]
+    if isinstance(allowed, Span):
+        ladder = np.geomspace if allowed.low > 0 else np.linspace
+        values: list[Any] = [float(f"{v:.3g}") for v in ladder(allowed.low, allowed.high, TRIED)]
+        values = [v for v in dict.fromkeys(values) if v in allowed]
     else:
-        values = spread(list(among), TRIED)
-    every = [CODECS.make(specs.join(name, {**given, dial: value})) for value in values]
+        values = spread(list(allowed), TRIED)
+    codecs = [CODECS.make(specs.join(name, {**settings, parameter: value})) for value in values]
     low, high = _rates(study)
-    found = _chosen(_cost(every, quantizers, points[0].dataset), low, high) if low < high else []
-    if len(found) > 1:
-        told = f"at rates of {low:.3g} to {high:.3g} bpp, as the study's curves"
+    chosen = _chosen(_cost(codecs, quantizers, points[0].dataset), low, high) if low < high else []
+    if len(chosen) > 1:
+        reason = f"at rates of {low:.3g} to {high:.3g} bpp, as the study's curves"
     else:
-        found, told = spread(range(len(every)), SWEPT), "over all that it allows"
-    taken = ",".join(str(values[i]) for i in found)
-    return [every[i] for i in found], f"{dial}={taken}, {told}; name others as {name}:{dial}=..."
+        chosen, reason = spread(range(len(codecs)), SWEPT), "over all that it allows"
+    listed = ",".join(str(values[i]) for i in chosen)
+    return [codecs[i] for i in chosen], f"{parameter}={listed}, {reason}; name others as {name}:{parameter}=..."
 
 
 def _rates(study: Study) -> tuple[float, float]:
     """The least and highest rate on the study's curves."""
-    found = read(study)
-    rates = [group.rows.bpp[i] for group in found.groups for c in group.curves if len(c.rows) > 1 for i in c.rows]
+    reading = read(study)
+    rates = [group.rows.bpp[i] for group in reading.groups for c in group.curves if len(c.rows) > 1 for i in c.rows]
     return (float(np.nanmin(rates)), float(np.nanmax(rates))) if rates else (0.0, 0.0)
 
 
@@ -162,15 +164,15 @@ def _noted(study: Study, codecs: list[Codec], quantizers: list[str], plugins: li
     more = TomlFile.open(study.added).content if before is not None else {}
     files = list(dict.fromkeys([*more.get("plugins", {}).get("files", []), *places]))
     blocks = list(more.get("points", []))
-    judges: dict[str, dict[str, Any]] = {}
+    combinations: dict[str, dict[str, Any]] = {}
     for block in matrix.content.get("points", [{}]):
-        whole = {**matrix.content, **block}
-        if "dataset" not in whole or "classifiers" not in whole:
+        settings = {**matrix.content, **block}
+        if "dataset" not in settings or "classifiers" not in settings:
             raise matrix.error("[[points]]", "dataset or classifiers are missing")
-        judge = {key: whole[key] for key in ("dataset", "classifiers")}
-        judges.setdefault(json.dumps(judge, sort_keys=True), judge)
-    for judge in judges.values():
-        new = {**judge, "quantizers": quantizers, "codecs": [codec.spec for codec in codecs]}
+        images_and_classifiers = {key: settings[key] for key in ("dataset", "classifiers")}
+        combinations.setdefault(json.dumps(images_and_classifiers, sort_keys=True), images_and_classifiers)
+    for images_and_classifiers in combinations.values():
+        new = {**images_and_classifiers, "quantizers": quantizers, "codecs": [codec.spec for codec in codecs]}
         blocks += [new] if new not in blocks else []
     head = "# What `rabench add` measured for this study, a part of its matrix. Take a codec out by deleting its [[points]].\n"
     lines = [head, f"[plugins]\nfiles = {json.dumps(files)}\n"] if files else [head]

@@ -128,8 +128,8 @@ def compare(
     if out_folder and len(studies) > 1:
         end("--out goes with one study; of several name the folders themselves", USER)
     method = comparing.Method.checked(interpolation, _range("--rates", rates), _range("--accuracies", accuracies))
-    found = [find_study(s, out_folder) for s in studies]
-    comparisons = comparing.compare(found, anchor, test or [], labels, method)
+    targets = [find_study(s, out_folder) for s in studies]
+    comparisons = comparing.compare(targets, anchor, test or [], labels, method)
     if form != "text":
         out.print(as_text(comparisons, form, discordant), soft_wrap=True, markup=False)
     for table in (table for c in comparisons if form == "text" for table in c.tables(discordant)):

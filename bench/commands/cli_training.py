@@ -109,8 +109,8 @@ def finetune(
     from ..training.requests import tunings
     from .training_command import run_finetune
 
-    found = find_study(str(study))
-    plans = tunings(found, classifier, point or [], dataset, out_folder, _begin(options))
+    target = find_study(str(study))
+    plans = tunings(target, classifier, point or [], dataset, out_folder, _begin(options))
     _print_each(run_finetune(plans, worker_count(workers), err))
 
 

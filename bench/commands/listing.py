@@ -73,5 +73,5 @@ def _first_line(cls: type[Any]) -> str:
 
 
 def _studies() -> pd.DataFrame:
-    found = sorted(EMBEDDED.glob("*.toml"))
-    return pd.DataFrame([{"name": f.stem, "what": tomllib.loads(f.read_text()).get("title", "")} for f in found])
+    files = sorted(EMBEDDED.glob("*.toml"))
+    return pd.DataFrame([{"name": f.stem, "what": tomllib.loads(f.read_text()).get("title", "")} for f in files])

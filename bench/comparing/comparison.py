@@ -43,7 +43,7 @@ class Comparison:
     """A row a point, over the images that it shares with the anchor's: rates in bpp, accuracies in percent, their
     difference in percentage points with its interval, images gained and lost (counts, and positions), p and p_holm."""
     bad: list[str]
-    """What is wrong with files among the records, which are left out."""
+    """A line for each file among the records that is left out, with the reason."""
     image_name: Callable[[int], str] = no_name
     """The file name of an image by its position; empty where it has none or is not on this machine."""
 

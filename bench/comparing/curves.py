@@ -214,18 +214,18 @@ def curves(points: Sequence[Point], bpp: NDArray[np.float64]) -> list[Curve]:
     for number, point in enumerate(points):
         name = (point.quantizer.variant, point.codec.variant, point.tuned_from is not None)
         groups.setdefault(name, []).append(number)
-    found: list[Curve] = []
+    lines: list[Curve] = []
     for (quantizer, codec, tuned), members in groups.items():
         apart: dict[str, list[int]] = {quantizer: members}
         if len({points[i].codec for i in members}) > 1 and len({points[i].quantizer for i in members}) > 1:
             apart = {}
             for i in members:
                 apart.setdefault(points[i].quantizer.short, []).append(i)
-        found += [
+        lines += [
             Curve(name, codec, tuple(sorted(rows, key=lambda i: (np.isnan(bpp[i]), bpp[i]))), tuned)
             for name, rows in apart.items()
         ]
-    return found
+    return lines
 
 
 def merged(curve: Curve, measured: Sequence[Measured]) -> list[list[int]]:

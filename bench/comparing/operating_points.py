@@ -26,7 +26,7 @@ ROUNDING = 1e-12
 
 
 class Requirement(Protocol):
-    """What is asked of a curve."""
+    """A requirement that a curve is to meet."""
 
     words: ClassVar[tuple[str, str, str]]
     """Which point serves, what it does, and what a curve does that has none."""

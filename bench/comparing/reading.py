@@ -107,7 +107,7 @@ class Reading:
     """Their summary, a row each."""
     groups: list[Group]
     bad: list[str]
-    """What is wrong: files among the records that are left out, plug-ins edited since they were measured."""
+    """Lines on files among the records that are left out, and on plug-ins edited since they were measured."""
 
 
 def read(study: Study) -> Reading:
@@ -182,9 +182,9 @@ def together(studies: Sequence[tuple[str, Reading]], labels: str | None) -> list
         for group in (g.by_labels(labels) for g in reading.groups):
             group = replace(group, curves=[replace(c, study=name) for c in group.curves])
             starts = _starts(group.measured)
-            for place, (other, known) in enumerate(joined):
-                if other.classifier_identity == group.classifier_identity and known.keys() & starts.keys():
-                    common = _common_starts(starts, known, number << 32)
+            for place, (other, known_starts) in enumerate(joined):
+                if other.classifier_identity == group.classifier_identity and known_starts.keys() & starts.keys():
+                    common = _common_starts(starts, known_starts, number << 32)
                     joined[place] = (_joined(other, group, common), common)
                     break
             else:
@@ -192,10 +192,10 @@ def together(studies: Sequence[tuple[str, Reading]], labels: str | None) -> list
     return [group for group, _ in joined]
 
 
-def _common_starts(starts: dict[str, int], known: dict[str, int], far: int) -> dict[str, int]:
+def _common_starts(starts: dict[str, int], known_starts: dict[str, int], far: int) -> dict[str, int]:
     """Where each block of both begins: as known; else as in its own study where that place is free, or far away."""
-    taken = set(known.values())
-    return {block: start if start not in taken else start + far for block, start in starts.items()} | known
+    taken = set(known_starts.values())
+    return {block: start if start not in taken else start + far for block, start in starts.items()} | known_starts
 
 
 def _starts(measured: Sequence[Measured]) -> dict[str, int]:

@@ -42,7 +42,7 @@ class Report:
     """A row a point, as in summary.csv."""
     groups: list[GroupReport]
     bad: list[str]
-    """What is wrong with files among the records."""
+    """A line for each file among the records that is none, or damaged."""
     failures: tuple[str, ...] = ()
     """A line for each kind of failure: images that cannot be read, rows that failed."""
     left_out: tuple[str, ...] = ()

@@ -131,7 +131,7 @@ def _class_name(classes: tuple[str, ...], number: int) -> str:
 
 
 def _rows(points: list[Point], shown: dict[Point, ShownPoint | str], every: bool) -> list[tuple[str, list[Point]]]:
-    """What is drawn: a row a curve, under its name, and one of the points that are no curve."""
+    """The rows to draw: one a curve, under its name, and one of the points that are no curve."""
     rates = np.array([s.bpp if isinstance(s := shown[p], ShownPoint) else np.inf for p in points])
     rows = []
     for curve in curves(points, rates):

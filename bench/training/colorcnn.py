@@ -69,7 +69,7 @@ class ColorPlan(TrainingPlan):
         return " ".join([*words, f"--out {self.out.name}"])
 
 
-def judge_of(classifier: Classifier, dataset: Dataset) -> FrozenClassifier:
+def frozen_classifier(classifier: Classifier, dataset: Dataset) -> FrozenClassifier:
     """The network behind a classifier. Raises Refused for one that no gradient goes through, or of other classes."""
     network, normalization = classifier.module(), classifier.normalization
     if normalization is None:
@@ -88,7 +88,7 @@ def train_colorcnn(
     """Trains as planned and writes weights and a figure. Test images are never seen."""
     if plan.dataset.split != "train":
         raise Refused(f"{plan.dataset.label}: training uses split=train only")
-    judge = judge_of(plan.classifier, plan.dataset)
+    classifier = frozen_classifier(plan.classifier, plan.dataset)
     if plan.out.parent.is_dir() and not plan.out.exists():
         plan.out.mkdir()
     check_writable(plan.file)
@@ -100,26 +100,26 @@ def train_colorcnn(
     network = ColorCNN(plan.colors, plan.width, plan.backbone)
 
     def draw(history: list[dict[str, Any]]) -> None:
-        training_figure(plan, network, judge, held_out, history)
+        training_figure(plan, network, classifier, held_out, history)
         on_epoch(history)
 
     history = training.train(
-        network, judge, fitting, held_out, plan.recipe, plan.checkpoint, device(), on_step, draw, say
+        network, classifier, fitting, held_out, plan.recipe, plan.checkpoint, device(), on_step, draw, say
     )
-    return _write(plan, network, judge, fitting, held_out, history)
+    return _write(plan, network, classifier, fitting, held_out, history)
 
 
 def _write(
     plan: ColorPlan,
     network: ColorCNN,
-    judge: FrozenClassifier,
+    classifier: FrozenClassifier,
     fitting: Images,
     held_out: Images,
     history: list[dict[str, Any]],
 ) -> files.About:
     round_weights(network, plan.dtype == "fp16")  # what is evaluated is what ships
     on_device(network, device())
-    classifier, normalization = judge.frozen(device()), (judge.mean, judge.std)
+    frozen, normalization = classifier.frozen(device()), (classifier.mean, classifier.std)
     about = files.About(
         colors=plan.colors,
         width=plan.width,
@@ -127,17 +127,17 @@ def _write(
         dataset=plan.dataset.label,
         classifier=plan.classifier.label,
         classifier_version=plan.classifier.version(),
-        mean=tuple(judge.mean),  # type: ignore[arg-type]
-        std=tuple(judge.std),  # type: ignore[arg-type]
+        mean=tuple(classifier.mean),  # type: ignore[arg-type]
+        std=tuple(classifier.std),  # type: ignore[arg-type]
         training={
             "command": plan.command(),
             "recipe": asdict(plan.recipe),
             "images": len(fitting),
             "notes": plan.dataset.notes(),
             "held_out_images": len(held_out),
-            "held_out_accuracy": training.accuracy(network, classifier, judge, held_out, device()),
+            "held_out_accuracy": training.accuracy(network, frozen, classifier, held_out, device()),
             "held_out_accuracy_of_originals": accuracy(
-                on_device(Normalized(classifier, *normalization), device()), held_out, device()
+                on_device(Normalized(frozen, *normalization), device()), held_out, device()
             ),
             "loss": history[-1]["loss"] if history else None,
             "torch": torch.__version__,
@@ -150,7 +150,7 @@ def _write(
 
 
 def training_figure(
-    plan: ColorPlan, network: ColorCNN, judge: FrozenClassifier, held_out: Images, history: list[dict[str, Any]]
+    plan: ColorPlan, network: ColorCNN, classifier: FrozenClassifier, held_out: Images, history: list[dict[str, Any]]
 ) -> None:
     """Loss, regularizer and accuracies over epochs, and held-out images as they are drawn now; redrawn each epoch."""
     import pandas as pd
@@ -179,7 +179,7 @@ def training_figure(
     left.set_title(f"{plan.colors} colors, {plan.dataset.title}", fontsize=9, loc="left", pad=22)
     pixels = torch.from_numpy(held_out.pixels[:SAMPLES]).to(device()).permute(0, 3, 1, 2)
     with torch.inference_mode():
-        drawn = training.hard_image(network.eval(), judge, pixels).permute(0, 2, 3, 1).cpu().numpy()
+        drawn = training.hard_image(network.eval(), classifier, pixels).permute(0, 2, 3, 1).cpu().numpy()
     grid = np.concatenate([np.hstack(list(held_out.pixels[:SAMPLES])), np.hstack(list(drawn))])
     picture = below.subplots()
     picture.imshow(grid, interpolation="nearest")

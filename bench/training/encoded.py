@@ -44,8 +44,8 @@ class EncodedSet:
 
     def file(self, block: str) -> Path:
         """Of the images with that content hash; named by everything that its bytes depend on."""
-        said = [FORMAT, self.quantizer.key, self.quantizer.version(), self.codec.key, self.codec.version(), block]
-        return self.folder / f"{hashlib.sha256(json.dumps(said).encode()).hexdigest()[:32]}.parquet"
+        identity = [FORMAT, self.quantizer.key, self.quantizer.version(), self.codec.key, self.codec.version(), block]
+        return self.folder / f"{hashlib.sha256(json.dumps(identity).encode()).hexdigest()[:32]}.parquet"
 
     def make(self, limit: int | None, pool: Pool, on_block: Callable[[int, int], None] = lambda *_: None) -> list[Path]:
         """Codes what is not there yet; gives the files of the first ``limit`` images, in order.
@@ -90,14 +90,14 @@ class EncodedSet:
         start = 0
         for path in files:
             table = self._read(path)
-            whole = {i: file for i, file in enumerate(table["file"].to_pylist()) if file is not None}
-            decoded, failures = chain.decode(self.codec, whole)
+            files_by_row = {i: file for i, file in enumerate(table["file"].to_pylist()) if file is not None}
+            decoded, failures = chain.decode(self.codec, files_by_row)
             reasons += [reason for reason in table["error"].to_pylist() if reason]
             reasons += failures.values()
-            found = table["label"].to_numpy()
+            block_labels = table["label"].to_numpy()
             for row in sorted(decoded):
                 pixels.append(resized_and_cropped(decoded[row], size))
-                labels.append(int(found[row]))
+                labels.append(int(block_labels[row]))
                 places.append(start + row)
             start += len(table)
         if not pixels:

@@ -76,7 +76,7 @@ class Tuning(TrainingPlan):
         dataset = replace(self.point.dataset, split="train")
         return EncodedSet(dataset, self.point.quantizer, self.point.codec, self.study.folder / "coded")
 
-    def asked(self) -> dict[str, Any]:
+    def conditions(self) -> dict[str, Any]:
         """What decides over the weights; equal for a tuning that would come to the same."""
         point, coded = self.point, self.coded
         return {
@@ -109,13 +109,13 @@ def targets(
     matrix = study.load()
     tuned = [p for p in matrix.points if p.tuned_from]
     if not texts:
-        found = [p for p in tuned if classifier is None or p.tuned_from == classifier]
-        if not found:
+        points = [p for p in tuned if classifier is None or p.tuned_from == classifier]
+        if not points:
             raise BadSetting(
                 f"{study.name} pairs no point with a tuned classifier; name points with `point`, such as "
                 "median-cut:colors=2+png"
             )
-        files = {_file(p, out): replace(p, classifier=p.frozen, tuned_from=None) for p in reversed(found)}
+        files = {_file(p, out): replace(p, classifier=p.frozen, tuned_from=None) for p in reversed(points)}
         return [Target(point, file) for file, point in reversed(files.items())]
     if classifier is None:
         raise BadSetting("`point` needs `classifier`: which one is to be tuned?")
@@ -182,8 +182,8 @@ def finetune(
 def _done(tuning: Tuning) -> files.About | None:
     if tuning.restart or not tuning.file.is_file():
         return None
-    about, asked = files.about(tuning.file), tuning.asked()
-    return about if {name: about.training.get(name) for name in asked} == asked else None
+    about, conditions = files.about(tuning.file), tuning.conditions()
+    return about if {name: about.training.get(name) for name in conditions} == conditions else None
 
 
 def _tune(
@@ -242,7 +242,7 @@ def _finish(
     after = accuracy(on_device(Normalized(network, *normalization), device()), held_out, device())
     training = {
         "command": tuning.command(),
-        **tuning.asked(),
+        **tuning.conditions(),
         "epoch": files.about(tuning.best).training["epoch"],
         "images": len(fitting),
         "not_coded": len(reasons),

@@ -32,16 +32,16 @@ CHOICES = {
 
 def _split(options: Mapping[str, Any], plan: type, recipe: type) -> tuple[dict[str, Any], dict[str, Any]]:
     """The options of a plan and those of its recipe; None stands for the default. Raises UnknownName, BadSetting."""
-    asked = {name: value for name, value in options.items() if value is not None}
-    asked.setdefault("precision", "bf16" if torch.cuda.is_available() else "fp32")
+    settings = {name: value for name, value in options.items() if value is not None}
+    settings.setdefault("precision", "bf16" if torch.cuda.is_available() else "fp32")
     of_plan, of_recipe = ({f.name for f in fields(cls)} for cls in (plan, recipe))
-    for name, value in asked.items():
+    for name, value in settings.items():
         if name not in of_plan | of_recipe:
             names = sorted(of_plan | of_recipe)
             raise UnknownName(f"no option is named {name!r}{nearest(name, names)}; there are {', '.join(names)}")
         if name in CHOICES:
             check_choice(name, value)
-    return ({n: v for n, v in asked.items() if n in of_plan}, {n: v for n, v in asked.items() if n in of_recipe})
+    return ({n: v for n, v in settings.items() if n in of_plan}, {n: v for n, v in settings.items() if n in of_recipe})
 
 
 def check_choice(name: str, value: Any) -> None:

@@ -4,7 +4,7 @@
   const style = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
   const number = (value, digits) => (value === null ? "-" : value.toFixed(digits));
   const narrow = () => matchMedia("(max-width: 600px)").matches;
-  const RATES = ["file bits per pixel", "payload and palette, bits per pixel", "bundle, bits per pixel"];
+  const RATES = ["file bits per pixel", "payload and palette, bits per pixel", "amortized, bits per pixel"];
   const SHARES = { accuracy: "top-1 accuracy (%)", agreement: "agreement with the uncompressed image (%)" };
   const PAGE = 12;
 
@@ -117,7 +117,7 @@
       const share = p[this.share];
       const lines = [`<b>${plain(p.quantizer)} + ${plain(p.codec)}</b>${p.tuned ? ", fine-tuned" : ""}`];
       if (share) lines.push(`${number(share[0], 2)} % [${number(share[1], 2)}, ${number(share[2], 2)}]`);
-      lines.push(`${number(p.bpp[0], 3)} bpp; payload ${number(p.bpp[1], 3)}, bundle ${number(p.bpp[2], 3)}`);
+      lines.push(`${number(p.bpp[0], 3)} bpp; payload ${number(p.bpp[1], 3)}, amortized ${number(p.bpp[2], 3)}`);
       lines.push(`${p.images.toLocaleString("en")} images${p.failed ? `, ${p.failed} failed` : ""}${p.complete ? "" : ", unfinished"}`);
       if (p.beaten_by !== null) lines.push(`beaten by ${plain(this.data.points[p.beaten_by].name)}`);
       lines.push(`<i>${plain(p.settings)}</i>`);
