@@ -28,8 +28,8 @@ from .comparing.curves import NAMES, Measured, timings
 from .comparing.reading import Reading, read
 from .reporting import report as reporting
 from .reporting import show as showing
+from .reporting.points_table import points_table
 from .reporting.report import Report
-from .reporting.tables import points_table
 from .running import executors, runner
 from .running.runner import Outcome, Progress
 from .study.matrix import Study, find_study

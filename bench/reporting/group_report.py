@@ -8,7 +8,7 @@ from ...core.tables import Table
 from ..comparing.pairwise import PairwiseBD, pairwise_bd
 from ..comparing.reading import Group, Reading
 from .notes import group_notes
-from .tables import points_table
+from .points_table import points_table
 
 
 @dataclass(frozen=True)

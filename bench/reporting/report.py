@@ -23,8 +23,8 @@ from ..figures.style import WIDTHS, save_all
 from ..study import provenance
 from ..study.matrix import Matrix, Study
 from ..study.points import Point
+from .failures import failures
 from .group_report import GroupReport, group_report
-from .notes import failures
 from .page import write_page
 from .show import show
 

@@ -1,4 +1,4 @@
-"""What a report says of failures and of points that stand on fewer images."""
+"""How failures are told, and points that stand on fewer images than others."""
 
 import numpy as np
 import pytest
