@@ -57,13 +57,16 @@ def test_the_same_images_packed_otherwise_are_the_same_records(study, tmp_path):
     assert (outcome.measured, outcome.finished) == (0, 2)
 
 
-def test_images_that_changed_are_measured_again(study, tmp_path):
+def test_images_that_changed_or_came_are_measured_again(study, tmp_path):
     changing = study(point(dataset=noise_folder(tmp_path / "images", 5, classes="")))
     measure(changing)
     Image.fromarray(np.zeros((8, 8, 3), np.uint8)).save(tmp_path / "images" / "00002.png")
     assert measure(changing).measured == 1
     assert len(times_of(changing)) == 2
     assert report(changing).summary.images.tolist() == [5]
+    Image.fromarray(np.zeros((8, 8, 3), np.uint8)).save(tmp_path / "images" / "added.png")
+    assert measure(changing).measured == 1
+    assert report(changing).summary.images.tolist() == [6]
 
 
 def test_a_record_of_another_version_does_not_count(study, monkeypatch):
