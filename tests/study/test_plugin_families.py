@@ -1,8 +1,5 @@
 """A quantizer, a classifier and a data set from one file, in a study of their own, measured by spawned workers."""
 
-import subprocess
-import sys
-
 import numpy as np
 import pytest
 import rabench
@@ -102,13 +99,6 @@ def test_a_wrong_data_set_is_one_line(tmp_path, old, new, reason):
     with pytest.raises(rabench.RabenchError) as caught:
         measure(study(tmp_path, old, new))
     assert reason in str(caught.value) and "\n" not in str(caught.value)
-
-
-def test_check_of_another_family_says_what_it_checks(tmp_path):
-    python_file(tmp_path, OTHER_FAMILIES, "own")
-    command = [sys.executable, "-m", "rabench", "check", "grid", "--plugin", "own.py"]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
-    assert done.returncode == 2 and "grid is a quantizer; check is for codecs" in done.stderr
 
 
 def test_what_a_plug_in_needs_is_at_hand():

@@ -1,11 +1,10 @@
 """Training ColorCNN: what it learns, what a kill costs, and what is refused."""
 
-import subprocess
-import sys
 from dataclasses import replace
 
 import pytest
 import torch
+from command_line import rabench
 from given_studies import PHOTOS
 from rabench.bench.commands.training_command import run_colorcnn
 from rabench.core.errors import BadSetting, Refused
@@ -110,14 +109,11 @@ def test_the_published_learning_rate_restarts_warm():
 
 @pytest.mark.slow
 def test_the_command_trains_for_several_numbers_of_colors_and_its_weights_run_in_a_study(tmp_path):
-    def rabench(*words):
-        command = [sys.executable, "-W", "ignore", "-m", "rabench", *words]
-        return subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
-
     options = ("--dataset", "photos", "--classifier", "small:weights=small-photos", "--recipe", "adamw")
     done = rabench(
         *("train", "colorcnn", *options, "--colors", "2,3", "--width", "4", "--epochs", "1", "--limit", "200"),
         *("--batch", "64", "--no-jitter-shared", "--out", "few"),
+        cwd=tmp_path,
     )
     assert done.returncode == 0, done.stderr
     assert "few/colorcnn-2.safetensors: 2 colors, held-out accuracy" in done.stdout
@@ -129,7 +125,7 @@ def test_the_command_trains_for_several_numbers_of_colors_and_its_weights_run_in
     assert (tmp_path / "few" / "colorcnn-2.training.png").stat().st_size > 20_000
     points = '[[points]]\nquantizers = ["colorcnn:colors=2,3:weights=few"]\ncodecs = ["png"]\n'
     (tmp_path / "matrix.toml").write_text(PHOTOS + points)
-    done = rabench("run", ".", "--limit", "20", "--workers", "0")
+    done = rabench("run", ".", "--limit", "20", "--workers", "0", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "colorcnn:colors=3:precision=fp32:weights=few" in (tmp_path / "summary.csv").read_text()
 
