@@ -1,3 +1,5 @@
+"""Plug-ins as values: their settings, texts that ask for them, and what is said of a mistake in one."""
+
 import pickle
 from dataclasses import dataclass
 from typing import ClassVar
@@ -6,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from plugin_texts import CODEC
 from rabench.classifiers import CLASSIFIERS
 from rabench.codecs import CODECS
 from rabench.codecs.base import ByteBreakdown
@@ -124,43 +127,29 @@ def test_another_packages_codec_comes_in_by_entry_point(monkeypatch):
 
     brought = EntryPoint("theirs", "rabench.codecs.raw:Raw", "rabench.codecs")
 
-    def found(group, name="theirs"):
+    def entry_points(group, name="theirs"):
         return [brought] if (group, name) == ("rabench.codecs", "theirs") else []
 
-    monkeypatch.setattr(plugins, "entry_points", found)
+    monkeypatch.setattr(plugins, "entry_points", entry_points)
     assert "theirs" in CODECS.names() and "theirs" not in QUANTIZERS.names()
     assert CODECS["theirs"].__name__ == "Raw"
 
 
-OLDER = '''
-from dataclasses import dataclass
-import rabench
-
-@dataclass(frozen=True)
-class Older(rabench.Codec):
-    """A codec as it was written for rabench 0.1."""
-    name = "older"
-    level: int = rabench.setting(3, range(1, 5), dial=True)
-
-    def version(self):
-        return "1"
-
-    def encode(self, image):
-        return bytes([self.level]) + rabench.as_rgb(image).tobytes()
-
-    def decode(self, data):
-        raise ValueError("not asked here")
-
+OLDER = (
+    CODEC.replace("{name}", "older").replace("quality_parameter=True", "dial=True")
+    + """
     def alike(self):
-        return Older(level=max(self.level, 2))
+        return Coarse(bits=max(self.bits, 2))
 
     def anatomy(self, data):
-        return rabench.Anatomy(container=1, payload=len(data) - 1)
-'''
+        return rabench.Anatomy(container=6, payload=len(data) - 6)
+"""
+)
 
 
 def test_a_codec_written_with_the_names_of_version_0_1_works_as_it_did():
     (cls,) = PythonFile("older.py", OLDER.encode()).make()
-    assert cls.quality_parameter() == "level" and cls().variant == "older"
-    assert cls(level=1).canonical() == cls(level=2)
-    assert cls().byte_breakdown(bytes(5)) == ByteBreakdown(container=1, payload=4)
+    assert cls.quality_parameter() == "bits" and cls().variant == "older"
+    assert cls(bits=1).canonical() == cls(bits=2)
+    file = cls().encode(np.zeros((8, 8, 3), np.uint8))
+    assert cls().byte_breakdown(file) == ByteBreakdown(container=6, payload=len(file) - 6)
