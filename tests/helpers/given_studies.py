@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from plugins_for_tests import Brightness, Noise
+from rabench.bench.comparing.reading import read
 from rabench.bench.running import executors, runner
 from rabench.bench.running.runner import Progress
 from rabench.bench.study.matrix import Matrix, Study, find_study
@@ -46,3 +47,8 @@ def written_study(folder, matrix):
 
 def measure(study, limit=None, workers=0, progress=None, **options):
     return runner.run(study, lambda: executors.make(workers, None), limit, progress or Progress(), **options)
+
+
+def rows_of(study):
+    """What a report sums up of it, a row a point, without the figures."""
+    return read(study).rows

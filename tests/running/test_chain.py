@@ -24,11 +24,11 @@ from rabench.core.images import IndexedImage, as_rgb
 from rabench.datasets import DATASETS
 from rabench.quantizers import QUANTIZERS
 
-PHOTOS = DATASETS.make("photos")
+PHOTOS, IMAGES = DATASETS.make("photos"), 100
 SMALL = CLASSIFIERS.make("small:weights=small-photos")
 
 
-def task(quantizer, codecs, classifiers=(SMALL,), stop=200, dataset=PHOTOS):
+def task(quantizer, codecs, classifiers=(SMALL,), stop=IMAGES, dataset=PHOTOS):
     block = content.describe_block(dataset, 0, stop)["sha256"]
     return Task(dataset, 0, stop, block, quantizer, tuple((c, k) for c in codecs for k in classifiers), ())
 
@@ -41,13 +41,13 @@ SLOW = {"avif", "heic", "jpegxl", "jpegxl-lossless", "oxipng", "png-search"}
     "name", [pytest.param(n, marks=pytest.mark.slow) if n in SLOW else n for n in sorted(CODECS.members)]
 )
 def test_what_is_written_is_decoded_and_what_is_decoded_is_classified(name, quantizer):
-    """Spies between the stages see 200 images through each codec, of a slow one 20."""
+    """Spies between the stages see 100 images through each codec, of a slow one 20."""
     codec, quantize = CODECS[name](), QUANTIZERS.make(quantizer)
     try:
         codec.version()
     except Unavailable as reason:
         pytest.skip(str(reason))
-    images = 20 if name == "png-search" else 200
+    images = 20 if name == "png-search" else IMAGES
     written, read, decoded, classified, quantized = [], [], [], [], []
     encode_batch, decode_batch = type(codec).encode_batch, type(codec).decode_batch
 
@@ -113,7 +113,7 @@ def test_accuracy_and_rate_recomputed_by_independent_lines_agree_exactly(quantiz
             x = torch.nn.functional.max_pool2d(x, 2) if pool else x
         return x.mean((2, 3)) @ w["17.weight"].float().T + w["17.bias"].float()
 
-    block = PHOTOS.load(0, 200)
+    block = PHOTOS.load(0, IMAGES)
     sizes, predicted = [], []
     for image in block.images:
         buffer = io.BytesIO()
@@ -130,7 +130,7 @@ def test_accuracy_and_rate_recomputed_by_independent_lines_agree_exactly(quantiz
 def test_halves_of_a_block_add_up_to_the_whole():
     block = task(QUANTIZERS.make("none"), [CODECS.make("jpeg:quality=20")])
     (all_rows,) = tasks.run(block)
-    for start, stop in ((0, 77), (77, 200)):
+    for start, stop in ((0, 77), (77, IMAGES)):
         sha256 = content.describe_block(PHOTOS, start, stop)["sha256"]
         (rows,) = tasks.run(replace(block, start=start, stop=stop, block=sha256))
         for name, column in rows.columns.items():
@@ -158,7 +158,7 @@ def test_images_alike_are_classified_once():
 
     with patch.object(type(SMALL), "logits_of_batch", counted):
         tasks.run(task(QUANTIZERS.make("none"), [CODECS.make(t) for t in ("png", "raw", "webp-lossless")]))
-    assert sum(calls) == -(-200 // SMALL.batch) * SMALL.batch
+    assert sum(calls) == -(-IMAGES // SMALL.batch) * SMALL.batch
     assert set(calls) == {SMALL.batch}
 
 

@@ -7,9 +7,10 @@ from dataclasses import replace
 
 import pyarrow.parquet as pq
 import pytest
-from given_studies import PHOTOS_AS_PNG, given_study, measure, point, written_study
-from image_files import noise_folder
-from rabench.bench.reporting.report import report
+from given_studies import PHOTOS_AS_PNG, given_study, measure, point, rows_of, written_study
+from image_files import encoded, write_shard
+from plugins_for_tests import Noise
+from rabench.bench.comparing.reading import read
 from rabench.bench.study.records import Index
 from rabench.classifiers import weights
 from rabench.codecs import CODECS
@@ -37,21 +38,21 @@ def photos(tmp_path):
 
 
 def test_a_lost_record_is_measured_again_and_is_the_same(noise):
-    summary = report(noise).summary
+    rows_before = rows_of(noise)
     lost = next(noise.records.glob("*.parquet"))
     rows = pq.read_table(lost)
     lost.unlink()
     assert measure(noise).measured == 1
     assert pq.read_table(lost).equals(rows)
-    assert report(noise).summary.equals(summary)
+    assert rows_of(noise).equals(rows_before)
 
 
 def test_a_record_that_is_none_is_named_and_the_rest_reported(noise):
     broken = next(noise.records.glob("*.parquet"))
     broken.write_bytes(broken.read_bytes()[:50])
-    reported = report(noise)
-    assert len(reported.bad) == 1 and broken.name in reported.bad[0]
-    assert not reported.summary.complete.all()
+    reading = read(noise)
+    assert len(reading.bad) == 1 and broken.name in reading.bad[0]
+    assert not reading.rows.complete.all()
 
 
 def test_a_record_with_one_wrong_byte_is_named_not_believed(noise):
@@ -61,9 +62,9 @@ def test_a_record_with_one_wrong_byte_is_named_not_believed(noise):
         content = bytearray(record.read_bytes())
         content[position] ^= 0x55
         record.write_bytes(content)
-    reported = report(noise)
-    assert len(reported.bad) == 2
-    assert all(record.name in line for record, line in zip(damaged, sorted(reported.bad), strict=True))
+    bad = read(noise).bad
+    assert len(bad) == 2
+    assert all(record.name in line for record, line in zip(damaged, sorted(bad), strict=True))
 
 
 def test_the_index_is_only_a_shortcut(noise):
@@ -90,8 +91,8 @@ def test_weights_may_be_renamed_and_the_report_still_finds_their_records(photos)
     (folder / "a.safetensors").rename(folder / "b.safetensors")
     renamed = study("b")
     assert measure(renamed, 20).measured == 0
-    assert report(renamed).summary.images.tolist() == [20, 20]
-    assert "weights=b" in report(renamed).summary.classifier[0]
+    assert rows_of(renamed).images.tolist() == [20, 20]
+    assert "weights=b" in rows_of(renamed).classifier[0]
 
 
 def test_records_copied_to_a_machine_that_never_ran_are_reported(photos):
@@ -101,7 +102,7 @@ def test_records_copied_to_a_machine_that_never_ran_are_reported(photos):
     index = Index(small.records)
     index.versions.clear()
     index.save()
-    assert report(small).summary.images.tolist() == [20, 20]
+    assert rows_of(small).images.tolist() == [20, 20]
 
 
 def test_a_report_never_mixes_two_networks_of_one_name(photos):
@@ -116,19 +117,18 @@ def test_a_report_never_mixes_two_networks_of_one_name(photos):
     newest.unlink()  # as if the second run had been stopped
     for old in small.records.glob("*.parquet"):
         os.utime(old)
-    assert len(report(small).summary) == 1  # the new network's only record, not the old network's beside it
+    assert len(rows_of(small)) == 1  # the new network's only record, not the old network's beside it
 
 
 def test_agreement_pairs_images_by_content_not_by_their_old_place(tmp_path):
     """A block measured as images 0.. of one data set is images 1000.. of another."""
-    whole = noise_folder(tmp_path / "whole", 1300, side=4, classes="")
-    (tmp_path / "part").mkdir()
-    for file in sorted((tmp_path / "whole").iterdir())[1000:]:
-        shutil.copy(file, tmp_path / "part")
-    part = DATASETS.make(f'folder:path="{tmp_path / "part"}"')
+    files = [encoded(image, "BMP") for image in Noise(images=1300, side=4).load(0, 1300).images]
+    for name, images in (("whole", files), ("part", files[1000:])):
+        write_shard(tmp_path / f"{name}.parquet", [None] * len(images), images)
+    whole, part = (DATASETS.make(f'parquet:path="{tmp_path}/{name}.parquet"') for name in ("whole", "part"))
     png = CODECS.make("png")
     assert measure(given_study(tmp_path, point(png, part))).measured == 2
     study = given_study(tmp_path, point(png, whole))
     assert measure(study).measured == 2  # the first thousand; the rest is known by content
-    rows = report(study).summary
+    rows = rows_of(study)
     assert rows.compared.tolist() == rows.agreeing.tolist() == [1300, 1300]

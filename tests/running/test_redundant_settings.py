@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pandas as pd
 import pytest
-from given_studies import PHOTOS, given_study, measure, point, written_study
+from given_studies import PHOTOS, given_study, measure, point, rows_of, written_study
 from plugins_for_tests import Coarse, Noise
 from rabench.bench.figures.over_setting import rate_over_setting
 from rabench.bench.reporting.report import report
@@ -28,7 +28,7 @@ def test_alike_codecs_encode_once_and_one_that_errs_is_found_out(tmp_path):
     # In each of two blocks the first image shows whether it is so.
     assert {n: encoded[n] for n in (1, 3)} == {1: 2, 3: 2}
     assert min(encoded[n] for n in (0, 2, 6, 8)) >= 1500
-    rows = report(alike).summary.set_index("codec")
+    rows = rows_of(alike).set_index("codec")
     extra = {n: rows.bytes[c.label] - rows.bytes["raw"] for n, c in codecs.items()}
     assert extra == {0: 0, 1: 0, 2: 1500, 3: 1500, 6: 4500, 8: 6000}
 

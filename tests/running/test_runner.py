@@ -5,11 +5,10 @@ from functools import partial
 
 import numpy as np
 import pytest
-from given_studies import PHOTOS_AS_PNG, given_study, measure, point, written_study
+from given_studies import PHOTOS_AS_PNG, given_study, measure, point, rows_of, written_study
 from image_files import noise_folder
 from PIL import Image
 from plugins_for_tests import Brightness
-from rabench.bench.reporting.report import report
 from rabench.bench.running import runner
 from rabench.classifiers import CLASSIFIERS
 from rabench.codecs import CODECS
@@ -41,11 +40,11 @@ def test_a_study_is_measured_once_and_only_what_is_missing_later(study):
 def test_a_limit_cuts_only_the_last_block_and_the_report_follows_it(study):
     noise = study(point())
     assert measure(noise, limit=1500).measured == 2
-    assert report(noise).summary.images.tolist() == [1500]
+    assert rows_of(noise).images.tolist() == [1500]
     assert measure(noise).measured == 2  # the first block is there
-    assert report(noise).summary.images.tolist() == [2500]
+    assert rows_of(noise).images.tolist() == [2500]
     assert measure(noise, limit=1500).measured == 0
-    assert report(noise).summary.images.tolist() == [1500]
+    assert rows_of(noise).images.tolist() == [1500]
 
 
 def test_the_same_images_packed_otherwise_are_the_same_records(study, tmp_path):
@@ -63,10 +62,10 @@ def test_images_that_changed_or_came_are_measured_again(study, tmp_path):
     Image.fromarray(np.zeros((8, 8, 3), np.uint8)).save(tmp_path / "images" / "00002.png")
     assert measure(changing).measured == 1
     assert len(times_of(changing)) == 2
-    assert report(changing).summary.images.tolist() == [5]
+    assert rows_of(changing).images.tolist() == [5]
     Image.fromarray(np.zeros((8, 8, 3), np.uint8)).save(tmp_path / "images" / "added.png")
     assert measure(changing).measured == 1
-    assert report(changing).summary.images.tolist() == [6]
+    assert rows_of(changing).images.tolist() == [6]
 
 
 def test_a_record_of_another_version_does_not_count(study, monkeypatch):
@@ -75,7 +74,7 @@ def test_a_record_of_another_version_does_not_count(study, monkeypatch):
     monkeypatch.setattr(Brightness, "version", lambda self: "2")
     assert measure(noise).measured == 3
     assert len(times_of(noise)) == 6
-    assert report(noise).summary.images.tolist() == [2500]
+    assert rows_of(noise).images.tolist() == [2500]
 
 
 def test_what_cannot_be_measured_here_is_left_out_with_its_reason(study, monkeypatch):

@@ -5,7 +5,7 @@ import time
 from concurrent.futures import BrokenExecutor
 
 import pytest
-from given_studies import given_study, measure, point
+from given_studies import given_study, measure, point, rows_of
 from plugins_for_tests import Hanging, Misbehaving
 from rabench.bench.reporting.report import report
 from rabench.bench.running import executors, runner
@@ -17,10 +17,10 @@ from rabench.codecs import CODECS
 def test_workers_give_what_one_process_gives(tmp_path):
     study = given_study(tmp_path, point(), point(CODECS.make("png")), point(CODECS.make("jpeg:quality=3")))
     measure(study)
-    alone = report(study).summary
+    alone = rows_of(study)
     shutil.rmtree(study.folder)
     measure(study, workers=2)
-    assert report(study).summary.equals(alone)
+    assert rows_of(study).equals(alone)
 
 
 @pytest.mark.slow
@@ -30,7 +30,7 @@ def test_a_worker_that_dies_costs_its_codec_one_block_and_nobody_else_anything(t
     study = given_study(tmp_path, *(point(c) for c in [good[0], dying, *good[1:]]))
     outcome = measure(study, workers=2)
     assert outcome.failed_rows == 1000
-    rows = report(study).summary.set_index("codec")
+    rows = rows_of(study).set_index("codec")
     assert rows.failed[dying.label] == 1000
     assert rows.images[dying.label] == 1500
     assert set(rows.images[[c.label for c in good]]) == {2500}

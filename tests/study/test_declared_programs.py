@@ -16,7 +16,6 @@ from rabench.core.errors import BadSetting, Unavailable
 PROGRAM = """
 import sys, time, zlib, subprocess
 from PIL import Image
-import numpy as np
 how, mode, source, target, *more = sys.argv[1:]
 step = int(more[0]) if more else 1
 if how == "fail": sys.stderr.write("x" * 10_000_000 + "the end\\n"); sys.exit(7)
@@ -27,15 +26,15 @@ if how == "child":
 if how == "nothing": sys.exit(0)
 if mode == "encode":
     with Image.open(source) as image:
-        pixels = np.asarray(image.convert("RGB"))
-    if how == "blind": pixels = np.zeros_like(pixels)
-    if how == "size": pixels = pixels[:-1]
+        image = image.convert("RGB").point(lambda value: value // step * step)
+    if how == "blind": image = image.point(lambda value: 0)
+    if how == "size": image = image.crop((0, 0, image.width, image.height - 1))
     with open(target, "wb") as file:
-        file.write(np.array(pixels.shape[:2], ">u2").tobytes() + zlib.compress((pixels // step * step).tobytes()))
+        file.write(image.width.to_bytes(2) + image.height.to_bytes(2) + zlib.compress(image.tobytes()))
 else:
     data = open(source, "rb").read()
-    shape = np.frombuffer(data[:4], ">u2")
-    Image.fromarray(np.frombuffer(zlib.decompress(data[4:]), np.uint8).reshape(*shape, 3)).save(target)
+    size = int.from_bytes(data[:2]), int.from_bytes(data[2:4])
+    Image.frombytes("RGB", size, zlib.decompress(data[4:])).save(target)
 """
 
 
