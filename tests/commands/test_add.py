@@ -4,7 +4,7 @@ import shutil
 
 import pytest
 import rabench
-from given_studies import PHOTOS, PHOTOS_AS_PNG, measure, written_study
+from given_studies import PHOTOS, PHOTOS_AS_PNG, measure, times_of, written_study
 from plugin_texts import CODEC, python_file
 from rabench.bench.commands.add import add, against_each
 from rabench.bench.running import executors
@@ -20,11 +20,6 @@ def measured(tmp_path):
     study = written_study(tmp_path / "study", PHOTOS + points)
     measure(study, limit=100)
     return study
-
-
-def times_of(study):
-    """When each record was written, by its name."""
-    return {f.name: f.stat().st_mtime_ns for f in study.records.glob("*.parquet")}
 
 
 @pytest.mark.slow

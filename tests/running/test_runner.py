@@ -5,7 +5,7 @@ from functools import partial
 
 import numpy as np
 import pytest
-from given_studies import PHOTOS_AS_PNG, given_study, measure, point, rows_of, written_study
+from given_studies import PHOTOS_AS_PNG, given_study, measure, point, rows_of, times_of, written_study
 from image_files import noise_folder
 from PIL import Image
 from plugins_for_tests import Brightness
@@ -19,11 +19,6 @@ from rabench.core.errors import Refused, Unavailable
 @pytest.fixture
 def study(tmp_path):
     return partial(given_study, tmp_path)
-
-
-def times_of(study):
-    """When each record was written, by its name."""
-    return {f.name: f.stat().st_mtime_ns for f in study.records.glob("*.parquet")}
 
 
 def test_a_study_is_measured_once_and_only_what_is_missing_later(study):

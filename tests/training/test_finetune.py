@@ -60,7 +60,9 @@ def encoded_set(folder, quantizer="median-cut:colors=2", codec="png"):
 def set_with_a_bad_image(folder):
     """Coded by a codec that fails of the fourth image."""
     images = DATASETS.make("photos:split=train")
-    red, green, blue = (int(v) for v in images.load(3, 4).images[0][0, 0])
+    image = images.load(3, 4).images[0]
+    assert isinstance(image, np.ndarray)
+    red, green, blue = (int(v) for v in image[0, 0])
     codec = Misbehaving("encode", red << 16 | green << 8 | blue)
     return EncodedSet(images, QUANTIZERS.make("none"), codec, folder)
 
