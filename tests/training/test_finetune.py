@@ -202,7 +202,7 @@ def test_a_tuning_that_is_done_is_left_alone(study):
 
 def test_nothing_is_there_until_a_tuning_is_done(study):
     with pytest.raises(KeyboardInterrupt):
-        finetune(a_tuning(study), executors.in_process, on_epoch=stop)
+        finetune(a_tuning(study, limit=200), executors.in_process, on_epoch=stop)
     assert not a_tuning(study).file.exists()
 
 
