@@ -1,22 +1,49 @@
-"""Running and reporting a study from Python."""
+"""What the commands do, as functions of the package: running, reporting, comparing and extending studies from Python.
+
+A study is named as on the command line: a folder with a matrix.toml, or an embedded study. A mistake that the caller
+can mend is a RabenchError; where its text names an argument, that stands in backticks.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from .comparing.compare import Comparison
-from .comparing.compare import compare as compared
-from .comparing.curves import Measured
-from .comparing.reading import read
+from ..codecs import CODECS
+from ..core.errors import RabenchError
+from ..core.tables import Table
+from .commands import add as adding
+from .commands import check as checking
+from .commands import listing
+from .commands.add import Added
+from .comparing import compare as comparing
+from .comparing import operating_points
+from .comparing.compare import Method
+from .comparing.comparison import Comparison
+from .comparing.curves import NAMES, Measured, timings
+from .comparing.reading import Reading, read
+from .reporting import report as reporting
+from .reporting import show as showing
 from .reporting.report import Report
-from .reporting.report import report as write_report
+from .reporting.tables import points_table
 from .running import executors, runner
 from .running.runner import Outcome, Progress
-from .study.matrix import find_study
+from .study.matrix import Study, find_study
+from .study.plugin_files import load_plugins
+
+if TYPE_CHECKING:
+    from ..classifiers import weights as classifier_weights
+    from ..quantizers.colorcnn import weights as colorcnn_weights
+
+
+def _study(study: str | Path, out: str | Path | None = None, plugins: Sequence[str | Path] = ()) -> Study:
+    for file in plugins:
+        load_plugins(Path(file))
+    return find_study(str(study), Path(out) if out else None)
 
 
 def run(
@@ -26,63 +53,294 @@ def run(
     dask: str | None = None,
     limit: int | None = None,
     progress: Progress | None = None,
+    timeout: float = runner.TIMEOUT,
+    plugins: Sequence[str | Path] = (),
+    command: str | None = None,
 ) -> Outcome:
-    """Measures what is missing of a study, a folder with a matrix.toml or an embedded one.
+    """Measures what is missing of a study.
 
-    workers: processes to spawn, 0 for none (spawned ones need the usual ``if __name__ == "__main__":``).
-    limit: only the first images of each data set. Raises RabenchError for what the caller can set right.
+    out: the folder that receives the results; default: the study's own, or runs/NAME for an embedded one. workers:
+    processes to spawn, 0 for none (spawned ones need the usual ``if __name__ == "__main__":``). dask: the address of a
+    cluster to run on. limit: only the first images of each data set. timeout: seconds without any task coming back after
+    which workers count as hung. plugins: files of plug-ins. command: what run.json keeps; default: this call.
+    Raises RabenchError for what the caller can set right.
     """
-    found = find_study(str(study), Path(out) if out else None)
-    return runner.run(found, lambda: executors.make(workers, dask), limit, progress, f"rabench.run({str(study)!r})")
+    text = command or f"rabench.run({str(study)!r})"
+    found = _study(study, out, plugins)
+    return runner.run(found, lambda: executors.make(workers, dask), limit, progress, text, timeout)
 
 
-def report(study: str | Path, axis: str | None = None, with_psnr: bool = False, paper: bool = False) -> Report:
+def report(
+    study: str | Path,
+    axis: str | None = None,
+    with_psnr: bool = False,
+    paper: bool = False,
+    out: str | Path | None = None,
+    plugins: Sequence[str | Path] = (),
+) -> Report:
     """Writes a study's page, tables and figures from its records; ``.summary`` is a data frame, one row a point.
 
-    paper: figures in the widths of one and two columns, as PDF and SVG, too.
+    axis: log2 or linear, for rates. with_psnr: a column of PSNR in tables. paper: figures in the widths of one and two
+    columns, as PDF and SVG, too. out: where the run's ``out`` put its records. Raises Unavailable where there are none.
     """
-    return write_report(find_study(str(study)), axis, with_psnr, paper)
+    return reporting.report(_study(study, out, plugins), axis, with_psnr, paper)
 
 
 @dataclass(frozen=True)
 class Loaded:
     """What a study has measured."""
 
-    points: pd.DataFrame
-    """A row a point: sums, rates, accuracies, intervals; as summary.csv."""
-    measured: tuple[Measured, ...]
+    reading: Reading
+
+    @property
+    def measured(self) -> list[Measured]:
+        """Each point with the rows of its images."""
+        return self.reading.measured
+
+    @property
+    def points(self) -> pd.DataFrame:
+        """A row a point: as summary.csv, and each plug-in's name, the curve, the quality parameter, milliseconds by stage."""
+        curve_of = {id(g.measured[i]): c.name for g in self.reading.groups for c in g.curves for i in c.rows}
+        extra = pd.DataFrame([{**_names(m), "curve": curve_of[id(m)]} for m in self.measured])
+        stages = timings(self.measured).drop(columns=list(NAMES))
+        return pd.concat([self.reading.rows, extra, stages], axis=1)
 
     @property
     def images(self) -> pd.DataFrame:
-        """A row an image and point: label, prediction, bytes and their parts; failed ones have ``failed``."""
-        names = ("dataset", "quantizer", "codec", "classifier")
-        parts = [pd.DataFrame(m.rows).assign(**dict(zip(names, m.point.labels, strict=True))) for m in self.measured]
+        """A row an image and point: label and prediction (with their classes' names), bytes and their parts; failed
+        ones have ``failed``."""
+        parts = []
+        for m in self.measured:
+            classes = _classes(m)
+            frame = pd.DataFrame(m.columns).assign(**dict(zip(NAMES, m.point.labels, strict=True)), **_names(m))
+            for column in ("label", "prediction"):
+                frame[f"{column}_class"] = [classes[i] if 0 <= i < len(classes) else "" for i in frame[column]]
+            parts.append(frame)
         return pd.concat(parts, ignore_index=True)
 
+    def __repr__(self) -> str:
+        points, images = len(self.measured), int(self.reading.rows.images.max())
+        return f"<{self.reading.matrix.title}: {points} points, {images:,} images>"
 
-def load(study: str | Path) -> Loaded:
+    def _repr_html_(self) -> str:
+        return "".join(points_table(group, False, []).html() for group in self.reading.groups)
+
+
+def _names(m: Measured) -> dict[str, object]:
+    """What a point's labels say in one text, column by column."""
+    parameters = [(p, name) for p in (m.point.quantizer, m.point.codec) if (name := p.quality_parameter())]
+    plugin, parameter = parameters[-1] if parameters else (None, "")
+    return {
+        "point": m.point.name,
+        "quantizer_name": m.point.quantizer.name,
+        "codec_name": m.point.codec.name,
+        "classifier_name": m.point.frozen.title,
+        "fine_tuned": m.point.tuned_from is not None,
+        "quality_parameter": parameter,
+        "quality": getattr(plugin, parameter) if plugin is not None else None,
+    }
+
+
+def _classes(m: Measured) -> tuple[str, ...]:
+    """The names of the classes, as far as the data set or the classifier's weights are on this machine."""
+    try:
+        if m.point.dataset.where() is not None and m.point.dataset.classes:
+            return m.point.dataset.classes
+        return m.point.frozen.classes
+    except RabenchError:
+        return ()
+
+
+def load(study: str | Path, out: str | Path | None = None, plugins: Sequence[str | Path] = ()) -> Loaded:
     """A study's records as data frames; measures nothing. Raises Unavailable where there are none."""
-    found = read(find_study(str(study)))
-    return Loaded(found.rows, tuple(found.measured))
+    return Loaded(read(_study(study, out, plugins)))
 
 
-def curves(study: str | Path) -> dict[str, dict[str, pd.DataFrame]]:
+def curves(
+    study: str | Path, out: str | Path | None = None, plugins: Sequence[str | Path] = ()
+) -> dict[str, dict[str, pd.DataFrame]]:
     """By data set and classifier, then by name: the points of each curve, from the lowest rate to the highest."""
     found: dict[str, dict[str, pd.DataFrame]] = {}
-    for group in read(find_study(str(study))).groups:
+    for group in read(_study(study, out, plugins)).groups:
         point = group.measured[0].point
-        of = found.setdefault(f"{point.dataset.label}, {point.frozen.label}", {})
-        of |= {c.name: group.rows.iloc[list(c.rows)].reset_index(drop=True) for c in group.curves}
+        named = found.setdefault(f"{point.dataset.label}, {point.frozen.label}", {})
+        named |= {c.name: group.rows.iloc[list(c.rows)].reset_index(drop=True) for c in group.curves}
     return found
 
 
+class Comparisons(list[Comparison]):
+    """A comparison for each data set and classifier; a notebook shows all of their tables."""
+
+    def _repr_html_(self) -> str:
+        return "".join(comparison._repr_html_() for comparison in self)
+
+
 def compare(
-    study: str | Path | Sequence[str | Path], anchor: str, tests: Sequence[str] = (), labels: str | None = None
-) -> list[Comparison]:
+    study: str | Path | Sequence[str | Path],
+    anchor: str,
+    tests: Sequence[str] = (),
+    labels: str | None = None,
+    interpolation: str = "pchip",
+    rates: tuple[float, float] | None = None,
+    accuracies: tuple[float, float] | None = None,
+    out: str | Path | None = None,
+    plugins: Sequence[str | Path] = (),
+) -> Comparisons:
     """Curves against an anchor: BD figures and paired differences with 95 % intervals, as data frames.
 
-    study: one, or several whose curves are compared on the images that they share. labels: "dataset" or "agreement",
-    with the prediction on the uncompressed image; default: the data set's where it has any.
+    study: one, or several whose curves are compared on the images that they share. anchor, tests: curves, or points, by
+    name; a codec's name alone means the originals through it. labels: "dataset" or "agreement" with the prediction on
+    the uncompressed image; default: the data set's where it has any. interpolation: pchip or akima. rates: the range, in
+    bits per pixel, that BD-accuracy keeps to; accuracies: the range, in percent, that BD-rate keeps to; default: what
+    both curves reach.
     """
-    several = [study] if isinstance(study, str | Path) else study
-    return compared([find_study(str(s)) for s in several], anchor, tests, labels)
+    several = [study] if isinstance(study, str | Path) else list(study)
+    if out is not None and len(several) > 1:
+        raise RabenchError("`out` goes with one study; of several name the folders themselves")
+    method = Method.checked(interpolation, rates, accuracies)
+    return Comparisons(comparing.compare([_study(s, out, plugins) for s in several], anchor, tests, labels, method))
+
+
+@dataclass(frozen=True)
+class OperatingPoints:
+    """The points of curves that meet a requirement."""
+
+    tables: list[Table]
+    """One for each data set and classifier, the curve that meets it best first."""
+    bad: list[str]
+    """What is wrong with files among the records, which are left out."""
+
+    def _repr_html_(self) -> str:
+        return "".join(table.html() for table in self.tables)
+
+
+def points(
+    study: str | Path,
+    at_least: float | None = None,
+    at_most: float | None = None,
+    labels: str | None = None,
+    out: str | Path | None = None,
+    plugins: Sequence[str | Path] = (),
+) -> OperatingPoints:
+    """What each curve needs to reach an accuracy, or reaches at a rate.
+
+    at_least: an accuracy in percent. at_most: a rate in bits per pixel. labels: as in ``compare``.
+    """
+    need = operating_points.requirement(at_least, at_most)
+    return OperatingPoints(*operating_points.operating_points(_study(study, out, plugins), need, labels))
+
+
+def add(
+    codec: str,
+    study: str | Path,
+    quantizers: Sequence[str] = ("none",),
+    out: str | Path | None = None,
+    workers: int = 0,
+    progress: Progress | None = None,
+    plugins: Sequence[str | Path] = (),
+    command: str | None = None,
+) -> Added:
+    """Measures one codec more on a study's images, and notes it beside the matrix.
+
+    codec: as in a matrix; without a word on its quality parameter, values whose rates lie where the study's curves do.
+    quantizers: before the codec; ``none`` for originals. plugins: files of plug-ins; the study keeps their names.
+    """
+    return adding.add(
+        _study(study, out),
+        codec,
+        list(quantizers),
+        [Path(file) for file in plugins],
+        lambda: executors.make(workers, None),
+        progress,
+        command or f"rabench.add({codec!r}, {str(study)!r})",
+    )
+
+
+def show(
+    study: str | Path,
+    image: int = 0,
+    every: bool = False,
+    out: str | Path | None = None,
+    plugins: Sequence[str | Path] = (),
+    maps: bool = False,
+) -> list[Path]:
+    """Draws one image under every quantizer and codec of a study, with bpp and prediction; gives the PNG files.
+
+    image: position in the data set. every: all points of a curve, not at most six. out: the PNG to write; default: in
+    the study's folder. maps: with class activation maps, as ``cam``. Runs the chain anew, so that it needs the data set and the weights.
+    """
+    return showing.show(_study(study, None, plugins), image, every, Path(out) if out else None, maps)
+
+
+def cam(study: str | Path, image: int = 0, **options: Any) -> list[Path]:
+    """As ``show``, with its options, and a class activation map under each image: where the classifier looks."""
+    return show(study, image, **options, maps=True)
+
+
+def list_plugins(family: str | None = None, plugins: Sequence[str | Path] = ()) -> list[Table]:
+    """The members of a family (codecs, quantizers, classifiers, datasets, studies) or of all: names, settings with what
+    is allowed, and whether each can be used on this machine."""
+    for file in plugins:
+        load_plugins(Path(file))
+    return list(listing.tables(family))
+
+
+def check(codec: str, plugins: Sequence[str | Path] = ()) -> checking.Checks:
+    """Whether a codec keeps what a study relies on: sizes, determinism, batches, corrupt files, speed and others."""
+    for file in plugins:
+        load_plugins(Path(file))
+    return checking.Checks(codec, checking.check_codec(CODECS.make(codec)))
+
+
+def train_classifier(network: str, dataset: str, out: str | Path, **options: Any) -> classifier_weights.About:
+    """Trains a classifier from scratch on a data set's training split, and writes its weights.
+
+    network: alexnet, resnet18, small, vgg16. out: the .safetensors file; a checkpoint beside it lets the same call go on
+    after an interruption. options: those of ``rabench train classifier``, such as epochs, lr, width, size, held_out,
+    limit, seed, precision, restart. Gives what the weights say of themselves. Test images are never seen.
+    """
+    from .training import classifier, requests  # brings torch
+
+    return classifier.train_classifier(requests.classifier_plan(network, dataset, out, options))
+
+
+def train_colorcnn(
+    dataset: str,
+    classifier: str,
+    out: str | Path,
+    colors: int | Sequence[int] | str = 2,
+    recipe: str = "published",
+    **options: Any,
+) -> list[colorcnn_weights.About]:
+    """Trains a ColorCNN for each number of colors, for a classifier that stays as it is, and writes their weights.
+
+    out: the folder that receives them. recipe: published or adamw. options: those of ``rabench train colorcnn``, such as
+    epochs, lr, width, jitter, sharpness, restart. Gives what each file of weights says of itself.
+    """
+    from .training import colorcnn, requests
+
+    plans = requests.colorcnn_plans(dataset, classifier, colors, out, recipe, options)
+    return [colorcnn.train_colorcnn(plan) for plan in plans]
+
+
+def finetune(
+    study: str | Path,
+    classifier: str | None = None,
+    points: Sequence[str] = (),
+    dataset: str | None = None,
+    out: str | Path | None = None,
+    workers: int = 0,
+    plugins: Sequence[str | Path] = (),
+    **options: Any,
+) -> list[classifier_weights.About]:
+    """Tunes a classifier on training images as a quantizer and a codec leave them, point by point.
+
+    classifier, points (quantizer+codec): default: those that the study's matrix pairs with a tuned classifier. dataset:
+    whose training split, where the study has several. out: the folder that receives the weights. workers: processes that
+    code images. options: those of ``rabench finetune``, such as epochs, lr, limit, restart.
+    """
+    from .training import finetune as tuning
+    from .training import requests
+
+    tunings = requests.tunings(_study(study, None, plugins), classifier, points, dataset, out, options)
+    return [tuning.finetune(plan, lambda: executors.make(workers, None)) for plan in tunings]

@@ -1,4 +1,4 @@
-"""Class activation maps: where in an image a network finds what it says.
+"""Class activation maps: which parts of an image speak for the class that a network predicts.
 
 Zhou et al. (CVPR 2016) where a linear layer follows a global average, Grad-CAM (Selvaraju et al., ICCV 2017) elsewhere.
 """
@@ -19,15 +19,14 @@ from ..core.images import RGB
 from ..core.networks import device, on_device
 from .base import Classifier
 from .inference import Normalized
-from .network import Network
 
 
 @dataclass(frozen=True)
 class Seen:
-    """What a network makes of one image."""
+    """A network's prediction for one image, and its class activation map."""
 
     heat: NDArray[np.float32]
-    """(H, W) of the image as the network takes it, from 0 to 1: what speaks for the class that is predicted."""
+    """(H, W) of the image as the network takes it, from 0 to 1: how much each place speaks for the predicted class."""
     kind: str
     """CAM or Grad-CAM."""
     prediction: int
@@ -35,11 +34,14 @@ class Seen:
 
 
 def activation_maps(classifier: Classifier, images: list[RGB]) -> list[Seen]:
-    """One for each image, of any sizes. Raises Refused for a classifier that is no network with feature maps."""
-    if not isinstance(classifier, Network):
-        raise Refused(f"{classifier.short} has no class activation maps: it is no network of rabench")
-    about = classifier.about
-    network = Normalized(classifier.module(), about.mean, about.std).eval().requires_grad_(False)
+    """Prediction and map of each image; images may be of many sizes.
+
+    Raises Refused for a classifier that is no network with feature maps.
+    """
+    module, normalization = classifier.module(), classifier.normalization
+    if normalization is None:
+        raise Refused(f"{classifier.short} has no class activation maps: it does not say how it normalizes pixels")
+    network = Normalized(module, *normalization).eval().requires_grad_(False)
     on_device(network, device())
     return [_seen(network, classifier.prepare(image), classifier.short) for image in images]
 
@@ -68,11 +70,11 @@ def _watched(
     maps: list[torch.Tensor] = []
     last: list[tuple[nn.Linear, torch.Tensor]] = []
 
-    def look(module: nn.Module, given: Any, found: Any) -> None:
+    def look(module: nn.Module, inputs: Any, output: Any) -> None:
         if isinstance(module, nn.Linear):
-            last[:] = [(module, given[0])]
-        elif isinstance(found, torch.Tensor) and found.dim() == 4 and found.shape[2] * found.shape[3] > 1:
-            maps[:] = [found]
+            last[:] = [(module, inputs[0])]
+        elif isinstance(output, torch.Tensor) and output.dim() == 4 and output.shape[2] * output.shape[3] > 1:
+            maps[:] = [output]
 
     hooks = [m.register_forward_hook(look) for m in network.modules()]
     try:

@@ -1,4 +1,4 @@
-"""Networks at work: on a GPU where there is one, else on the CPU."""
+"""Inference by PyTorch networks: on a GPU where there is one, else on the CPU."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from ..core.networks import device, on_device, read_weights
 from . import weights as files
 
 Build = Callable[[int, int], nn.Module]
-"""Makes a network of so many classes and of a width, with fresh weights."""
+"""A function of the number of classes and the width that makes a network with fresh weights."""
 
 
 class Normalized(nn.Module):
-    """uint8 pixels, (N, 3, H, W) -> the network's logits."""
+    """A network with its normalization: uint8 pixels, (N, 3, H, W) -> logits, (N, classes)."""
 
     mean: torch.Tensor
     std: torch.Tensor
@@ -36,16 +36,17 @@ class Normalized(nn.Module):
 
 
 def batch_size() -> int:
-    return 512 if torch.cuda.is_available() else 64  # 32 to 128 are alike on a CPU core, 250 is 15 % slower
+    """How many images one call of a network takes: 512 on a GPU, 64 on a CPU."""
+    return 512 if torch.cuda.is_available() else 64  # 32 to 128 are equally fast on a CPU core, 250 is 15 % slower
 
 
 def logits(build: Build, path: Path, sha256: str, images: NDArray[np.uint8], precision: str) -> NDArray[np.float32]:
-    """(N, H, W, 3) -> (N, classes); the weights at ``path`` are loaded once a process."""
+    """The logits of images: (N, H, W, 3) -> (N, classes). The weights at ``path`` are loaded once a process."""
     torch.backends.cudnn.allow_tf32 = False  # fp32 means fp32, on a GPU too
     network = _loaded(build, path, sha256)
-    where = device()
-    pixels = torch.from_numpy(images).to(where).permute(0, 3, 1, 2)  # channels_last as it lies
-    with torch.inference_mode(), torch.autocast(where.type, torch.bfloat16, enabled=precision == "bf16"):
+    target = device()
+    pixels = torch.from_numpy(images).to(target).permute(0, 3, 1, 2)  # channels_last as it lies
+    with torch.inference_mode(), torch.autocast(target.type, torch.bfloat16, enabled=precision == "bf16"):
         return network(pixels).float().cpu().numpy()
 
 

@@ -6,37 +6,36 @@ Torch is imported when a network runs, not when it is named: `rabench list` answ
 from __future__ import annotations
 
 from abc import abstractmethod
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..core.errors import Refused
+from ..core.errors import Refused, Unavailable
 from ..core.files import sha256_of
 from ..core.networks import device_kind, torch_version
 from ..core.plugins import Location, setting
 from . import weights as files
-from .base import Classifier
+from .base import Classifier, Normalization, Tuning
 from .weights import About
 
 if TYPE_CHECKING:
     from torch import nn
 
-IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
-CIFAR = ((0.4914, 0.4822, 0.4465), (0.2023, 0.1994, 0.2010))
-
 
 @dataclass(frozen=True)
 class Network(Classifier):
-    """A network of this file's family; ``weights`` brings width, classes and normalization."""
+    """A network that rabench builds; its weights file brings width, classes and normalization."""
 
     weights: str = setting("", Location("a .safetensors file or the name of weights that ship", required=True))
     precision: str = setting(
-        "fp32", ("fp32", "bf16"), help="of convolutions; bf16 is faster where the processor has it"
+        "fp32", ("fp32", "bf16"), help="number format of convolutions; bf16 is faster where the processor has it"
     )
 
     standard_width: ClassVar[int] = 64
+    """The width that training takes where none is given."""
 
     @staticmethod
     @abstractmethod
@@ -45,13 +44,17 @@ class Network(Classifier):
 
     @property
     def about(self) -> About:
-        """What the weights say of themselves. Raises Refused for another network's."""
-        found = files.about(files.find(self.weights, self.name))
-        if found.network != self.name:
+        """The metadata of the weights. Raises Refused for those of another network."""
+        about = files.about(files.find(self.weights, self.name))
+        if about.network != self.name:
             raise Refused(
-                f"{self.weights} holds weights of {found.network}, not of {self.name}; name it as {found.network}:weights=..."
+                f"{self.weights} holds weights of {about.network}, not of {self.name}; name it as {about.network}:weights=..."
             )
-        return found
+        return about
+
+    def check_weights(self) -> None:
+        """Raises Refused for weights of another network, Unavailable where there are none."""
+        _ = self.about
 
     def module(self) -> nn.Module:
         """The network on its own, weights in place: (N, 3, H, W), normalized -> (N, classes)."""
@@ -61,8 +64,27 @@ class Network(Classifier):
         network.load_state_dict(read_weights(files.find(self.weights)))
         return network
 
+    @property
+    def normalization(self) -> Normalization:
+        return self.about.mean, self.about.std
+
+    def fine_tuned(self, path: Path) -> Classifier:
+        return replace(self, weights=str(path))
+
+    def weights_path(self) -> Path:
+        return Path(self.weights)
+
+    def tuning(self) -> Tuning:
+        if not self.weights_path().is_file():
+            raise Unavailable(f"{self.weights} is not there yet; 'rabench finetune --study STUDY' makes it")
+        training = self.about.training
+        return Tuning(self.about.tuned_on, training.get("quantizer_version", ""), training.get("from_version", ""))
+
+    def write_tuned(self, path: Path, network: nn.Module, images: str, training: dict[str, Any], half: bool) -> None:
+        files.write(path, network.state_dict(), replace(self.about, tuned_on=images, training=training), half)
+
     def version(self) -> str:
-        assert self.about.network == self.name  # refuses another network's weights
+        self.check_weights()
         sha256 = sha256_of(files.find(self.weights))
         return f"sha256 {sha256[:16]}, torch {torch_version()}, {device_kind()}, {self.precision}"
 

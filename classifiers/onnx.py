@@ -1,4 +1,4 @@
-"""Any network of the world, as an ONNX file."""
+"""Any network, from any framework, as an ONNX file."""
 
 from __future__ import annotations
 
@@ -33,11 +33,19 @@ class ONNX(Classifier):
     input: int = setting(
         0, range(4097), help="side of the square input; 0 takes what the file says, or images as they come"
     )
-    layout: str = setting("nchw", ("nchw", "nhwc"))
-    channels: str = setting("rgb", ("rgb", "bgr"))
+    layout: str = setting("nchw", ("nchw", "nhwc"), help="order of the input's axes: channels first, or last")
+    channels: str = setting("rgb", ("rgb", "bgr"), help="order of the channels")
     scale: float = setting(1 / 255, Span(1e-6, 1.0), help="what an 8-bit value is multiplied by, first")
-    mean: str = setting("0.485,0.456,0.406", Text('three numbers, quoted: mean="0.5,0.5,0.5"', required=True))
-    std: str = setting("0.229,0.224,0.225", Text('three numbers, quoted: std="0.5,0.5,0.5"', required=True))
+    mean: str = setting(
+        "0.485,0.456,0.406",
+        Text('three numbers, quoted: mean="0.5,0.5,0.5"', required=True),
+        help="subtracted from each channel after scaling",
+    )
+    std: str = setting(
+        "0.229,0.224,0.225",
+        Text('three numbers, quoted: std="0.5,0.5,0.5"', required=True),
+        help="divides each channel after that",
+    )
     classes_file: str = setting("", Location("a text file with a class name a line; empty for none"))
 
     def __post_init__(self) -> None:
@@ -50,8 +58,8 @@ class ONNX(Classifier):
     def version(self) -> str:
         _runtime()
         weights = _sha256_with_weights(self._file(), sha256_of(self._file()))
-        named = f", classes {sha256_of(self._names())[:16]}" if self.classes_file else ""
-        return f"sha256 {weights[:16]}, onnxruntime {version('onnxruntime')}, CPU, fp32{named}"
+        class_hash = f", classes {sha256_of(self._names())[:16]}" if self.classes_file else ""
+        return f"sha256 {weights[:16]}, onnxruntime {version('onnxruntime')}, CPU, fp32{class_hash}"
 
     @classmethod
     def ready(cls) -> str:
@@ -78,7 +86,7 @@ class ONNX(Classifier):
 
     @property
     def batch(self) -> int:
-        """What the file fixes, else 64."""
+        """The batch that the file fixes, else 64."""
         return _fixed(_session(self._file(), sha256_of(self._file())), self.layout)[0] or 64
 
     def logits_of_batch(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -92,15 +100,15 @@ class ONNX(Classifier):
             x = np.ascontiguousarray(x.transpose(0, 3, 1, 2))  # (N, H, W, 3) -> (N, 3, H, W)
         session = _session(self._file(), sha256_of(self._file()))
         try:
-            (found, *_) = session.run(None, {session.get_inputs()[0].name: x})
+            (logits, *_) = session.run(None, {session.get_inputs()[0].name: x})
         except Exception as error:  # onnxruntime's errors have no common base
             raise Refused(
                 f"onnx: {self.path} does not take {'x'.join(map(str, x.shape))} ({self.layout}): "
                 f"{str(error).splitlines()[0]}; see the settings input and layout"
             ) from None
-        if found.ndim != 2 or len(found) != len(images):
-            raise Refused(f"{self.path}: the first output is {found.shape}; (images, classes) is wanted")
-        return found.astype(np.float32)
+        if logits.ndim != 2 or len(logits) != len(images):
+            raise Refused(f"{self.path}: the first output is {logits.shape}; (images, classes) is wanted")
+        return logits.astype(np.float32)
 
     def _names(self) -> Path:
         path = Path(self.classes_file).expanduser()
@@ -125,7 +133,7 @@ def _class_count(classifier: ONNX, sha256: str) -> int:
 
 @lru_cache(maxsize=64)
 def _sha256_with_weights(path: Path, sha256: str) -> str:
-    """Of the file and of the weights it keeps in files beside it, as torch's exporter does by default."""
+    """The hash of the file and of the weights it keeps in files beside it, as torch's exporter does by default."""
     try:
         import onnx
     except ImportError:
@@ -178,8 +186,8 @@ def _fixed(session: Any, layout: str) -> tuple[int, int]:
     if len(shape) != 4:
         raise Refused(f"the first input is {shape}; images of four axes are wanted ({layout})")
     side = shape[2] if layout == "nchw" else shape[1]
-    return _known(shape[0]), _known(side)
+    return _fixed_length(shape[0]), _fixed_length(side)
 
 
-def _known(length: Any) -> int:
+def _fixed_length(length: Any) -> int:
     return length if isinstance(length, int) and length > 0 else 0  # an open axis is a name or None

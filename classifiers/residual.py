@@ -18,10 +18,10 @@ class Residual(nn.Module):
             nn.Conv2d(after, after, 3, 1, 1, bias=False),
             nn.BatchNorm2d(after),
         )
-        same = stride == 1 and before == after
+        same_shape = stride == 1 and before == after
         self.shortcut = (
             nn.Identity()
-            if same
+            if same_shape
             else nn.Sequential(nn.Conv2d(before, after, 1, stride, bias=False), nn.BatchNorm2d(after))
         )
 

@@ -17,7 +17,16 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from ..core.learning import Checkpoint, GradientAccumulation, Images, Progress, augmented, one_cycle, run_epoch
+from ..core.learning import (
+    Checkpoint,
+    GradientAccumulation,
+    Images,
+    Progress,
+    augmented,
+    one_cycle,
+    run_epoch,
+    train_epochs,
+)
 from ..core.networks import fingerprint, on_device
 from .inference import Normalized
 
@@ -56,8 +65,8 @@ def train(
     """Trains ``network`` in place; gives the history, one entry an epoch.
 
     Goes on from ``checkpoint`` where there is one, and writes it after each epoch.
-    before_save: told of an epoch before the checkpoint knows it; what it keeps is made again after a kill.
-    say: told when a GPU has too little memory for a batch, which goes in parts then.
+    before_save: called with the history just before the checkpoint is written: what it writes is never behind.
+    say: told when a GPU has too little memory for a batch, which then goes in parts.
     Raises Diverged when the loss is no number, Refused when the checkpoint is of another run.
     """
     model = on_device(Normalized(network, *normalization), device)
@@ -65,17 +74,15 @@ def train(
         model.parameters(), lr=recipe.lr, momentum=recipe.momentum, weight_decay=recipe.weight_decay
     )
     state = Checkpoint(checkpoint, _run(recipe, network, training, held_out))
-    parts, history = GradientAccumulation(say), state.load(model, optimizer)
-    pixels = torch.from_numpy(training.pixels).to(device)
-    labels = torch.from_numpy(training.labels).to(device)
-    for epoch in range(len(history), recipe.epochs):
-        figures = _epoch(model, optimizer, pixels, labels, recipe, epoch, on_step, parts)
-        held = accuracy(model, held_out, device, recipe.precision)
-        history.append({"epoch": epoch + 1, **figures, "held_out_accuracy": held})
-        before_save(history)
-        state.save(model, optimizer, history)
-        on_epoch(history)
-    return history
+    accumulation, images = GradientAccumulation(say), training.on(device)
+
+    def learn(epoch: int) -> dict[str, float]:
+        return _epoch(model, optimizer, *images, recipe, epoch, on_step, accumulation)
+
+    def judge() -> float:
+        return accuracy(model, held_out, device, recipe.precision)
+
+    return train_epochs(model, optimizer, state, recipe.epochs, learn, judge, on_epoch, before_save)
 
 
 def _epoch(
@@ -86,7 +93,7 @@ def _epoch(
     recipe: Recipe,
     epoch: int,
     on_step: Progress,
-    parts: GradientAccumulation,
+    accumulation: GradientAccumulation,
 ) -> dict[str, float]:
     device = pixels.device
     generator = torch.Generator().manual_seed(recipe.seed * 1_000_003 + epoch)
@@ -107,13 +114,13 @@ def _epoch(
 
     model.train()
     lr, (loss, correct) = run_epoch(
-        *(optimizer, learn, len(labels), recipe.batch, epoch, rate, (generator,), parts, on_step, device)
+        *(optimizer, learn, len(labels), recipe.batch, epoch, rate, (generator,), accumulation, on_step, device)
     )
     return {"lr": lr, "loss": loss, "training_accuracy": correct}
 
 
 def accuracy(model: nn.Module, images: Images, device: torch.device, precision: str = "fp32") -> float:
-    """Top-1, of pixels as they are (no augmentation)."""
+    """Top-1 accuracy, 0 to 1, on images without augmentation."""
     model.eval()
     correct = 0
     with torch.inference_mode(), torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16"):

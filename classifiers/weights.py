@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
-from functools import lru_cache
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..core.errors import Unavailable, nearest
-from ..core.files import sha256_of
-from ..core.networks import about_weights, write_weights
+from ..core.networks import WeightsFormat
 
 if TYPE_CHECKING:
-    import torch
+    pass
 
 SHIPPED = Path(__file__).parent / "weights"
-FORMAT = "classifier 1"
 
 
 @dataclass(frozen=True)
 class About:
-    """What a weights file says of itself."""
+    """The metadata of a classifier's weights file."""
 
     network: str
     width: int
@@ -38,40 +34,27 @@ class About:
     """The labels of the quantizer and codec on whose images it was fine-tuned, joined by a plus sign."""
 
 
+FILES = WeightsFormat("classifier 1", About, ("classes", "mean", "std"), "rabench train classifier")
+write, about = FILES.write, FILES.about
+"""Write and read a weights file; see WeightsFormat."""
+
+
 def shipped() -> list[Path]:
-    """Weights that come with rabench."""
+    """The weights files that come with rabench."""
     return sorted(SHIPPED.glob("*.safetensors"))
 
 
 def find(weights: str, network: str = "") -> Path:
     """The file that a ``weights`` setting means: a path, or the name of weights that ship. network: for the error."""
-    here = {f.stem: f for f in shipped()}
-    if weights in here:
-        return here[weights]
+    files_by_name = {f.stem: f for f in shipped()}
+    if weights in files_by_name:
+        return files_by_name[weights]
     path = Path(weights).expanduser()
     if path.is_file():
         return path
-    fitting = [name for name, file in here.items() if about(file).network == (network or about(file).network)]
-    ship = f", or one of {', '.join(fitting)}" if fitting else f"; none ship for {network}"
+    names = [name for name, file in files_by_name.items() if about(file).network == (network or about(file).network)]
+    alternatives = f", or one of {', '.join(names)}" if names else f"; none ship for {network}"
     raise Unavailable(
-        f"no weights at {weights!r}{nearest(weights, fitting)}; give a .safetensors file that "
-        f"'rabench train classifier' wrote{ship}"
+        f"no weights at {weights!r}{nearest(weights, names)}; give a .safetensors file that "
+        f"'rabench train classifier' wrote{alternatives}"
     )
-
-
-def write(path: Path, state: Mapping[str, torch.Tensor], about: About, half: bool = True) -> None:
-    """Whole or not at all; floating-point tensors as fp16, or fp32 where not ``half``."""
-    write_weights(path, state, {"format": FORMAT, **asdict(about)}, half)
-
-
-def about(path: Path) -> About:
-    """Raises Unavailable for a file that holds no classifier's weights."""
-    return _about(path, sha256_of(path))
-
-
-@lru_cache(maxsize=64)
-def _about(path: Path, sha256: str) -> About:
-    known = about_weights(path, FORMAT, "rabench train classifier")
-    for name in ("classes", "mean", "std"):
-        known[name] = tuple(known[name])
-    return About(**known)

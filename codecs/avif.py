@@ -22,8 +22,8 @@ class AVIF(Codec):
     """libavif with the AOM encoder, 8 bits, full range, one thread, no tiles."""
 
     name: ClassVar[str] = "avif"
-    quality: int = setting(75, range(101), quality_parameter=True)
-    chroma: int = setting(420, (420, 422, 444))
+    quality: int = setting(75, range(101), quality_parameter=True, help="0 small and poor, 100 large and good")
+    chroma: int = setting(420, (420, 422, 444), help="color resolution: 420 halves both sides, 422 the width, 444 none")
     speed: int = setting(6, range(11), help="0 slow and small, 10 fast")
 
     def version(self) -> str:
@@ -48,6 +48,6 @@ class AVIF(Codec):
         return read(data, "AVIF")
 
     def byte_breakdown(self, data: bytes) -> ByteBreakdown:
-        """What the mdat box holds is payload (the AV1 sequence header, some 10 bytes, included)."""
+        """The content of the mdat box is payload (the AV1 sequence header, some 10 bytes, included)."""
         payload = sum(end - begin for kind, begin, end in boxes(data) if kind == b"mdat")
         return ByteBreakdown(container=len(data) - payload, payload=payload)

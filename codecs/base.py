@@ -1,4 +1,4 @@
-"""What every codec promises."""
+"""The interface of a codec: an image to the bytes of a file, and back."""
 
 from __future__ import annotations
 
@@ -15,20 +15,23 @@ class ByteBreakdown(NamedTuple):
     """A file's bytes by what they are for; the parts sum to the file's length."""
 
     container: int = 0
-    """What any file of the format begins, ends and is framed with."""
+    """Headers, framing and end markers that any file of the format has."""
     tables: int = 0
-    """What the decoder is told before the pixels: quantization and entropy tables, coding tools."""
+    """Parameters of the decoder: quantization and entropy tables, coding tools."""
     palette: int = 0
+    """The colors of an indexed image."""
     payload: int = 0
     """The coded pixels."""
 
 
-def _only(found: Any, method: str, kind: str, given: str) -> Any:
+def _single(results: Any, method: str, result: str, argument: str) -> Any:
     """The one result of a batch of one. Raises TypeError for what is no list of one."""
-    if not isinstance(found, list) or len(found) != 1:
-        many = f"{len(found)} {kind}s" if isinstance(found, list) else type(found).__name__
-        raise TypeError(f"{method} gave {many} for a list of 1 {given}; it gives a list, a {kind} for each {given}")
-    return found[0]
+    if not isinstance(results, list) or len(results) != 1:
+        actual = f"{len(results)} {result}s" if isinstance(results, list) else type(results).__name__
+        raise TypeError(
+            f"{method} gave {actual} for a list of 1 {argument}; it gives a list, a {result} for each {argument}"
+        )
+    return results[0]
 
 
 @dataclass(frozen=True)
@@ -40,6 +43,7 @@ class Codec(Plugin, ABC):
     """
 
     lossless: ClassVar[bool] = False
+    """Whether decoding gives back every pixel."""
 
     @abstractmethod
     def version(self) -> str:
@@ -50,17 +54,17 @@ class Codec(Plugin, ABC):
 
     def encode(self, image: AnyImage) -> bytes:
         """The whole file, container and headers included, as it would lie on disk. Write this or encode_batch."""
-        return _only(self.encode_batch([image]), "encode_batch", "file", "image")
+        return _single(self.encode_batch([image]), "encode_batch", "file", "image")
 
     def decode(self, data: bytes) -> RGB:
         """The pixels a viewer would see: (H, W, 3) of the image that was encoded. Write this or decode_batch.
 
-        Writable and C-contiguous. Raises for bytes that are no whole file of this codec.
+        Writable. Raises for bytes that are no file of this codec, and for a file cut short where the format can tell.
         """
-        return _only(self.decode_batch([data]), "decode_batch", "image", "file")
+        return _single(self.decode_batch([data]), "decode_batch", "image", "file")
 
     def canonical(self) -> Codec:
-        """The settings that stand for all that give byte for byte the same files; its own where none do.
+        """The representative of all settings that give byte for byte the same files; by default, the codec itself.
 
         A run encodes once for codecs of equal canonical settings, after comparing their files of one image.
         """
@@ -68,7 +72,7 @@ class Codec(Plugin, ABC):
         return older() if older else self
 
     def byte_breakdown(self, data: bytes) -> ByteBreakdown:
-        """What the bytes of a file are for. A format that nobody has taken apart is all payload."""
+        """A file's bytes by what they are for; all payload where the codec does not take its files apart."""
         older = getattr(self, "anatomy", None)  # this method's name in plug-ins written before version 0.2
         return older(data) if older else ByteBreakdown(payload=len(data))
 
@@ -84,5 +88,7 @@ class Codec(Plugin, ABC):
     def lacking(cls) -> list[str]:
         pairs = (("encode", "encode_batch"), ("decode", "decode_batch"))
         return [
-            f"{one} or {all_}" for one, all_ in pairs if all(getattr(cls, n) is getattr(Codec, n) for n in (one, all_))
+            f"{single} or {batch}"
+            for single, batch in pairs
+            if all(getattr(cls, n) is getattr(Codec, n) for n in (single, batch))
         ]

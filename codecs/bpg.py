@@ -19,15 +19,15 @@ class BPG(Codec):
 
     name: ClassVar[str] = "bpg"
     qp: int = setting(29, range(52), quality_parameter=True, help="0 large and good, 51 small and poor")
-    chroma: int = setting(420, (420, 444))
-    effort: int = setting(8, range(1, 10), help="how long x265 searches, as bpgenc's level")
-    grey: str = setting("yes", ("yes", "no"), help="an image whose pixels are all grey is coded without chroma")
+    chroma: int = setting(420, (420, 444), help="color resolution: 420 halves both sides, 444 none")
+    effort: int = setting(8, range(1, 10), help="how long x265 searches: 1 fast, 9 small; bpgenc's level")
+    grey: str = setting("yes", ("yes", "no"), help="yes: an image whose pixels are all grey is coded without chroma")
 
     def version(self) -> str:
         return f"{x265.version()}, PyAV {x265.library().__version__}"
 
     def canonical(self) -> BPG:
-        """x265 codes an intra picture three steps finer than asked, and no finer than 0: QP 0 to 3 are one."""
+        """x265 codes an intra picture three steps finer than asked, and no finer than 0: QP 0 to 3 give one file."""
         return replace(self, qp=max(self.qp, 3))
 
     def encode(self, image: AnyImage) -> bytes:
@@ -49,7 +49,10 @@ class BPG(Codec):
         return [container.write(picture) for picture in coded]
 
     def decode(self, data: bytes) -> RGB:
-        """Any 8-bit BPG picture in grey, 4:2:0 or 4:4:4. Raises Malformed, or Unsupported by name."""
+        """The pixels of any 8-bit BPG picture in grey, 4:2:0 or 4:4:4.
+
+        Raises Malformed, or Unsupported with the name of what the file has and this decoder lacks.
+        """
         return color.to_rgb(decoder.decode(container.read(data)))
 
     def byte_breakdown(self, data: bytes) -> ByteBreakdown:

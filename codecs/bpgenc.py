@@ -33,17 +33,17 @@ class BPGEnc(Codec):
 
     name: ClassVar[str] = "bpgenc"
     qp: int = setting(29, range(52), quality_parameter=True, help="0 large and good, 51 small and poor")
-    chroma: int = setting(420, (420, 444))
-    encoder: str = setting("x265", ("x265", "jctvc"))
-    level: int = setting(8, range(1, 10), help="how long the encoder searches")
+    chroma: int = setting(420, (420, 444), help="color resolution: 420 halves both sides, 444 none")
+    encoder: str = setting("x265", ("x265", "jctvc"), help="of HEVC: x265, or the reference encoder, which is slow")
+    level: int = setting(8, range(1, 10), help="how long the encoder searches: 1 fast, 9 small")
 
     def version(self) -> str:
         return " and ".join(
-            _said_by(path, kind) for path, kind in zip(_programs(), ("Encoder", "Decoder"), strict=True)
+            _version_of(path, kind) for path, kind in zip(_programs(), ("Encoder", "Decoder"), strict=True)
         )
 
     def canonical(self) -> BPGEnc:
-        """bpgenc codes QP 0 to 3 alike with x265 (bpg.py)."""
+        """With x265, QP 0 to 3 give one file (bpg.py)."""
         return replace(self, qp=max(self.qp, 3)) if self.encoder == "x265" else self
 
     def encode(self, image: AnyImage) -> bytes:
@@ -56,11 +56,11 @@ class BPGEnc(Codec):
             return programs.output([encoder, *self._arguments(), "-o", target, source], target, TIMEOUT)
 
     def _arguments(self) -> list[str]:
-        asked = {"-q": self.qp, "-f": self.chroma, "-e": self.encoder, "-m": self.level, "-b": 8, "-c": "ycbcr"}
-        return [str(word) for pair in asked.items() for word in pair]
+        options = {"-q": self.qp, "-f": self.chroma, "-e": self.encoder, "-m": self.level, "-b": 8, "-c": "ycbcr"}
+        return [str(word) for pair in options.items() for word in pair]
 
     def decode(self, data: bytes) -> RGB:
-        """By bpgdec. Raises ProgramError, or Malformed for a size that no such file may declare."""
+        """The pixels as bpgdec writes them. Raises ProgramError, or Malformed for a size that no such file may declare."""
         _, decoder = _programs()
         container.declared_size(data)
         with programs.scratch() as folder:
@@ -79,16 +79,16 @@ class BPGEnc(Codec):
 
 
 @lru_cache
-def _said_by(path: str, kind: str) -> str:
-    """Raises Unavailable where the program does not run, or is another."""
+def _version_of(path: str, role: str) -> str:
+    """The program's name and version, by its help text. Raises Unavailable where it does not run, or is another."""
     try:
-        said = programs.run([path, "-h"], 30, (0, 1))
+        help_text = programs.run([path, "-h"], 30, (0, 1))
     except programs.ProgramError as error:
         raise Unavailable(f"{error}; {REMEDY}") from None
-    found = re.search(rf"BPG Image {kind} version (\S+)", said)
-    if found is None:
-        raise Unavailable(f"{path} is not libbpg's: {said[:100]!r}; {REMEDY}")
-    return f"{Path(path).name} {found[1]}"
+    match = re.search(rf"BPG Image {role} version (\S+)", help_text)
+    if match is None:
+        raise Unavailable(f"{path} is not libbpg's: {help_text[:100]!r}; {REMEDY}")
+    return f"{Path(path).name} {match[1]}"
 
 
 def _programs() -> tuple[str, str]:

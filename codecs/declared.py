@@ -16,10 +16,11 @@ from typing import Any, ClassVar
 import numpy as np
 from PIL import Image
 
-from ..core.errors import BadSetting, Unavailable, nearest
+from ..core.errors import Unavailable, nearest
 from ..core.images import RGB, AnyImage, IndexedImage, as_rgb
 from ..core.origins import Origin
 from ..core.plugins import Plugin, Span, setting
+from ..core.toml_files import TomlFile
 from . import programs, y4m
 from .base import Codec
 from .pillow import read
@@ -28,22 +29,13 @@ from .png import PNG
 QUALITY, OLD_QUALITY = "quality_parameter", "dial"
 """The key that names a codec's quality parameter, now and before version 0.2."""
 KEYS = (
-    "encode",
-    "decode",
-    "version",
-    "timeout",
-    "lossless",
-    "palette",
-    "chroma",
-    "settings",
-    "remedy",
-    QUALITY,
-    OLD_QUALITY,
+    *("encode", "decode", "version", "timeout", "lossless", "palette", "chroma", "settings", "remedy"),
+    *(QUALITY, OLD_QUALITY),
 )
 SETTING_KEYS = ("default", "from", "to", "step", "unit", "among", "help")
 Y4M = "y4m"
 FORMATS = {"png": "PNG", "ppm": "PPM", "pnm": "PPM", "bmp": "BMP", "tif": "TIFF", "tiff": "TIFF", Y4M: "YUV4MPEG2"}
-"""Of images that programs read and write, by the ending in a placeholder; Pillow's names but for the last."""
+"""Image formats that programs may read and write, by the ending in a placeholder; Pillow's names but for the last."""
 _PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
 _NAME = re.compile(r"[a-z][a-z0-9_-]*")
 
@@ -53,135 +45,128 @@ class Declaration(Origin):
     """One table of a TOML file, as JSON with sorted keys: its hash changes with this codec alone."""
 
     folder: str = ""
-    """The file's: what {folder} stands for. Where things lie is no part of what they are."""
+    """The TOML file's folder, which {folder} stands for; no part of the hash."""
 
     def make(self) -> list[type[Plugin]]:
-        said = json.loads(self.content)
-        return [_codec(said["name"], said["table"], self.folder)]
+        declaration = json.loads(self.content)
+        return [_codec(declaration["name"], declaration["table"], self.folder)]
 
 
-def declare(name: str, table: Any, file: Path, where: Callable[[object], str]) -> Declaration:
-    """Checks a table and keeps it. where: a needle in the file's text -> ``file, line 7``. Raises BadSetting."""
-    try:
-        _check(name, table)
-    except _At as mistake:
-        raise BadSetting(f"{where(mistake.needle)}: {name}: {mistake}") from None
+def declare(name: str, table: Any, file: TomlFile) -> Declaration:
+    """The declaration of a codec by its [programs.NAME] table in a file. Raises BadSetting for a mistake in the table."""
+    file = file.about(name)
+    _check(name, table, file)
     for key in ("encode", "decode", "version"):
         for word in table.get(key, [])[1:]:
-            if "{" not in word and not Path(word).is_absolute() and (file.parent / word).is_file():
-                raise BadSetting(f"{where(word)}: {name}: {word} lies beside this file: write {{folder}}/{word}")
+            if "{" not in word and not Path(word).is_absolute() and (file.path.parent / word).is_file():
+                raise file.error(word, f"{word} lies beside this file: write {{folder}}/{word}")
     # The older key is what is hashed, so that records stay those of a table whose key is renamed
     hashed = {OLD_QUALITY if key == QUALITY else key: value for key, value in table.items()}
     content = json.dumps({"name": name, "table": hashed}, sort_keys=True).encode()
-    return Declaration(file.name, content, str(file.resolve().parent))
+    return Declaration(file.path.name, content, str(file.path.resolve().parent))
 
 
-class _At(Exception):
-    """A mistake, and the text in the file that shows where."""
-
-    def __init__(self, needle: object, message: str) -> None:
-        super().__init__(message)
-        self.needle = needle
-
-
-def _check(name: str, table: Any) -> None:
+def _check(name: str, table: Any, file: TomlFile) -> None:
     if not _NAME.fullmatch(name):
-        raise _At(name, f"a codec's name is of lower-case letters, digits, - and _, got {name!r}")
+        raise file.error(name, f"a codec's name is of lower-case letters, digits, - and _, got {name!r}")
     if not isinstance(table, dict):
-        raise _At(name, "a codec is a table, written as [programs.NAME]")
-    for key in table:
-        if key not in KEYS:
-            raise _At(key, f"no key is named {key!r}{nearest(key, KEYS)}; there are {', '.join(KEYS)}")
+        raise file.error(name, "a codec is a table, written as [programs.NAME]")
+    file.check_keys(table, KEYS)
     settings = table.get("settings", {})
     if not isinstance(settings, dict):
-        raise _At("settings", f"settings is a table, written as [programs.{name}.settings]")
-    for key, said in settings.items():
-        _check_setting(key, said)
+        raise file.error("settings", f"settings is a table, written as [programs.{name}.settings]")
+    for key, declared in settings.items():
+        _check_setting(key, declared, file)
     for key in ("encode", "decode"):
-        known = {*settings, "folder", "python", *(("width", "height") if key == "encode" else ())}
-        _check_command(key, table.get(key), known)
+        placeholders = {*settings, "folder", "python", *(("width", "height") if key == "encode" else ())}
+        _check_command(key, table.get(key), placeholders, file)
     version = table.get("version", [])
     if not isinstance(version, list) or not all(isinstance(word, str) for word in version):
-        raise _At("version", 'version is the command that tells it, such as version = ["cjxl", "--version"]')
+        raise file.error("version", 'version is the command that tells it, such as version = ["cjxl", "--version"]')
     timeout = table.get("timeout", 60)
     if isinstance(timeout, bool) or not isinstance(timeout, int | float) or timeout <= 0:
-        raise _At("timeout", f"timeout is seconds for one image, above 0, got {timeout!r}")
+        raise file.error("timeout", f"timeout is seconds for one image, above 0, got {timeout!r}")
     for key in ("lossless", "palette"):
         if not isinstance(table.get(key, False), bool):
-            raise _At(key, f"{key} is true or false, got {table[key]!r}")
+            raise file.error(key, f"{key} is true or false, got {table[key]!r}")
     if table.get("chroma", 420) not in (420, 444):
-        raise _At("chroma", f"chroma of {{input.y4m}} is 420 or 444, got {table['chroma']!r}")
+        raise file.error("chroma", f"chroma of {{input.y4m}} is 420 or 444, got {table['chroma']!r}")
     for key in (QUALITY, OLD_QUALITY):
-        if (named := table.get(key)) is not None and named not in settings:
-            raise _At(key, f"{key} names a setting, got {named!r}; there are {', '.join(settings) or 'none'}")
+        if (parameter := table.get(key)) is not None and parameter not in settings:
+            raise file.error(
+                key, f"{key} names a setting, got {parameter!r}; there are {', '.join(settings) or 'none'}"
+            )
 
 
-def _check_command(key: str, command: Any, known: set[str]) -> None:
+def _check_command(key: str, command: Any, names: set[str], file: TomlFile) -> None:
     if not isinstance(command, list) or not command or not all(isinstance(word, str) for word in command):
         files = '"{input.png}", "{output.bin}"' if key == "encode" else '"{input.bin}", "{output.png}"'
-        raise _At(key, f'{key} is a list of arguments, such as {key} = ["prog", {files}]')
-    found = [place for word in command for place in _PLACEHOLDER.findall(word)]
-    for place in found:
-        if not re.fullmatch(r"(input|output)\.\w+", place) and place not in known:
+        raise file.error(key, f'{key} is a list of arguments, such as {key} = ["prog", {files}]')
+    placeholders = [placeholder for word in command for placeholder in _PLACEHOLDER.findall(word)]
+    for placeholder in placeholders:
+        if not re.fullmatch(r"(input|output)\.\w+", placeholder) and placeholder not in names:
             files = "input.ENDING, output.ENDING"
-            raise _At(
-                "{" + place,
-                f"{{{place}}} is no setting{nearest(place, known)}; known are {files}, {', '.join(sorted(known))}",
+            raise file.error(
+                "{" + placeholder,
+                f"{{{placeholder}}} is no setting{nearest(placeholder, names)}; known are {files}, {', '.join(sorted(names))}",
             )
     for side in ("input", "output"):
-        endings = {place.partition(".")[2] for place in found if place.startswith(f"{side}.")}
+        endings = {placeholder.partition(".")[2] for placeholder in placeholders if placeholder.startswith(f"{side}.")}
         if len(endings) > 1 or (side == "input" and not endings):
-            wanted = "; without one its standard output is taken" if side == "output" else ""
-            raise _At(key, f"{key} names its {side} file as one {{{side}.ENDING}}{wanted}, got {len(endings)} endings")
+            note = "; without one its standard output is taken" if side == "output" else ""
+            raise file.error(
+                key, f"{key} names its {side} file as one {{{side}.ENDING}}{note}, got {len(endings)} endings"
+            )
         if (side == "input") == (key == "encode") and not endings <= FORMATS.keys():
-            raise _At(
+            raise file.error(
                 key, f"{key}: {{{side}.{endings.pop()}}} is an image, whose ending is one of {', '.join(FORMATS)}"
             )
 
 
-def _check_setting(key: str, said: Any) -> None:
+def _check_setting(key: str, declared: Any, file: TomlFile) -> None:
     if not re.fullmatch(r"[a-z][a-z0-9_]*", key):
-        raise _At(key, f"a setting's name is of lower-case letters, digits and _, got {key!r}")
+        raise file.error(key, f"a setting's name is of lower-case letters, digits and _, got {key!r}")
     example = f"{key} = {{ default = 1.0, from = 0.0, to = 15.0 }} or {{ default = 7, among = [3, 7] }}"
-    if not isinstance(said, dict) or "default" not in said or ("among" in said) == ("from" in said):
-        raise _At(key, f"a setting is a table such as {example}")
-    for other in said:
-        if other not in SETTING_KEYS:
-            raise _At(
-                other, f"{key} has no key {other!r}{nearest(other, SETTING_KEYS)}; there are {', '.join(SETTING_KEYS)}"
+    if not isinstance(declared, dict) or "default" not in declared or ("among" in declared) == ("from" in declared):
+        raise file.error(key, f"a setting is a table such as {example}")
+    for option in declared:
+        if option not in SETTING_KEYS:
+            raise file.error(
+                option,
+                f"{key} has no key {option!r}{nearest(option, SETTING_KEYS)}; there are {', '.join(SETTING_KEYS)}",
             )
-    values = said["among"] if "among" in said else [said["default"], said["from"], said.get("to")]
-    kinds = {type(value) for value in [said["default"], *values]} if isinstance(values, list) else set()
-    if len(kinds) != 1 or not kinds <= {int, float, str}:
-        raise _At(
+    values = declared["among"] if "among" in declared else [declared["default"], declared["from"], declared.get("to")]
+    types = {type(value) for value in [declared["default"], *values]} if isinstance(values, list) else set()
+    if len(types) != 1 or not types <= {int, float, str}:
+        raise file.error(
             key,
             f"default and what is allowed are of one type (1 and 15 are whole numbers, 1.0 and 15.0 are not): {example}",
         )
-    if said["default"] not in _among(said):
-        raise _At(key, f"the default {said['default']!r} of {key} is not among what is allowed")
+    if declared["default"] not in _among(declared):
+        raise file.error(key, f"the default {declared['default']!r} of {key} is not among what is allowed")
 
 
-def _among(said: dict[str, Any]) -> Any:
-    if "among" in said:
-        return tuple(said["among"])
-    if isinstance(said["from"], float):
-        return Span(said["from"], said["to"], said.get("unit", ""))
-    return range(said["from"], said["to"] + 1, said.get("step", 1))
+def _among(declared: dict[str, Any]) -> Any:
+    if "among" in declared:
+        return tuple(declared["among"])
+    if isinstance(declared["from"], float):
+        return Span(declared["from"], declared["to"], declared.get("unit", ""))
+    return range(declared["from"], declared["to"] + 1, declared.get("step", 1))
 
 
 def _codec(name: str, table: dict[str, Any], folder: str) -> type[Codec]:
     fields = [
         (
             key,
-            type(said["default"]),
+            type(declared["default"]),
             setting(
-                said["default"],
-                _among(said),
+                declared["default"],
+                _among(declared),
                 quality_parameter=key == table.get(OLD_QUALITY),
-                help=said.get("help", ""),
+                help=declared.get("help", ""),
             ),
         )
-        for key, said in table.get("settings", {}).items()
+        for key, declared in table.get("settings", {}).items()
     ]
     own = {
         "name": name,
@@ -195,13 +180,13 @@ def _codec(name: str, table: dict[str, Any], folder: str) -> type[Codec]:
 
 @dataclass(frozen=True)
 class Declared(Codec):
-    """A codec that two programs are; subclasses hold the settings."""
+    """A codec that runs an encoder and a decoder program; subclasses hold the settings."""
 
     table: ClassVar[dict[str, Any]]
     folder: ClassVar[str]
 
     def version(self) -> str:
-        """What the programs say of themselves, or their bytes; and the bytes of every file that a command names."""
+        """The programs' own version line, else their hashes; then the hash of every file that a command names."""
         remedy = self.table.get("remedy", "install it, or take the codec out of the study")
         commands = {
             key: [
@@ -210,22 +195,22 @@ class Declared(Codec):
             for key in ("encode", "decode", "version")
         }
         paths = [programs.find(commands[key][0], remedy) for key in ("encode", "decode")]
-        named = [word for words in commands.values() for word in words[1:] if Path(word).is_file()]
+        files = [word for words in commands.values() for word in words[1:] if Path(word).is_file()]
         if words := commands["version"]:
-            said = _said_by(programs.find(words[0], remedy), *words[1:])
-            return ", ".join([said, *_hashes(named)])
-        return ", ".join(_hashes([*paths, *named]))
+            version_line = _version_of(programs.find(words[0], remedy), *words[1:])
+            return ", ".join([version_line, *_hashes(files)])
+        return ", ".join(_hashes([*paths, *files]))
 
     def encode(self, image: AnyImage) -> bytes:
         self._probe()
         return self._encode(image)
 
     def _encode(self, image: AnyImage) -> bytes:
-        keeps = self.table.get("palette", False) and isinstance(image, IndexedImage)
+        indexed = self.table.get("palette", False) and isinstance(image, IndexedImage)
         height, width = as_rgb(image).shape[:2]
 
         def write(path: Path) -> None:
-            if keeps:
+            if indexed:
                 path.write_bytes(PNG().encode(image))
             elif path.suffix == f".{Y4M}":
                 path.write_bytes(y4m.write(as_rgb(image), self.table.get("chroma", 420)))
@@ -235,10 +220,10 @@ class Declared(Codec):
         return self._through("encode", write, {"width": width, "height": height})
 
     def decode(self, data: bytes) -> RGB:
-        found = self._through("decode", lambda path: path.write_bytes(data), {})
-        if found.startswith(y4m.SIGNATURE):
-            return y4m.read(found)
-        return read(found, *(FORMATS[ending] for ending in FORMATS if ending != Y4M))
+        image_file = self._through("decode", lambda path: path.write_bytes(data), {})
+        if image_file.startswith(y4m.SIGNATURE):
+            return y4m.read(image_file)
+        return read(image_file, *(FORMATS[ending] for ending in FORMATS if ending != Y4M))
 
     def encode_batch(self, images: Sequence[AnyImage]) -> list[bytes]:
         return programs.each(self.encode, images)
@@ -250,8 +235,8 @@ class Declared(Codec):
         with programs.scratch() as folder:
             places: dict[str, Path] = {}
 
-            def value(place: re.Match[str]) -> str:
-                name = place[1]
+            def value(match: re.Match[str]) -> str:
+                name = match[1]
                 if name.startswith(("input.", "output.")):
                     places[name.partition(".")[0]] = folder / name
                     return str(folder / name)
@@ -282,19 +267,19 @@ def _ignores_its_input(codec: Declared) -> bool:
 
 
 @lru_cache
-def _said_by(path: str, *arguments: str) -> str:
-    """The first line that a program says of itself. Raises Unavailable where it does not run."""
+def _version_of(path: str, *arguments: str) -> str:
+    """The first line that a program's version command prints. Raises Unavailable where it does not run."""
     try:
-        said = programs.run([path, *arguments], 30)
+        printed = programs.run([path, *arguments], 30)
     except programs.ProgramError as error:
         raise Unavailable(f"{error}; its version command does not work") from None
-    return next((line.strip() for line in said.splitlines() if line.strip()), Path(path).name)
+    return next((line.strip() for line in printed.splitlines() if line.strip()), Path(path).name)
 
 
 def _hashes(paths: Sequence[str]) -> list[str]:
-    """Of programs that cannot tell their version, and of scripts and weights."""
+    """Each file's name and hash: programs that cannot tell their version, scripts and weights."""
     stats = {path: Path(path).stat() for path in paths}
-    return [f"{Path(p).name} {_hash(p, found.st_mtime_ns, found.st_size)[:16]}" for p, found in stats.items()]
+    return [f"{Path(p).name} {_hash(p, stat.st_mtime_ns, stat.st_size)[:16]}" for p, stat in stats.items()]
 
 
 @lru_cache(maxsize=1024)

@@ -1,4 +1,4 @@
-"""Libraries that an extra brings."""
+"""Libraries that an extra of rabench installs."""
 
 from __future__ import annotations
 
@@ -9,11 +9,12 @@ from ..core.errors import Unavailable
 
 
 def imagecodecs() -> Any:
-    """Raises Unavailable, with the remedy, where it is not installed."""
+    """The module imagecodecs. Raises Unavailable, with the remedy, where it is not installed."""
     return library("imagecodecs", "codecs")
 
 
 def library(name: str, extra: str) -> Any:
+    """A module that the ``extra`` of that name installs. Raises Unavailable, with the remedy, where it is missing."""
     try:
         return import_module(name)
     except ImportError:

@@ -23,17 +23,21 @@ class HEIC(Codec):
 
     name: ClassVar[str] = "heic"
     # Above 92 nothing changes any more, and of 2k - 1 and 2k the files are one (measured)
-    quality: int = setting(50, range(93), quality_parameter=True)
-    chroma: int = setting(420, (420, 422, 444))
-    preset: str = setting("slow", ("ultrafast", "medium", "slow", "veryslow"), help="x265's; slow is libheif's default")
+    quality: int = setting(50, range(93), quality_parameter=True, help="0 small and poor, 92 large and good")
+    chroma: int = setting(420, (420, 422, 444), help="color resolution: 420 halves both sides, 422 the width, 444 none")
+    preset: str = setting(
+        "slow",
+        ("ultrafast", "medium", "slow", "veryslow"),
+        help="how long x265 searches; slow is libheif's own default",
+    )
 
     def version(self) -> str:
-        info = _opened().libheif_info()
+        info = _pillow_heif().libheif_info()
         encoders = ", ".join(sorted(info["encoders"].values()))
-        return f"pillow_heif {_opened().__version__}, libheif {info['libheif']}, {encoders}"
+        return f"pillow_heif {_pillow_heif().__version__}, libheif {info['libheif']}, {encoders}"
 
     def encode(self, image: AnyImage) -> bytes:
-        _opened()
+        _pillow_heif()
         return write(
             Image.fromarray(as_rgb(image)),
             "HEIF",
@@ -46,20 +50,20 @@ class HEIC(Codec):
         )
 
     def decode(self, data: bytes) -> RGB:
-        _opened()
+        _pillow_heif()
         return read(data, "HEIF")
 
     def byte_breakdown(self, data: bytes) -> ByteBreakdown:
-        """Parameter sets are tables; what the mdat box holds is payload."""
+        """Parameter sets are tables; the content of the mdat box is payload."""
         payload = sum(end - begin for kind, begin, end in boxes(data) if kind == b"mdat")
         place = data.find(b"hvcC")  # length, type, content (ISO/IEC 14496-12)
         tables = int.from_bytes(data[place - 4 : place], "big") - 8 if place >= 4 else 0
         return ByteBreakdown(container=len(data) - payload - tables, tables=tables, payload=payload)
 
 
-def _opened() -> Any:
-    """pillow_heif, its formats known to Pillow."""
-    found = library("pillow_heif", "gpl")
+def _pillow_heif() -> Any:
+    """The module pillow_heif, its formats registered with Pillow."""
+    pillow_heif = library("pillow_heif", "gpl")
     if "HEIF" not in Image.SAVE:
-        found.register_heif_opener(decode_threads=1)
-    return found
+        pillow_heif.register_heif_opener(decode_threads=1)
+    return pillow_heif

@@ -23,11 +23,11 @@ class JPEG(Codec):
     """libjpeg-turbo with its standard quantization tables, no restart markers, slow integer DCT."""
 
     name: ClassVar[str] = "jpeg"
-    quality: int = setting(75, range(1, 101), quality_parameter=True)
-    chroma: int = setting(420, (420, 422, 444))
+    quality: int = setting(75, range(1, 101), quality_parameter=True, help="1 small and poor, 100 large and good")
+    chroma: int = setting(420, (420, 422, 444), help="color resolution: 420 halves both sides, 422 the width, 444 none")
     # Without it a black 32x32 image takes 642 bytes, 5 bits a pixel, nearly all of them tables.
-    optimize: str = setting("yes", ("yes", "no"), help="Huffman tables made for each image")
-    progressive: str = setting("no", ("yes", "no"))
+    optimize: str = setting("yes", ("yes", "no"), help="yes: Huffman tables made for each image; no: the standard's")
+    progressive: str = setting("no", ("yes", "no"), help="yes: several scans, from coarse to fine; no: one scan")
 
     def version(self) -> str:
         return pillow_version("libjpeg_turbo")

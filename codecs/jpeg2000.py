@@ -23,7 +23,7 @@ class JPEG2000(Codec):
     """OpenJPEG, one quality layer, 9-7 wavelet, a bare codestream (no JP2 boxes)."""
 
     name: ClassVar[str] = "jpeg2000"
-    psnr: int = setting(35, range(15, 61), quality_parameter=True, help="the quality aimed at, in dB")
+    psnr: int = setting(35, range(15, 61), quality_parameter=True, help="the PSNR aimed at, in dB")
 
     def version(self) -> str:
         return pillow_version("jpg_2000")

@@ -44,7 +44,7 @@ class _JPEGLS(Codec):
 
 @dataclass(frozen=True)
 class JPEGLS(_JPEGLS):
-    """CharLS, near-lossless, RGB as it is, samples interleaved, without SPIFF header."""
+    """CharLS, near-lossless: each sample off by ``near`` at most; RGB as it is, interleaved, without SPIFF header."""
 
     name: ClassVar[str] = "jpegls"
     near: int = setting(
@@ -57,7 +57,7 @@ class JPEGLS(_JPEGLS):
 
 @dataclass(frozen=True)
 class JPEGLSLossless(_JPEGLS):
-    """CharLS, lossless."""
+    """Lossless JPEG-LS by CharLS."""
 
     name: ClassVar[str] = "jpegls-lossless"
     lossless: ClassVar[bool] = True

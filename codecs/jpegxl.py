@@ -22,10 +22,10 @@ class _JPEGXL(Codec):
     def version(self) -> str:
         return f"imagecodecs {imagecodecs().__version__}, {imagecodecs().jpegxl_version()}"
 
-    def _written(self, image: AnyImage, **how: Any) -> bytes:
+    def _written(self, image: AnyImage, **options: Any) -> bytes:
         # The number of threads changes no byte (measured, 64x64 and 512x512)
         pinned = {"effort": self.effort, "decodingspeed": 0, "usecontainer": False, "numthreads": 1}
-        return imagecodecs().jpegxl_encode(np.ascontiguousarray(as_rgb(image)), **pinned, **how)
+        return imagecodecs().jpegxl_encode(np.ascontiguousarray(as_rgb(image)), **pinned, **options)
 
     def decode(self, data: bytes) -> RGB:
         if data[:2] != SIGNATURE:
@@ -39,7 +39,7 @@ class _JPEGXL(Codec):
 
 @dataclass(frozen=True)
 class JPEGXL(_JPEGXL):
-    """libjxl, lossy."""
+    """Lossy JPEG XL by libjxl."""
 
     name: ClassVar[str] = "jpegxl"
     distance: float = setting(
@@ -52,7 +52,7 @@ class JPEGXL(_JPEGXL):
 
 @dataclass(frozen=True)
 class JPEGXLLossless(_JPEGXL):
-    """libjxl, lossless; finds small palettes by itself."""
+    """Lossless JPEG XL by libjxl; finds small palettes by itself."""
 
     name: ClassVar[str] = "jpegxl-lossless"
     lossless: ClassVar[bool] = True

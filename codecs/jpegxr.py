@@ -26,7 +26,7 @@ class JPEGXR(Codec):
     """
 
     name: ClassVar[str] = "jpegxr"
-    quality: int = setting(80, range(50, 100), quality_parameter=True)
+    quality: int = setting(80, range(50, 100), quality_parameter=True, help="50 small and poor, 99 large and good")
 
     def version(self) -> str:
         return f"imagecodecs {imagecodecs().__version__}, {imagecodecs().jpegxr_version()}"
@@ -44,7 +44,7 @@ class JPEGXR(Codec):
         return np.ascontiguousarray(imagecodecs().jpegxr_decode(data))
 
     def byte_breakdown(self, data: bytes) -> ByteBreakdown:
-        """The directory is container; quantizers are told in the coded image and count as payload."""
+        """The directory is container; quantizers stand in the coded image and count as payload."""
         _, length = _where(data)
         return ByteBreakdown(container=len(data) - length, payload=length)
 
@@ -59,7 +59,7 @@ def _where(data: bytes) -> tuple[int, int]:
         entries = [struct.unpack_from("<HHII", data, directory + 2 + 12 * i) for i in range(count)]
     except struct.error:
         raise ValueError("a JPEG XR file that ends within its directory") from None
-    found = {tag: value for tag, _, _, value in entries}
-    if OFFSET not in found or LENGTH not in found:
+    values = {tag: value for tag, _, _, value in entries}
+    if OFFSET not in values or LENGTH not in values:
         raise ValueError("a JPEG XR file without a coded image")
-    return found[OFFSET], found[LENGTH]
+    return values[OFFSET], values[LENGTH]

@@ -18,7 +18,7 @@ class OxiPNG(ReadsPNG):
 
     name: ClassVar[str] = "oxipng"
     lossless: ClassVar[bool] = True
-    level: int = setting(4, range(7), help="how much oxipng tries")
+    level: int = setting(4, range(7), help="how much oxipng tries: 0 least, 6 most")
     deflate: str = setting("libdeflate", ("libdeflate", "zopfli"), help="zopfli: smaller by a little, 30 times slower")
 
     def version(self) -> str:

@@ -20,20 +20,20 @@ PARTS = {b"IDAT": "payload", b"PLTE": "palette", b"tRNS": "palette"}
 
 @dataclass(frozen=True)
 class ReadsPNG(Codec):
-    """What every writer of PNG files has in common."""
+    """The decoder and the byte breakdown that all codecs of PNG files share."""
 
     def decode(self, data: bytes) -> RGB:
         return read(data, "PNG")
 
     def byte_breakdown(self, data: bytes) -> ByteBreakdown:
-        found = {"payload": 0, "palette": 0}
+        sums = {"payload": 0, "palette": 0}
         position = len(SIGNATURE)
         while position < len(data):
             length, kind = struct.unpack_from(">I4s", data, position)
             if kind in PARTS:
-                found[PARTS[kind]] += length
+                sums[PARTS[kind]] += length
             position += 12 + length
-        return ByteBreakdown(container=len(data) - sum(found.values()), **found)
+        return ByteBreakdown(container=len(data) - sum(sums.values()), **sums)
 
 
 @dataclass(frozen=True)
@@ -46,8 +46,8 @@ class PNG(ReadsPNG):
 
     name: ClassVar[str] = "png"
     lossless: ClassVar[bool] = True
-    palette: str = setting("yes", ("yes", "no"), help="store indexed images as indexed PNG")
-    effort: int = setting(6, range(10), help="zlib level; 6 is zlib's own default")
+    palette: str = setting("yes", ("yes", "no"), help="yes: indexed images as indexed PNG; no: all as true color")
+    effort: int = setting(6, range(10), help="zlib level: 0 no compression, 9 small; 6 is zlib's own default")
 
     def version(self) -> str:
         library = "zlib_ng" if pillow_has_zlib_ng() else "zlib"
@@ -64,6 +64,7 @@ class PNG(ReadsPNG):
 
 
 def pillow_has_zlib_ng() -> bool:
+    """Whether Pillow deflates with zlib-ng instead of zlib."""
     from PIL import features
 
     return features.version("zlib_ng") is not None

@@ -24,26 +24,25 @@ from ..core.errors import Unavailable
 
 PREFIX = "rabench-"
 """How the names of folders for one image's files begin; the process's number follows."""
-TOLD = 2000
-"""Characters of a program's standard error that an error keeps: the last ones."""
-
-LINES = 5
-"""Of them."""
+MESSAGE_BYTES = 2000
+"""Bytes of a program's output that are kept for an error: the last ones."""
+MESSAGE_LINES = 5
+"""Lines of those that an error quotes: the last ones."""
 
 A = TypeVar("A")
 B = TypeVar("B")
 
 
 class ProgramError(RuntimeError):
-    """A program that failed: its command, its exit status and the end of its standard error."""
+    """A program that failed; the message holds its command, its exit status and the end of what it printed."""
 
 
 def find(program: str, remedy: str) -> str:
     """The program's path. Raises Unavailable, with the remedy, where it is not on the PATH."""
-    found = shutil.which(program)
-    if found is None:
+    path = shutil.which(program)
+    if path is None:
         raise Unavailable(f"{program} is not on the PATH; {remedy}")
-    return found
+    return path
 
 
 @contextmanager
@@ -93,39 +92,42 @@ def run(
         finally:
             _running.discard(process)
             _end_group(process)
-        said = _last_of(printed)
+        messages = _tail(printed)
     if status is None:
-        raise ProgramError(f"{shlex.join(words)}: gave no result in {timeout:g} s and was ended{_quoted(said)}")
+        raise ProgramError(f"{shlex.join(words)}: gave no result in {timeout:g} s and was ended{_quoted(messages)}")
     if status not in allowed:
-        raise ProgramError(f"{shlex.join(words)}: {_status(status)}{_quoted(said)}")
-    return said
+        raise ProgramError(f"{shlex.join(words)}: {_status(status)}{_quoted(messages)}")
+    return messages
 
 
 def output(command: Sequence[str | Path], path: Path | None, timeout: float) -> bytes:
-    """The file that a program writes; None: its standard output. Raises ProgramError, also where it writes nothing."""
+    """The bytes of the file ``path`` that a program writes, or of its standard output where ``path`` is None.
+
+    timeout: seconds. Raises ProgramError, also where it writes nothing.
+    """
     with TemporaryFile() as standard:
-        said = run(command, timeout, into=standard if path is None else None)
+        messages = run(command, timeout, into=standard if path is None else None)
         standard.seek(0)
-        found = standard.read() if path is None else path.read_bytes() if path.is_file() else b""
-    if not found:
-        raise ProgramError(f"{shlex.join(map(str, command))}: ended with status 0 but wrote nothing{_quoted(said)}")
-    return found
+        content = standard.read() if path is None else path.read_bytes() if path.is_file() else b""
+    if not content:
+        raise ProgramError(f"{shlex.join(map(str, command))}: ended with status 0 but wrote nothing{_quoted(messages)}")
+    return content
 
 
 def at_once() -> int:
-    """Programs to run side by side: one in a worker process, whose neighbours use the other cores; else one a core."""
+    """How many programs to run side by side: one a core; in a worker process, whose neighbours use the others, one."""
     if parent_process() is not None:
         return 1
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def each(function: Callable[[A], B], given: Sequence[A]) -> list[B]:
-    """``function`` of each, several side by side, in order; the first error is raised when all have ended."""
-    if len(given) < 2 or at_once() == 1:
-        return [function(one) for one in given]
+def each(function: Callable[[A], B], arguments: Sequence[A]) -> list[B]:
+    """``function`` of each argument, in order, several side by side; the first error is raised when all have ended."""
+    if len(arguments) < 2 or at_once() == 1:
+        return [function(argument) for argument in arguments]
     with ThreadPoolExecutor(at_once()) as threads:
         try:
-            return list(threads.map(function, given))
+            return list(threads.map(function, arguments))
         except KeyboardInterrupt:
             threads.shutdown(wait=False, cancel_futures=True)
             end_all()
@@ -151,10 +153,10 @@ def _end_group(process: subprocess.Popen[bytes]) -> None:
     process.wait()
 
 
-def _last_of(file: object) -> str:
-    size = file.seek(0, os.SEEK_END)  # type: ignore[attr-defined]
-    file.seek(max(0, size - TOLD))  # type: ignore[attr-defined]
-    return file.read().decode(errors="replace").strip()  # type: ignore[attr-defined]
+def _tail(file: IO[bytes]) -> str:
+    size = file.seek(0, os.SEEK_END)
+    file.seek(max(0, size - MESSAGE_BYTES))
+    return file.read().decode(errors="replace").strip()
 
 
 def _status(status: int) -> str:
@@ -164,7 +166,7 @@ def _status(status: int) -> str:
     return f"exit status {status}"
 
 
-def _quoted(said: str) -> str:
-    """The last lines."""
-    lines = [line.strip() for line in said.splitlines() if line.strip()][-LINES:]
+def _quoted(messages: str) -> str:
+    """The last lines of a program's messages, to end an error with; nothing where it printed none."""
+    lines = [line.strip() for line in messages.splitlines() if line.strip()][-MESSAGE_LINES:]
     return f": {' | '.join(lines)}" if lines else ""

@@ -16,7 +16,7 @@ HEADER, END = 14, b"\0\0\0\0\0\0\0\1"
 
 @dataclass(frozen=True)
 class QOI(Codec):
-    """The reference implementation; it has no settings."""
+    """QOI's reference implementation; it has no settings."""
 
     name: ClassVar[str] = "qoi"
     lossless: ClassVar[bool] = True

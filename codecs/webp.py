@@ -40,7 +40,7 @@ class WebP(_WebP):
     """Lossy WebP; always 4:2:0."""
 
     name: ClassVar[str] = "webp"
-    quality: int = setting(75, range(101), quality_parameter=True)
+    quality: int = setting(75, range(101), quality_parameter=True, help="0 small and poor, 100 large and good")
 
     def encode(self, image: AnyImage) -> bytes:
         return write(Image.fromarray(as_rgb(image)), "WEBP", lossless=False, quality=self.quality, method=self.effort)

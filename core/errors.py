@@ -1,4 +1,4 @@
-"""What a user can set right: each error is one clear line, shown without a traceback."""
+"""Errors that a user can mend: each is one clear line, shown without a traceback."""
 
 from __future__ import annotations
 
@@ -22,22 +22,22 @@ class BadSetting(RabenchError, ValueError):
 
 
 class Unavailable(RabenchError, RuntimeError):
-    """A program, library, file or data set is not on this machine; the message names the remedy."""
+    """A program, library, file or data set that is not on this machine; the message names the remedy."""
 
 
 class Refused(RabenchError, ValueError):
     """Two things that do not belong together, such as a classifier and another data set's images."""
 
 
-def nearest(name: str, known: Iterable[str]) -> str:
+def nearest(name: str, names: Iterable[str]) -> str:
     """`` (did you mean 'a' or 'b'?)``, or nothing where no name is near."""
-    near = difflib.get_close_matches(name, list(known), n=3, cutoff=0.5)
-    return f" (did you mean {' or '.join(map(repr, near))}?)" if near else ""
+    similar = difflib.get_close_matches(name, list(names), n=3, cutoff=0.5)
+    return f" (did you mean {' or '.join(map(repr, similar))}?)" if similar else ""
 
 
-def unknown(kind: str, name: str, known: Collection[str], remedy: str = "") -> UnknownName:
-    """The error for a name that is not among ``known``: the near misses and the list."""
-    there = ", ".join(sorted(known))
+def unknown(kind: str, name: str, names: Collection[str], remedy: str = "") -> UnknownName:
+    """The error for a name that is not among ``names``, with near misses, the list, and a remedy."""
+    listed = ", ".join(sorted(names))
     return UnknownName(
-        f"no {kind} is named {name!r}{nearest(name, known)}; there are {there}{remedy and '; ' + remedy}"
+        f"no {kind} is named {name!r}{nearest(name, names)}; there are {listed}{remedy and '; ' + remedy}"
     )

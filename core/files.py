@@ -18,7 +18,7 @@ PARTIAL = ".partial-"
 
 @contextmanager
 def atomic_write(path: Path) -> Iterator[Path]:
-    """Gives a name to write to; what was written there becomes ``path`` at the end.
+    """Gives a temporary name to write to; what was written there becomes ``path`` at the end.
 
     Written beside ``path``, fsynced and renamed: a process killed at any moment leaves the old
     file, the new one, or a leftover whose name begins with ``PARTIAL``, never half a file.
@@ -36,11 +36,13 @@ def atomic_write(path: Path) -> Iterator[Path]:
 
 
 def write_bytes(path: Path, content: bytes) -> None:
+    """Writes a whole file atomically."""
     with atomic_write(path) as partial:
         partial.write_bytes(content)
 
 
 def write_text(path: Path, content: str) -> None:
+    """Writes a whole file of UTF-8 atomically."""
     write_bytes(path, content.encode())
 
 
@@ -58,13 +60,16 @@ def check_writable(path: Path) -> None:
 
 
 @contextmanager
-def locked(path: Path, taken: str) -> Iterator[None]:
-    """Holds a lock file. Raises Unavailable, saying ``taken``, where another process holds it."""
+def locked(path: Path, taken: str, alternative: str = "") -> Iterator[None]:
+    """Holds a lock file. Raises Unavailable where another process holds it.
+
+    taken: what the error says then; alternative: what one can do instead of waiting.
+    """
     lock = FileLock(path)
     try:
         lock.acquire(timeout=0)
     except Timeout:
-        raise Unavailable(f"{taken}; wait for it") from None
+        raise Unavailable(f"{taken}; wait for it{alternative and f',{alternative}'}") from None
     try:
         yield
     finally:
@@ -72,7 +77,7 @@ def locked(path: Path, taken: str) -> Iterator[None]:
 
 
 def remove_partial(folder: Path) -> None:
-    """Removes what a killed process left behind in ``folder``."""
+    """Removes the unfinished files that killed processes left in ``folder``."""
     for leftover in folder.glob(f"{PARTIAL}*"):
         leftover.unlink(missing_ok=True)
 

@@ -21,10 +21,10 @@ class IndexedImage:
     """(K, 3), 8-bit sRGB, 1 <= K <= 256."""
 
     def __post_init__(self) -> None:
-        for wanted, found in (("indices are (H, W)", self.indices), ("a palette is (K, 3)", self.palette)):
-            if not isinstance(found, np.ndarray) or found.dtype != np.uint8 or found.ndim != 2:
-                given = f"{found.shape} {found.dtype}" if isinstance(found, np.ndarray) else type(found).__name__
-                raise ValueError(f"{wanted} uint8, got {given}")
+        for rule, array in (("indices are (H, W)", self.indices), ("a palette is (K, 3)", self.palette)):
+            if not isinstance(array, np.ndarray) or array.dtype != np.uint8 or array.ndim != 2:
+                actual = f"{array.shape} {array.dtype}" if isinstance(array, np.ndarray) else type(array).__name__
+                raise ValueError(f"{rule} uint8, got {actual}")
         if not 1 <= len(self.palette) <= 256:
             raise ValueError(f"a palette holds 1 to 256 colors, got {len(self.palette)}")
         if self.indices.max() >= len(self.palette):
@@ -32,6 +32,7 @@ class IndexedImage:
 
     @property
     def rgb(self) -> RGB:
+        """The pixels in true color, (H, W, 3)."""
         return self.palette[self.indices]
 
     def trimmed(self) -> IndexedImage:
@@ -59,7 +60,7 @@ def as_rgb(image: AnyImage) -> RGB:
         and image.size
     ):
         return image
-    given = f"{image.shape} {image.dtype}" if isinstance(image, np.ndarray) else type(image).__name__
+    actual = f"{image.shape} {image.dtype}" if isinstance(image, np.ndarray) else type(image).__name__
     raise TypeError(
-        f"an image is an array of (height, width, 3) uint8, got {given}; of a Pillow image: np.array(image.convert('RGB'))"
+        f"an image is an array of (height, width, 3) uint8, got {actual}; of a Pillow image: np.array(image.convert('RGB'))"
     )

@@ -1,4 +1,4 @@
-"""What every training loop here shares.
+"""The common parts of all training loops: schedule, augmentation, held-out images, epochs and checkpoints.
 
 Everything random comes from (seed, epoch), so that a run resumed after a kill goes on exactly as it would
 have, and one seed gives one set of weights on a CPU with one number of threads.
@@ -37,28 +37,32 @@ class Images:
     def __len__(self) -> int:
         return len(self.labels)
 
+    def on(self, device: torch.device) -> tuple[torch.Tensor, torch.Tensor]:
+        """Pixels and labels as tensors on a device."""
+        return torch.from_numpy(self.pixels).to(device), torch.from_numpy(self.labels).to(device)
+
 
 class Diverged(RabenchError, RuntimeError):
-    """The loss is no number any more."""
+    """A training run whose loss has become infinite or no number."""
 
 
 Progress = Callable[[int, int, int, float], None]
-"""Told the epoch, the step in it, the steps an epoch has, and the running loss."""
+"""A callback that shows progress: it takes the epoch, the step in it, the steps an epoch has, and the running loss."""
 
 
-def one_cycle(done: float, peak: float) -> float:
-    """The learning rate when the share ``done`` of all steps is done.
+def one_cycle(fraction: float, peak: float) -> float:
+    """The learning rate when a ``fraction`` of all steps, 0 to 1, is done.
 
     Up from peak/25 over the first 30 %, down to peak/250,000, both by half a cosine (Smith and Topin 2018).
     """
-    if done < 0.3:
-        return peak / 25 + (peak - peak / 25) * (1 - math.cos(math.pi * done / 0.3)) / 2
+    if fraction < 0.3:
+        return peak / 25 + (peak - peak / 25) * (1 - math.cos(math.pi * fraction / 0.3)) / 2
     low = peak / 25 / 1e4
-    return low + (peak - low) * (1 + math.cos(math.pi * (done - 0.3) / 0.7)) / 2
+    return low + (peak - low) * (1 + math.cos(math.pi * (fraction - 0.3) / 0.7)) / 2
 
 
 BORDERS = ("black", "mirrored")
-"""What comes in where an image is shifted."""
+"""Fillings of the border of a shifted image: black, or the image mirrored at its edge."""
 
 
 def augmented(
@@ -92,14 +96,15 @@ def _mirrored(places: torch.Tensor, length: int) -> torch.Tensor:
 
 
 SPLIT_SEED = 0
-"""Of what is held out: one for all trainings, whatever seed their weights have."""
+"""The seed that draws the held-out images: one for all trainings, whatever seed their weights have."""
 
 
 def held_out_split(n: int, share: float, limit: int | None = None) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Positions to train on and positions held out of training to judge by; both sorted.
+    """Positions to train on, and positions held out of training to measure accuracy; both sorted.
 
-    Of the first ``limit`` of n images: what is held out of n is so for every limit and every seed, and a smaller share
-    is a part of a larger one. So what judges a network has not taught another that it builds on.
+    share: the part of all n images that is held out, 0 to 1. limit: only positions below it are given.
+    Which images are held out depends neither on the limit nor on the seed of the weights, and a smaller share holds out
+    a part of what a larger one does. So the images that measure a network never trained another that it builds on.
     """
     order = np.random.default_rng(SPLIT_SEED).permutation(n)
     cut, end = round(n * share), limit or n
@@ -107,20 +112,24 @@ def held_out_split(n: int, share: float, limit: int | None = None) -> tuple[NDAr
 
 
 def split(images: Images, n: int, share: float, limit: int | None, name: str) -> tuple[Images, Images]:
-    """The first ``limit`` of n images cut in two. Raises Refused where a part is empty."""
-    kept, held = (Images(images.pixels[p], images.labels[p]) for p in held_out_split(n, share, limit))
-    if not len(kept) or not len(held):
+    """The images to train on and those held out, as ``held_out_split`` says. Raises Refused where either has none.
+
+    name: the data set's, for the error.
+    """
+    training, held_out = (Images(images.pixels[p], images.labels[p]) for p in held_out_split(n, share, limit))
+    if not len(training) or not len(held_out):
         raise Refused(
-            f"{name}: {len(kept):,} images to train on and {len(held):,} held out to judge by are too few; "
-            "raise --limit or --held-out"
+            f"{name}: {len(training):,} images to train on and {len(held_out):,} held out to judge by are too few; "
+            "raise `limit` or `held_out`"
         )
-    return kept, held
+    return training, held_out
 
 
 class GradientAccumulation:
-    """Batches, cut in equal parts when a GPU has too little memory for them; gradients add up over the parts.
+    """Cuts batches in equal parts when a GPU has too little memory for them; gradients add up over the parts.
 
-    ``parts(batch, step)`` calls ``step(part)`` for each part of a batch.
+    ``accumulation(batch, step)`` calls ``step(part)`` for each part of a batch. Whenever memory runs out, the number
+    of parts doubles, and ``say`` is told. Raises Refused where there is no memory for a single image.
     """
 
     def __init__(self, say: Callable[[str], None] = lambda _: None) -> None:
@@ -139,7 +148,8 @@ class GradientAccumulation:
             except torch.OutOfMemoryError:
                 if self.parts >= len(batch):
                     raise Refused(
-                        "not even one image at a time fits into the GPU's memory; try a smaller --width"
+                        "not even one image at a time fits into the GPU's memory; "
+                        "take a narrower network, smaller images or a GPU with more memory"
                     ) from None
                 self.parts *= 2
                 if torch.cuda.is_available():
@@ -151,8 +161,8 @@ class GradientAccumulation:
 
 
 Learn = Callable[[torch.Tensor, int], torch.Tensor]
-"""Given positions of images and the size of the batch they are a part of: goes backward, and gives the sums over these
-images of the loss, then of whatever else is counted, and of correct predictions last."""
+"""A function of positions of images and the size of the batch that they are a part of: it adds to the gradients, and
+gives the sums over these images of the loss, then of whatever else is counted, and of correct predictions last."""
 
 
 def run_epoch(
@@ -163,28 +173,29 @@ def run_epoch(
     epoch: int,
     rate: Callable[[int, int], float],
     generators: Sequence[torch.Generator],
-    parts: GradientAccumulation,
+    accumulation: GradientAccumulation,
     on_step: Progress,
     device: torch.device,
 ) -> tuple[float, list[float]]:
-    """Learns from every image once, in the order that the first generator draws; gives the last learning rate and means.
+    """Learns from every image once, in the order that the first generator draws.
 
-    rate: the learning rate by a step and the number of steps. generators: those that ``learn`` draws from; a batch that
-    has to be done once more draws the same. Raises Diverged when the loss is no number.
+    rate: (step, number of steps) -> learning rate. generators: those that ``learn`` draws from; a batch that has to be
+    done once more draws the same. Returns the last learning rate, and the mean over all images of each sum that
+    ``learn`` gives. Raises Diverged when the loss is no number.
     """
     order = torch.randperm(images, generator=generators[0]).split(batch)
     states: list[torch.Tensor] = []
-    found: list[torch.Tensor] = []
+    part_sums: list[torch.Tensor] = []
     size, lr = 0, 0.0
 
     def begin() -> None:
         for generator, state in zip(generators, states, strict=True):
             generator.set_state(state)
         optimizer.zero_grad(set_to_none=True)
-        found.clear()
+        part_sums.clear()
 
-    def one(part: torch.Tensor) -> None:
-        found.append(learn(part, size).detach())
+    def learn_part(part: torch.Tensor) -> None:
+        part_sums.append(learn(part, size).detach())
 
     sums = torch.zeros((), device=device)
     for step, chosen in enumerate(order):
@@ -192,27 +203,31 @@ def run_epoch(
         for group in optimizer.param_groups:
             group["lr"] = lr
         states[:] = [g.get_state() for g in generators]
-        parts(chosen.to(device), one, begin)
+        accumulation(chosen.to(device), learn_part, begin)
         optimizer.step()
-        sums = sums + torch.stack(found).sum(0)
+        sums = sums + torch.stack(part_sums).sum(0)
         if step % 20 == 0 or step == len(order) - 1:  # looked at now and then: each look waits for the GPU
             running = sums[0].item() / min((step + 1) * batch, images)
             if not math.isfinite(running):
                 raise Diverged(
                     f"the loss is {running} in epoch {epoch + 1}, step {step + 1}, at learning rate {lr:.4g}; "
-                    "the last good checkpoint is kept, try a smaller --lr with --restart"
+                    "the last good checkpoint is kept, try a smaller `lr` with `restart=True`"
                 )
             on_step(epoch, step + 1, len(order), running)
     return lr, (sums / images).tolist()
 
 
 class Checkpoint:
-    """Model, optimizer and history in one safetensors file, bound to the run that wrote it."""
+    """A safetensors file of model, optimizer and history, bound to the run that wrote it.
+
+    run: what the run is made of, such as its recipe, by the words that an error uses.
+    """
 
     def __init__(self, path: Path, run: Mapping[str, str]) -> None:
         self.path, self.run = path, dict(run)
 
     def save(self, model: nn.Module, optimizer: torch.optim.Optimizer, history: list[dict[str, Any]]) -> None:
+        """Writes the state of a run, after an epoch, atomically."""
         tensors = {f"model.{k}": v.cpu().contiguous() for k, v in model.state_dict().items()}
         for name, parameter in model.named_parameters():
             for key, value in optimizer.state.get(parameter, {}).items():
@@ -221,27 +236,55 @@ class Checkpoint:
         write_bytes(self.path, save(tensors, {**self.run, "history": json.dumps(history)}))
 
     def load(self, model: nn.Module, optimizer: torch.optim.Optimizer) -> list[dict[str, Any]]:
-        """The history so far, empty where there is no checkpoint. Raises Refused for another run's."""
+        """Restores model and optimizer in place; gives the history, empty where there is no checkpoint.
+
+        Raises Refused for the checkpoint of another run.
+        """
         if not self.path.exists():
             return []
         try:
             with safe_open(self.path, "pt") as file:
-                said = file.metadata() or {}
+                metadata = file.metadata() or {}
                 tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no mapping)
         except SafetensorError as error:
-            raise Refused(f"{self.path} is no whole checkpoint ({error}); begin again with --restart") from None
-        for part, now in self.run.items():
-            if said.get(part) != now:
+            raise Refused(f"{self.path} is no whole checkpoint ({error}); begin again with `restart=True`") from None
+        for entry, now in self.run.items():
+            if metadata.get(entry) != now:
                 raise Refused(
-                    f"{self.path} is of another run: its {part} is {said.get(part)}, now {now}; "
-                    "begin again with --restart, or name another --out"
+                    f"{self.path} is of another run: its {entry} is {metadata.get(entry)}, now {now}; "
+                    "begin again with `restart=True`, or name another `out`"
                 )
         model.load_state_dict({k[6:]: v for k, v in tensors.items() if k.startswith("model.")})
         parameters = dict(model.named_parameters())
-        for place, value in tensors.items():
-            kind, _, rest = place.partition(".")
+        for tensor_name, value in tensors.items():
+            kind, _, rest = tensor_name.partition(".")
             if kind == "optimizer":
                 key, _, name = rest.partition(".")
-                where = "cpu" if key == "step" else parameters[name].device
-                optimizer.state[parameters[name]][key] = value.to(where)
-        return json.loads(said["history"])
+                device = "cpu" if key == "step" else parameters[name].device
+                optimizer.state[parameters[name]][key] = value.to(device)
+        return json.loads(metadata["history"])
+
+
+def train_epochs(
+    model: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    checkpoint: Checkpoint,
+    epochs: int,
+    learn: Callable[[int], Mapping[str, float]],
+    judge: Callable[[], float],
+    on_epoch: Callable[[list[dict[str, Any]]], None] = lambda _: None,
+    before_save: Callable[[list[dict[str, Any]]], None] = lambda _: None,
+) -> list[dict[str, Any]]:
+    """Trains epoch by epoch, on from the checkpoint where there is one; gives the history, an entry an epoch.
+
+    learn: trains for one epoch, by its number from 0, and gives its figures. judge: the accuracy on held-out images.
+    before_save: called with the history just before the checkpoint is written: what it writes is never behind. on_epoch:
+    called with the history after each epoch.
+    """
+    history = checkpoint.load(model, optimizer)
+    for epoch in range(len(history), epochs):
+        history.append({"epoch": epoch + 1, **learn(epoch), "held_out_accuracy": judge()})
+        before_save(history)
+        checkpoint.save(model, optimizer, history)
+        on_epoch(history)
+    return history

@@ -8,9 +8,10 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
+from dataclasses import asdict
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from safetensors import SafetensorError, safe_open
 
@@ -19,6 +20,7 @@ from .files import sha256_of, write_bytes
 
 if TYPE_CHECKING:
     import torch
+    from _typeshed import DataclassInstance
     from torch import nn
 
 KEY = "rabench"
@@ -32,6 +34,7 @@ def device() -> torch.device:
 
 
 def device_kind() -> str:
+    """The GPU's name where there is one, else ``CPU``."""
     import torch
 
     return torch.cuda.get_device_name() if torch.cuda.is_available() else "CPU"
@@ -43,18 +46,18 @@ def torch_version() -> str:
     return torch.__version__
 
 
-def on_device(network: nn.Module, where: torch.device) -> nn.Module:
-    """In channels_last: 1.4 times as fast as channels first on a CPU (AlexNet, 64x64)."""
+def on_device(network: nn.Module, target: torch.device) -> nn.Module:
+    """The network, moved, its weights in channels_last: 1.4 times as fast as channels first on a CPU (AlexNet, 64x64)."""
     import torch
 
-    for parameter in network.to(where).parameters():
+    for parameter in network.to(target).parameters():
         if parameter.dim() == 4:
             parameter.data = parameter.data.to(memory_format=torch.channels_last)
     return network
 
 
 def fingerprint(network: nn.Module) -> str:
-    """Equal for equal weights: sha256, as hex."""
+    """A hash of the weights: the first 16 hex digits of their sha256."""
     content = hashlib.sha256()
     for name, tensor in sorted(network.state_dict().items()):
         content.update(name.encode() + tensor.cpu().contiguous().numpy().tobytes())
@@ -62,7 +65,7 @@ def fingerprint(network: nn.Module) -> str:
 
 
 def round_weights(network: nn.Module, half: bool = True) -> None:
-    """To what a file of such weights holds: fp16, or fp32 where not ``half``."""
+    """Rounds weights in place to what their file will store: fp16, or fp32 (unchanged) where not ``half``."""
     import torch
 
     for tensor in network.state_dict().values():
@@ -70,8 +73,16 @@ def round_weights(network: nn.Module, half: bool = True) -> None:
             tensor.copy_(tensor.to(torch.float16))
 
 
+def weights_hash(version: str) -> str:
+    """The part of a plug-in's version that names its weights and is equal on every machine; empty where there is none."""
+    return version.split(",")[0] if version.startswith("sha256 ") else ""
+
+
 def write_weights(path: Path, state: Mapping[str, torch.Tensor], about: Mapping[str, Any], half: bool = True) -> None:
-    """Whole or not at all; floating-point tensors as fp16, or fp32 where not ``half``. Equal arguments give equal bytes."""
+    """Writes a safetensors file atomically, with ``about`` as its metadata; equal arguments give equal bytes.
+
+    half: store floating-point tensors as fp16, else as fp32.
+    """
     import torch
     from safetensors.torch import save
 
@@ -82,21 +93,36 @@ def write_weights(path: Path, state: Mapping[str, torch.Tensor], about: Mapping[
 
 
 def read_weights(path: Path) -> dict[str, torch.Tensor]:
-    """The tensors, as float32."""
+    """The tensors of a weights file by name, floating-point ones as float32."""
     with safe_open(path, "pt") as file:
         tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no mapping)
     return {name: t.float() if t.is_floating_point() else t for name, t in tensors.items()}
 
 
-def about_weights(path: Path, form: str, made_by: str) -> dict[str, Any]:
-    """What a file says of itself. form: as it must name its format; made_by: the command that writes such files.
+A = TypeVar("A", bound="DataclassInstance")
 
-    Raises Unavailable for a file of another format or none.
-    """
-    known = dict(_metadata(path, sha256_of(path)))
-    if known.pop("format", None) != form:
-        raise Unavailable(f"{path} does not say what it is ({form!r} is wanted); train it with '{made_by}'")
-    return known
+
+class WeightsFormat(Generic[A]):
+    """A format of weights files, whose metadata make a dataclass: write(path, state, about) and about(path)."""
+
+    def __init__(self, name: str, about: type[A], tuples: tuple[str, ...], made_by: str) -> None:
+        """name: as a file names its format. tuples: fields that JSON makes lists of. made_by: the command that writes such files."""
+        self.name, self._about, self._tuples, self._made_by = name, about, tuples, made_by
+
+    def write(self, path: Path, state: Mapping[str, torch.Tensor], about: A, half: bool = True) -> None:
+        """Writes a weights file atomically; floating-point tensors as fp16, or fp32 where not ``half``."""
+        write_weights(path, state, {"format": self.name, **asdict(about)}, half)
+
+    def about(self, path: Path) -> A:
+        """The metadata of a weights file. Raises Unavailable for a file of another format or none."""
+        metadata = dict(_metadata(path, sha256_of(path)))
+        if metadata.pop("format", None) != self.name:
+            raise Unavailable(
+                f"{path} does not say what it is ({self.name!r} is wanted); train it with '{self._made_by}'"
+            )
+        for name in self._tuples:
+            metadata[name] = tuple(metadata[name])
+        return self._about(**metadata)
 
 
 @lru_cache(maxsize=64)

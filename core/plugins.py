@@ -72,10 +72,11 @@ def setting(
     help: str = "",
     dial: bool = False,
 ) -> Any:
-    """Declare a plug-in's setting once, for validation, sweeps, help and docs alike.
+    """Declares a plug-in's setting once, for validation, sweeps and help.
 
     among: every value allowed. quality_parameter: whether this is the one that trades rate for quality (``dial`` is its
-    name in plug-ins written before version 0.2).
+    name in plug-ins written before version 0.2). help: what the setting does and what its choices mean, as `rabench
+    list` shows it; no part of a key.
     """
     return field(
         default=default,
@@ -89,7 +90,7 @@ class Plugin:
 
     name: ClassVar[str]
     origin: ClassVar[Any] = None
-    """What the class is made from, where no package brings it (origins.py)."""
+    """The file that the class was made from (origins.py); None for a class of a package."""
 
     def __reduce_ex__(self, protocol: SupportsIndex) -> Any:
         if self.origin is None:
@@ -110,6 +111,20 @@ class Plugin:
                 raise BadSetting(f"{self.name}: {f.name} must be {describe(f)}, got {getattr(self, f.name)!r}")
             object.__setattr__(self, f.name, value)
 
+    def check_point(self, parts: Mapping[str, Any]) -> None:
+        """Raises Refused, with the remedy, where this plug-in does not belong with the others of a point.
+
+        parts: the plug-ins of the point, under ``dataset``, ``quantizer``, ``codec`` and ``classifier``.
+        """
+
+    def point_notes(self, parts: Mapping[str, Any]) -> list[str]:
+        """What a reader of a point's results must know of this plug-in beside the others, a sentence each.
+
+        parts: as for check_point; the classifier is the one that was trained on originals. A RabenchError says that
+        something needed to know it is not on this machine: there is no note then.
+        """
+        return []
+
     @classmethod
     def lacking(cls) -> list[str]:
         """Methods that a class must have beside its abstract ones, and has not."""
@@ -126,14 +141,14 @@ class Plugin:
 
     @property
     def label(self) -> str:
-        """The spec for tables: of a path only the file's name, so that it reads alike on every machine."""
+        """The spec for tables: a path is cut to the file's name, so that the label is the same on every machine."""
         return specs.join(self.name, self._shown())
 
     @property
     def short(self) -> str:
         """The label without settings at their defaults (the quality parameter is always shown)."""
-        kept = {f.name for f, value in self._pairs() if f.metadata["quality_parameter"] or value != f.default}
-        return specs.join(self.name, {k: v for k, v in self._shown().items() if k in kept})
+        names = {f.name for f, value in self._pairs() if f.metadata["quality_parameter"] or value != f.default}
+        return specs.join(self.name, {k: v for k, v in self._shown().items() if k in names})
 
     def short_of(self, others: Iterable[Plugin]) -> str:
         """The short label of this plug-in and others that differ from it in a quality parameter of integers: ``bpg:qp=0..3``."""
@@ -146,24 +161,24 @@ class Plugin:
     @property
     def variant(self) -> str:
         """The short label without the quality parameter: what the points of a curve share."""
-        kept = {f.name for f, value in self._pairs() if not f.metadata["quality_parameter"] and value != f.default}
-        return specs.join(self.name, {k: v for k, v in self._shown().items() if k in kept})
+        names = {f.name for f, value in self._pairs() if not f.metadata["quality_parameter"] and value != f.default}
+        return specs.join(self.name, {k: v for k, v in self._shown().items() if k in names})
 
     @property
     def title(self) -> str:
-        """For people: the name, or what lies at its path."""
+        """The name for people: the file's where a setting is a path, else the plug-in's."""
         places = [Path(v).stem for f, v in self._pairs() if isinstance(f.metadata["among"], Location) and v]
         return places[0] if places else self.name
 
     @property
     def key(self) -> str:
         """The spec without locations: what a record is filed under, together with ``version()``."""
-        kept = {f.name: v for f, v in self._pairs() if not isinstance(f.metadata["among"], Location)}
-        return specs.join(self.name, kept)
+        settings = {f.name: v for f, v in self._pairs() if not isinstance(f.metadata["among"], Location)}
+        return specs.join(self.name, settings)
 
     @classmethod
     def quality_parameter(cls) -> str | None:
-        """The setting that trades rate for quality, if there is one."""
+        """The name of the setting that trades rate for quality, if there is one."""
         return next((f.name for f in fields(cls) if f.metadata["quality_parameter"]), None)
 
     def _pairs(self) -> Iterator[tuple[Field[Any], Any]]:
@@ -189,15 +204,15 @@ class Family(Generic[P]):
         self.added: dict[str, type[P]] = {}
 
     def names(self) -> list[str]:
-        """Every name, those that other packages and files bring included."""
+        """Every name, sorted, with those that other packages and files bring."""
         return sorted({*self.members, *self.added, *(e.name for e in entry_points(group=self.package))})
 
     def add(self, cls: type[P]) -> None:
-        """Makes a plug-in of a file known. Raises BadSetting for a name that is taken."""
-        known, entries = self.added.get(cls.name), {e.name for e in entry_points(group=self.package)}
-        if cls.name in self.members or cls.name in entries or (known and known.origin.name != cls.origin.name):
-            by = f"by {known.origin.name}" if known else "already"
-            raise BadSetting(f"{cls.origin.name}: the {self.kind} name {cls.name!r} is taken {by}; choose another")
+        """Registers a plug-in made from a file. Raises BadSetting for a name that is taken."""
+        earlier, entries = self.added.get(cls.name), {e.name for e in entry_points(group=self.package)}
+        if cls.name in self.members or cls.name in entries or (earlier and earlier.origin.name != cls.origin.name):
+            owner = f"by {earlier.origin.name}" if earlier else "already"
+            raise BadSetting(f"{cls.origin.name}: the {self.kind} name {cls.name!r} is taken {owner}; choose another")
         self.added[cls.name] = cls
 
     def __getitem__(self, name: str) -> type[P]:
@@ -208,7 +223,9 @@ class Family(Generic[P]):
             return getattr(importlib.import_module(f".{module}", self.package), attribute)
         for entry in entry_points(group=self.package, name=name):
             return entry.load()
-        raise unknown(self.kind, name, self.names(), "one in a file of your own comes with --plugin FILE")
+        raise unknown(
+            self.kind, name, self.names(), "a file of your own that defines one is named as `plugin` or in the matrix"
+        )
 
     def sweep(self, text: str) -> list[P]:
         """Every plug-in that ``text`` asks for.
@@ -216,37 +233,37 @@ class Family(Generic[P]):
         ``bpg:qp=37`` asks for one, ``bpg:qp=20,30`` for two, ``bpg:qp=0..51/4``
         for every fourth, and ``bpg:qp=*`` for all that bpg allows.
         """
-        name, given = specs.parse(text)
+        name, settings = specs.parse(text)
         cls = self[name]
-        known = {f.name: f for f in fields(cls)}
+        declared = {f.name: f for f in fields(cls)}
         points: list[dict[str, Any]] = [{}]
-        for key, values in given.items():
-            if key not in known:
-                has = f"it has {', '.join(known)}" if known else "it has no settings"
-                raise UnknownName(f"{name} has no setting {key!r}{nearest(key, known)}; {has}")
-            points = [{**p, key: v} for p in points for v in _values(values, name, known[key])]
+        for key, values in settings.items():
+            if key not in declared:
+                available = f"it has {', '.join(declared)}" if declared else "it has no settings"
+                raise UnknownName(f"{name} has no setting {key!r}{nearest(key, declared)}; {available}")
+            points = [{**p, key: v} for p in points for v in _values(values, name, declared[key])]
         return [cls(**point) for point in points]
 
     def make(self, text: str) -> P:
         """The one plug-in that ``text`` asks for."""
-        found = self.sweep(text)
-        if len(found) != 1:
-            raise BadSetting(f"{text!r} asks for {len(found)} {self.kind}s; one is wanted here")
-        return found[0]
+        plugins = self.sweep(text)
+        if len(plugins) != 1:
+            raise BadSetting(f"{text!r} asks for {len(plugins)} {self.kind}s; one is wanted here")
+        return plugins[0]
 
 
 V = TypeVar("V")
 
 
 def spread(values: Sequence[V], count: int) -> list[V]:
-    """At most ``count`` of them, evenly spaced, both ends among them."""
+    """At most ``count`` of the values, evenly spaced, both ends included."""
     if len(values) <= count:
         return list(values)
     return [values[round(i * (len(values) - 1) / (count - 1))] for i in range(count)]
 
 
 def describe(f: Field[Any]) -> str:
-    """What a setting allows, as words: ``in 1..100`` or ``one of 420, 422, 444``."""
+    """The values that a setting allows, in words: ``in 1..100`` or ``one of 420, 422, 444``."""
     among = f.metadata["among"]
     if isinstance(among, range):
         return f"in {among[0]}..{among[-1]}" + (f" in steps of {among.step}" if among.step != 1 else "")
@@ -286,5 +303,6 @@ def _values(text: str, name: str, f: Field[Any]) -> list[Any]:
                 written = "; write a range as low..high or low..high/step" if kind is int else ""
                 raise BadSetting(f"{name}: {f.name} must be {describe(f)}, got {text!r}{written}") from None
     if len(set(values)) < len(values):
-        raise BadSetting(f"{name}: {f.name}={text} names a value twice")
+        quoted = f'; a value that holds a comma is quoted: {f.name}="{text}"' if isinstance(among, Text) else ""
+        raise BadSetting(f"{name}: {f.name}={text} names a value twice{quoted}")
     return values

@@ -31,20 +31,22 @@ def split(text: str, separator: str) -> list[str]:
 
 
 def unquote(text: str) -> str:
+    """The value that ``quote`` wrote: without quotes, doubled ones single."""
     if len(text) >= 2 and text[0] == text[-1] == '"':
         return text[1:-1].replace('""', '"')
     return text
 
 
 def quote(value: Any) -> str:
+    """A value as text, quoted where the grammar asks for it."""
     text = str(value)
     return text if _PLAIN.fullmatch(text) else '"' + text.replace('"', '""') + '"'
 
 
 def parse(text: str) -> tuple[str, dict[str, str]]:
-    """The name and the settings, values still as written."""
+    """The name and the settings of a spec, values still as written. Raises BadSetting."""
     name, *assignments = split(text.strip(), ":")
-    given: dict[str, str] = {}
+    settings: dict[str, str] = {}
     for assignment in assignments:
         key, equals, value = assignment.partition("=")
         if not equals:
@@ -52,13 +54,14 @@ def parse(text: str) -> tuple[str, dict[str, str]]:
                 f"{text!r}: {assignment!r} is no setting; write name:setting=value, "
                 'and quote a value that holds a colon: path="C:/..."'
             )
-        if key in given:
+        if key in settings:
             raise BadSetting(f"{name}: {key} is given twice")
-        given[key] = value
-    return name, given
+        settings[key] = value
+    return name, settings
 
 
 def join(name: str, settings: Mapping[str, Any]) -> str:
+    """The spec of a name and settings, these sorted."""
     return ":".join([name, *sorted(f"{key}={quote(value)}" for key, value in settings.items())])
 
 

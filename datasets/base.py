@@ -1,4 +1,4 @@
-"""What every data set promises."""
+"""The interface of a data set: images, their labels and the files they came from."""
 
 from __future__ import annotations
 
@@ -6,30 +6,31 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..core.errors import BadSetting, RabenchError
 from ..core.images import RGB, as_rgb
-from ..core.origins import describe_error
+from ..core.origins import describe_error, named_files
 from ..core.plugins import Plugin, setting
 from .download import data_root
 
 UNLABELLED = -1
+"""The label of an image that has none."""
 
 
 @dataclass(frozen=True)
 class BadImage:
-    """Stands where an image could not be read; ``reason`` says why."""
+    """Stands in the place of an image that could not be read; ``reason`` says why."""
 
     reason: str
 
 
 @dataclass(frozen=True)
 class Source:
-    """What an image was stored as before rabench saw it.
+    """The file that an image came from.
 
     format: ``JPEG``, ``PNG``, ... or ``raw`` for plain pixels. bytes: the file's length; 0 where the
     image is a part of a larger file.
@@ -37,6 +38,8 @@ class Source:
 
     format: str
     bytes: int = 0
+    remarks: tuple[str, ...] = ()
+    """What of the stored image its pixels leave out, such as its transparency."""
 
 
 RAW = Source("raw")
@@ -50,10 +53,11 @@ class Block:
     labels: NDArray[np.int64]
     """(N,), index into the data set's classes; -1 where an image has no label."""
     sources: list[Source]
+    """One for each image."""
 
 
 class Reader(Protocol):
-    """An open data set; each member of the family makes one."""
+    """An open data set, as ``Dataset.open`` gives it."""
 
     classes: tuple[str, ...]
 
@@ -64,7 +68,7 @@ class Reader(Protocol):
         ...
 
     def stamp(self) -> str:
-        """Changes when the files behind the data set change (sizes and times; cheap)."""
+        """A text that changes when the files behind the data set change (by sizes and times; cheap)."""
         ...
 
 
@@ -72,18 +76,25 @@ class Reader(Protocol):
 class Dataset(Plugin, ABC):
     """Images and labels in a fixed order. A value: opening happens on first use, once a process."""
 
+    normalization: ClassVar[tuple[tuple[float, float, float], tuple[float, float, float]]] = (
+        (0.485, 0.456, 0.406),
+        (0.229, 0.224, 0.225),
+    )
+    """Mean and standard deviation of each channel, of pixels scaled to 0..1, by which networks trained on these images
+    normalize; ImageNet's where a data set has none of its own."""
+
     split: str = setting("test", ("test", "train"), help="which images; test is what is measured on")
 
     @abstractmethod
     def open(self) -> Reader:
-        """Opens, and fetches if need be. Raises Unavailable with the remedy."""
+        """A reader of the data set, whose files are fetched if need be. Raises Unavailable with the remedy."""
 
     def where(self) -> str | None:
         """Where the images lie on this machine, or None when they would have to be fetched."""
         return None
 
     def notes(self) -> list[str]:
-        """What a reader of results must know about these images."""
+        """Sentences that whoever reads the results must know about these images."""
         return []
 
     @property
@@ -102,9 +113,19 @@ class Dataset(Plugin, ABC):
             return _checked_block(self, start, min(stop, len(self)))
         return self._reader().read(start, min(stop, len(self)))
 
+    def image_name(self, position: int) -> str:
+        """The file name of an image, as the data set's own files call it; empty where it has none."""
+        name = getattr(self._reader(), "image_name", None)
+        return name(position) if name is not None else ""
+
     def stamp(self) -> str:
-        """Changes when the files behind the images change, or the code that reads them."""
-        return self._reader().stamp() + (f" {self.origin.sha256}" if self.origin else "")
+        """A text that changes when the files behind the images change, or the plug-in file that reads them.
+
+        The files that a plug-in file names count as a part of it.
+        """
+        if self.origin is None:
+            return self._reader().stamp()
+        return " ".join([self._reader().stamp(), self.origin.sha256, *named_files(self).values()])
 
     def _reader(self) -> Reader:
         return _opened(self, str(data_root()))
@@ -119,52 +140,54 @@ def _opened(dataset: Dataset, root: str) -> Reader:
 
 
 def _checked_reader(dataset: Dataset) -> Reader:
-    """What `open` of a plug-in from a file gives. Raises BadSetting, in a line, for what is no reader."""
+    """The reader that `open` of a plug-in from a file gives. Raises BadSetting, in a line, for what is none."""
     try:
         reader = dataset.open()
     except RabenchError:
         raise
     except Exception as error:
         raise BadSetting(f"{dataset.name}: open raises {describe_error(error)}") from None
-    lacks = [name for name in ("classes", "__len__", "read", "stamp") if not hasattr(type(reader), name)]
-    lacks = [name for name in lacks if name != "classes" or not hasattr(reader, name)]
-    if lacks:
-        raise BadSetting(f"{dataset.origin.name}: {type(reader).__name__}, which open gives, lacks {', '.join(lacks)}")
+    missing = [name for name in ("classes", "__len__", "read", "stamp") if not hasattr(type(reader), name)]
+    missing = [name for name in missing if name != "classes" or not hasattr(reader, name)]
+    if missing:
+        raise BadSetting(
+            f"{dataset.origin.name}: {type(reader).__name__}, which open gives, lacks {', '.join(missing)}"
+        )
     return reader
 
 
 def _checked_block(dataset: Dataset, start: int, stop: int) -> Block:
-    """Images of a plug-in from a file. Raises BadSetting, in a line, for what is no block of them."""
+    """A block of images of a plug-in from a file. Raises BadSetting, in a line, for what is none."""
     try:
         block = dataset._reader().read(start, stop)
     except RabenchError:
         raise
     except Exception as error:
         raise BadSetting(f"{dataset.name}: read({start}, {stop}) raises {describe_error(error)}") from None
-    where = f"{dataset.origin.name}: {dataset.name}: read({start}, {stop})"
+    context = f"{dataset.origin.name}: {dataset.name}: read({start}, {stop})"
     if not isinstance(block, Block):
-        raise BadSetting(f"{where} gave {type(block).__name__} instead of a rabench.Block")
+        raise BadSetting(f"{context} gave {type(block).__name__} instead of a rabench.Block")
     counts = len(block.images), len(block.labels), len(block.sources)
     if set(counts) != {stop - start}:
-        raise BadSetting(f"{where} gave {counts[0]} images, {counts[1]} labels and {counts[2]} sources")
-    for place, (image, source) in enumerate(zip(block.images, block.sources, strict=True), start):
+        raise BadSetting(f"{context} gave {counts[0]} images, {counts[1]} labels and {counts[2]} sources")
+    for position, (image, source) in enumerate(zip(block.images, block.sources, strict=True), start):
         if not isinstance(source, Source) or not isinstance(source.bytes, int):
-            raise BadSetting(f"{where}: image {place}: a source is Source(format, bytes), got {source!r}")
+            raise BadSetting(f"{context}: image {position}: a source is Source(format, bytes), got {source!r}")
         if not isinstance(image, BadImage):
             try:
                 as_rgb(image)
             except TypeError as error:
-                raise BadSetting(f"{where}: image {place}: {error}") from None
+                raise BadSetting(f"{context}: image {position}: {error}") from None
     labels, classes = np.asarray(block.labels), len(dataset.classes)
     if labels.dtype.kind not in "iu" or labels.min(initial=-1) < -1 or labels.max(initial=-1) >= max(classes, 1):
         raise BadSetting(
-            f"{where}: labels are whole numbers from 0 to {classes - 1}, or -1 for none, got {labels!r:.80}"
+            f"{context}: labels are whole numbers from 0 to {classes - 1}, or -1 for none, got {labels!r:.80}"
         )
     return Block(block.images, labels.astype(np.int64), block.sources)
 
 
 def forget_opened() -> None:
-    """Data sets are opened anew when next used: their files may have changed."""
+    """Forgets the open data sets, so that their next use opens them anew: their files may have changed."""
     _opened.cache_clear()
 
 

@@ -19,6 +19,7 @@ PIXELS = 3 * 32 * 32
 
 @dataclass(frozen=True)
 class _CIFAR(Official):
+    normalization: ClassVar = ((0.4914, 0.4822, 0.4465), (0.2023, 0.1994, 0.2010))
     names_file: ClassVar[str]
     label_bytes: ClassVar[int]
     files: ClassVar[dict[str, list[str]]]

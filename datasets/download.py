@@ -1,4 +1,4 @@
-"""Official archives: fetched once, checked, resumed after an interruption."""
+"""Downloads of official archives: once, checked, and resumed after an interruption."""
 
 from __future__ import annotations
 
@@ -18,12 +18,13 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeR
 from ..core.errors import Unavailable
 
 CHUNK = 1 << 20
+"""Bytes written at a time."""
 
 
 def data_root() -> Path:
     """Where data sets are kept: $RABENCH_DATA, or the platform's cache."""
-    given = os.environ.get("RABENCH_DATA")
-    return Path(given).expanduser() if given else Path(pooch.os_cache("rabench"))
+    folder = os.environ.get("RABENCH_DATA")
+    return Path(folder).expanduser() if folder else Path(pooch.os_cache("rabench"))
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,7 @@ class Archive:
 
     @property
     def file(self) -> str:
+        """The file's name: the end of its URL."""
         return self.url.rsplit("/", 1)[-1]
 
 
@@ -47,10 +49,10 @@ def fetch(archive: Archive, folder: Path) -> Path:
     pooch.get_logger().setLevel("WARNING")  # the progress bar tells the rest
     target = folder / archive.file
     downloader: Any = _download
-    put = f"download it yourself and put it at {target} (md5 {archive.md5})"
+    remedy = f"download it yourself and put it at {target} (md5 {archive.md5})"
     if target.is_file() and pooch.file_hash(str(target), alg="md5") != archive.md5:
         target.unlink()
-        put = f"the file that lay at {target} had the wrong checksum and was deleted; {put}"
+        remedy = f"the file that lay at {target} had the wrong checksum and was deleted; {remedy}"
     try:
         folder.mkdir(parents=True, exist_ok=True)
         pooch.retrieve(
@@ -65,16 +67,16 @@ def fetch(archive: Archive, folder: Path) -> Path:
         if part.exists():
             raise Unavailable(
                 f"{archive.url} broke off after {part.stat().st_size:,} bytes ({_first_line(error)}); "
-                f"run again to go on from there, or {put}"
+                f"run again to go on from there, or {remedy}"
             ) from None
         raise Unavailable(
-            f"{archive.url} cannot be reached ({_first_line(error)}); {put}, or try again later"
+            f"{archive.url} cannot be reached ({_first_line(error)}); {remedy}, or try again later"
         ) from None
     except ValueError as error:
         if "hash" not in str(error):
             raise
         raise Unavailable(
-            f"{archive.url}: what came has the wrong checksum and was deleted; try again, or {put}"
+            f"{archive.url}: what came has the wrong checksum and was deleted; try again, or {remedy}"
         ) from None
     except OSError as error:
         raise Unavailable(f"{target} cannot be written: {error}; set RABENCH_DATA to a folder with room") from None
@@ -85,17 +87,17 @@ def _download(url: str, output_file: Any, pooch: Any, *, check_only: bool | None
     """pooch's downloader protocol, with resume: an unfinished file is kept as NAME.part."""
     target = Path(output_file)
     part = _part(target.parent, url)
-    held = part.stat().st_size if part.exists() else 0
-    headers = {"Range": f"bytes={held}-"} if held else {}
+    offset = part.stat().st_size if part.exists() else 0
+    headers = {"Range": f"bytes={offset}-"} if offset else {}
     with requests.get(url, headers=headers, stream=True, timeout=30) as reply:
         if reply.status_code == requests.codes.requested_range_not_satisfiable:
             part.unlink()  # the site's file is shorter than what lies here: begin again
             return _download(url, output_file, pooch)
         reply.raise_for_status()
-        held = held if reply.status_code == requests.codes.partial_content else 0
+        offset = offset if reply.status_code == requests.codes.partial_content else 0
         length = reply.headers.get("Content-Length")
-        total = int(length) + held if length else None
-        with _progress(url, held, total) as advance, open(part, "ab" if held else "wb") as file:
+        total = int(length) + offset if length else None
+        with _progress(url, offset, total) as advance, open(part, "ab" if offset else "wb") as file:
             for chunk in reply.iter_content(CHUNK):
                 file.write(chunk)
                 advance(len(chunk))
@@ -109,7 +111,7 @@ def _part(folder: Path, url: str) -> Path:
 
 
 @contextmanager
-def _progress(url: str, held: int, total: int | None) -> Iterator[Any]:
+def _progress(url: str, offset: int, total: int | None) -> Iterator[Any]:
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
@@ -118,12 +120,12 @@ def _progress(url: str, held: int, total: int | None) -> Iterator[Any]:
         TimeRemainingColumn(),
     )
     with Progress(*columns, console=Console(stderr=True)) as progress:
-        task = progress.add_task(url, total=total, completed=held)
+        task = progress.add_task(url, total=total, completed=offset)
         yield lambda count: progress.advance(task, count)
 
 
 def _first_line(error: Exception) -> str:
-    """What is behind an error of requests and urllib3, which tell their whole history."""
+    """The first cause of an error of requests and urllib3, which tell their whole history, in a line."""
     while isinstance(error.__cause__ or error.__context__, Exception):
         error = error.__cause__ or error.__context__  # type: ignore[assignment]
     return str(error).split("\n")[0][:200]

@@ -23,7 +23,7 @@ SPLITS = {"test": ("test", "val", "valid", "validation"), "train": ("train",)}
 class Folder(Dataset):
     """One sub-folder a class, or a flat folder of unlabelled images; sizes may differ.
 
-    The first image of each class comes first, then the second of each: the first few hundred hold all classes alike.
+    The first image of each class comes first, then the second of each: the first few hundred hold all classes equally.
 
     Where the folder holds ``train`` and ``test`` (or ``val``), ``split`` chooses between them.
     """
@@ -39,8 +39,19 @@ class Folder(Dataset):
 
     def notes(self) -> list[str]:
         home = self._home()
-        stray = len(_images(home))
-        return [f"{stray} images beside the class folders are left out"] if stray and _class_folders(home) else []
+        classes, stray = _class_folders(home), len(_images(home))
+        notes = [f"{stray} images beside the class folders are left out"] if stray and classes else []
+        visible = [f for f in home.rglob("*") if not any(p.startswith(".") for p in f.relative_to(home).parts)]
+        if others := [f for f in visible if f.is_file() and f.suffix.lower() not in SUFFIXES]:
+            endings = ", ".join(sorted({f.suffix.lower() or f.name for f in others})[:5])
+            notes.append(f"{len(others)} files that are no images are left out ({endings})")
+        folders = [f for f in visible if f.is_dir() and f.parent == home]
+        if empty := sorted(f.name for f in folders if not any(_images(f, deep=True))):
+            notes.append(f"folders without images are no classes: {', '.join(empty[:5])}")
+        lower = [f.name.lower() for f in classes]
+        if alike := sorted(f.name for f in classes if lower.count(f.name.lower()) > 1):
+            notes.append(f"classes that differ in case alone: {', '.join(alike)}")
+        return notes
 
     def _home(self) -> Path:
         home = Path(os.path.normpath(Path(self.path).expanduser()))
@@ -60,6 +71,8 @@ class Folder(Dataset):
 
 
 class FolderReader:
+    """An open folder of image files."""
+
     def __init__(self, home: Path) -> None:
         self.home = home
         folders = _class_folders(home)
@@ -79,22 +92,26 @@ class FolderReader:
         labels = np.array([label for _, label in chosen], np.int64)
         return Block([image for image, _ in decoded], labels, [source for _, source in decoded])
 
+    def image_name(self, position: int) -> str:
+        """The file's path below the folder."""
+        return self.files[position][0].relative_to(self.home).as_posix()
+
     def stamp(self) -> str:
-        found = hashlib.sha256()
+        digest = hashlib.sha256()
         for file, label in self.files:
             stat = file.stat() if file.exists() else None
-            found.update(f"{file.name} {label} {stat and (stat.st_size, stat.st_mtime_ns)}\n".encode())
-        return found.hexdigest()
+            digest.update(f"{file.name} {label} {stat and (stat.st_size, stat.st_mtime_ns)}\n".encode())
+        return digest.hexdigest()
 
 
 def _class_folders(home: Path) -> list[Path]:
-    found = [f for f in home.iterdir() if f.is_dir() and not f.name.startswith(".") and any(_images(f, deep=True))]
-    return sorted(found, key=Path.as_posix)  # by case on every system
+    folders = [f for f in home.iterdir() if f.is_dir() and not f.name.startswith(".") and any(_images(f, deep=True))]
+    return sorted(folders, key=Path.as_posix)  # by case on every system
 
 
 def _images(folder: Path, deep: bool = False) -> list[Path]:
-    found = folder.rglob("*") if deep else folder.iterdir()
-    images = [f for f in found if f.suffix.lower() in SUFFIXES and not f.name.startswith(".") and f.is_file()]
+    paths = folder.rglob("*") if deep else folder.iterdir()
+    images = [f for f in paths if f.suffix.lower() in SUFFIXES and not f.name.startswith(".") and f.is_file()]
     return sorted(images, key=Path.as_posix)
 
 

@@ -18,15 +18,15 @@ from .parquet import ParquetReader, missing_shards, shards
 
 @dataclass(frozen=True)
 class Official(Dataset, ABC):
-    """Kept at $RABENCH_DATA/NAME: Parquet shards in ``data/`` where they are there, else the official archive."""
+    """A data set at $RABENCH_DATA/NAME: Parquet shards in ``data/`` where they are there, else the official archive."""
 
     archive: ClassVar[Archive]
     folder: ClassVar[str]
-    """What the archive holds, extracted at the data set's home."""
+    """The folder in the archive, or a file; where the data set's home has it, the archive is extracted."""
 
     @abstractmethod
     def open_official(self) -> Reader:
-        """Opens the archive or what was extracted from it, fetching it if need be."""
+        """A reader of the archive or of what was extracted from it; fetches it if need be."""
 
     def open(self) -> Reader:
         if self._shards().is_dir():
@@ -34,17 +34,18 @@ class Official(Dataset, ABC):
         return self.open_official()
 
     def where(self) -> str | None:
-        found = (self._shards(), self.home() / self.folder, self.home() / self.archive.file)
-        return next((str(p) for p in found if p.exists()), None)
+        candidates = (self._shards(), self.home() / self.folder, self.home() / self.archive.file)
+        return next((str(p) for p in candidates if p.exists()), None)
 
     def notes(self) -> list[str]:
         return missing_shards(shards(self._shards(), self.split)) if self._shards().is_dir() else []
 
     def home(self) -> Path:
+        """The data set's folder on this machine."""
         return data_root() / self.name
 
     def extracted(self) -> Path:
-        """The folder extracted from a .tar.gz archive, whole or not there."""
+        """The folder extracted from a .tar.gz archive, now if it was not; it appears as a whole."""
         target = self.home() / self.folder
         if target.is_dir():
             return target
@@ -55,10 +56,10 @@ class Official(Dataset, ABC):
                     tar.extractall(scratch, filter="data")
             except (tarfile.TarError, EOFError, OSError) as error:
                 raise Unavailable(f"{packed} cannot be extracted ({error}); delete it to fetch it again") from None
-            found = Path(scratch) / self.folder
-            if not found.is_dir():
+            unpacked = Path(scratch) / self.folder
+            if not unpacked.is_dir():
                 raise Unavailable(f"{packed} holds no folder {self.folder}; delete it to fetch it again")
-            shutil.move(found, target)
+            shutil.move(unpacked, target)
         return target
 
     def _shards(self) -> Path:

@@ -48,19 +48,19 @@ class Parquet(Dataset):
 
 
 def shards(path: Path, split: str) -> list[Path]:
-    """The .parquet files of a split, in order; a path that names one file is taken whatever its name."""
+    """The .parquet files of a split, in order; a path of one file is taken whatever its name. Raises Unavailable."""
     if path.is_file():
         return [path]
     if not path.is_dir():
         raise Unavailable(f"parquet: {path} is neither a file nor a folder; give path=FILE.parquet or path=FOLDER")
-    found = sorted(path.rglob("*.parquet"), key=Path.as_posix)
-    parts = {file: _part(file.relative_to(path)) for file in found}
+    files = sorted(path.rglob("*.parquet"), key=Path.as_posix)
+    parts = {file: _part(file.relative_to(path)) for file in files}
     for name in SPLITS.get(split, (split,)):
-        if chosen := [file for file in found if parts[file] == name]:
+        if chosen := [file for file in files if parts[file] == name]:
             return chosen
-    if found and split == "test" and not any(parts.values()):
-        return found  # no file says what it is for
-    names = ", ".join(str(f.relative_to(path)) for f in found[:5]) or "no .parquet file"
+    if files and split == "test" and not any(parts.values()):
+        return files  # no file says what it is for
+    names = ", ".join(str(f.relative_to(path)) for f in files[:5]) or "no .parquet file"
     raise Unavailable(
         f"parquet: {path} has no shard for split={split}, such as {split}-00000-of-00001.parquet; it holds {names}"
     )
@@ -75,15 +75,15 @@ def _part(file: Path) -> str | None:
 
 
 def missing_shards(files: list[Path]) -> list[str]:
-    """A note where the names say (``-00000-of-00008``) that some shards are not here."""
+    """A note where the shards' names (``-00000-of-00008``) tell that some are not here, else nothing."""
     numbered = [m for f in files if (m := _SHARD.search(f.name))]
-    if numbered and len(numbered) < (whole := int(numbered[0][2])):
-        return [f"{len(numbered)} of {whole} shards are here: a part of the data set"]
+    if numbered and len(numbered) < (total := int(numbered[0][2])):
+        return [f"{len(numbered)} of {total} shards are here: a part of the data set"]
     return []
 
 
 class ParquetReader:
-    """Row groups are read one at a time, so memory does not grow with the shards."""
+    """An open data set of Parquet files; row groups are read one at a time, so memory does not grow with the files."""
 
     def __init__(self, files: list[Path], image: str, label: str) -> None:
         self.files, self.image, self.label = files, image, label
@@ -132,8 +132,8 @@ class ParquetReader:
             rows = _row_group(file, number, self.image, self.label, file.stat().st_mtime_ns).slice(
                 position - first, min(stop, int(self.starts[group + 1])) - position
             )
-            for place, (stored, name) in enumerate(_files(rows[self.image]), position):
-                image, source = decode(stored, name or f"{file.name}, image {place}")
+            for image_number, (stored, name) in enumerate(_files(rows[self.image]), position):
+                image, source = decode(stored, name or f"{file.name}, image {image_number}")
                 images.append(image)
                 sources.append(source)
             if self.label:
@@ -142,6 +142,14 @@ class ParquetReader:
                 labels.append(np.full(len(rows), UNLABELLED, np.int64))
             position += len(rows)
         return Block(images, np.concatenate(labels) if labels else np.empty(0, np.int64), sources)
+
+    def image_name(self, position: int) -> str:
+        """The name in the image's ``path``, where the shards keep one."""
+        group = int(np.searchsorted(self.starts, position, side="right")) - 1
+        file, number = self.groups[group]
+        rows = _row_group(file, number, self.image, self.label, file.stat().st_mtime_ns)
+        ((_, name),) = _files(rows.slice(position - int(self.starts[group]), 1)[self.image])
+        return name or ""
 
     def stamp(self) -> str:
         return ";".join(f"{f.name} {f.stat().st_size} {f.stat().st_mtime_ns}" for f in self.files)

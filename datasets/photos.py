@@ -56,6 +56,8 @@ class Photos(Dataset):
 
 
 class PatchReader:
+    """The patches of a split, cut from the photographs."""
+
     classes = tuple(Path(name).stem for name in PHOTOGRAPHS)
 
     def __init__(self, split: str) -> None:

@@ -35,7 +35,7 @@ class TinyImageNet(Official):
 
 
 class FolderFiles:
-    """The extracted folder."""
+    """The data set's files in its extracted folder."""
 
     def __init__(self, home: Path) -> None:
         self.home = home
@@ -44,19 +44,20 @@ class FolderFiles:
         return (self.home / name).read_bytes()
 
     def images_of(self, wnid: str) -> list[str]:
+        """The names of a class's training images, sorted."""
         folder = self.home / "train" / wnid / "images"
         return sorted(f"train/{wnid}/images/{f.name}" for f in folder.iterdir())
 
     def stamp(self, names: list[str]) -> str:
-        found = hashlib.sha256()
+        digest = hashlib.sha256()
         for path in (self.home / name for name in names):
             stat = path.stat() if path.exists() else None
-            found.update(f"{path.name} {stat and (stat.st_size, stat.st_mtime_ns)}\n".encode())
-        return found.hexdigest()
+            digest.update(f"{path.name} {stat and (stat.st_size, stat.st_mtime_ns)}\n".encode())
+        return digest.hexdigest()
 
 
 class ZipFiles:
-    """The official zip, read in place."""
+    """The data set's files in the official zip, read in place."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -79,16 +80,16 @@ class ZipFiles:
 @lru_cache(maxsize=2)
 def _training_images(path: Path) -> dict[str, list[str]]:
     with zipfile.ZipFile(path) as archive:
-        found: dict[str, list[str]] = {}
+        images: dict[str, list[str]] = {}
         for name in sorted(archive.namelist()):
             parts = PurePosixPath(name).parts
             if len(parts) == 5 and parts[1] == "train":
-                found.setdefault(parts[2], []).append("/".join(parts[1:]))
-        return found
+                images.setdefault(parts[2], []).append("/".join(parts[1:]))
+        return images
 
 
 class TinyReader:
-    """Classes in the order of their sorted wnids, as in every published loader."""
+    """An open split; classes are in the order of their sorted WordNet ids, as in every published loader."""
 
     def __init__(self, files: FolderFiles | ZipFiles, split: str) -> None:
         self.files = files

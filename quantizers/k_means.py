@@ -42,15 +42,15 @@ class KMeans(PaletteQuantizer):
         pixels = image.reshape(-1, 3).astype(np.float64)
         palette = refined(pixels, start.astype(np.float64), self.rounds).round().astype(np.uint8)
         if self.dither == "floyd-steinberg":
-            drawn = Image.new("P", (1, 1))
-            drawn.putpalette(palette.tobytes())
-            return indexed(diffused(canvas, drawn))
+            palette_image = Image.new("P", (1, 1))
+            palette_image.putpalette(palette.tobytes())
+            return indexed(diffused(canvas, palette_image))
         nearest, _ = vq(pixels, palette.astype(np.float64))
         return IndexedImage(nearest.astype(np.uint8).reshape(image.shape[:2]), palette).trimmed()
 
 
 def refined(pixels: NDArray[np.float64], palette: NDArray[np.float64], rounds: int) -> NDArray[np.float64]:
-    """(N, 3) pixels, (K, 3) colors -> (K, 3): each color the mean of the pixels nearest to it, again and again."""
+    """A palette after rounds of k-means, each color the mean of its nearest pixels: (N, 3), (K, 3) -> (K, 3)."""
     for _ in range(rounds):
         nearest, _ = vq(pixels, palette)
         counts = np.bincount(nearest, minlength=len(palette))

@@ -12,9 +12,10 @@ from .base import Quantizer
 
 @dataclass(frozen=True)
 class NoQuantizer(Quantizer):
-    """Hands the original on, in true color."""
+    """Leaves the image as it is, in true color."""
 
     name: ClassVar[str] = "none"
+    indexed: ClassVar[bool] = False
 
     def version(self) -> str:
         return "none"

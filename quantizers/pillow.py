@@ -32,18 +32,19 @@ class _Pillow(PaletteQuantizer, ABC):
         return [self._quantize(Image.fromarray(image)) for image in images]
 
     def _quantize(self, canvas: Image.Image) -> IndexedImage:
-        drawn = canvas.quantize(self.colors, self.method)
-        return indexed(diffused(canvas, drawn) if self.dither == "floyd-steinberg" else drawn)
+        quantized = canvas.quantize(self.colors, self.method)
+        return indexed(diffused(canvas, quantized) if self.dither == "floyd-steinberg" else quantized)
 
 
-def diffused(canvas: Image.Image, drawn: Image.Image) -> Image.Image:
-    """``canvas`` in the palette of ``drawn``, by Floyd and Steinberg's error diffusion (1976)."""
-    return canvas.quantize(palette=drawn, dither=Image.Dither.FLOYDSTEINBERG)
+def diffused(canvas: Image.Image, palette_image: Image.Image) -> Image.Image:
+    """``canvas`` in the palette of another image, by Floyd and Steinberg's error diffusion (1976)."""
+    return canvas.quantize(palette=palette_image, dither=Image.Dither.FLOYDSTEINBERG)
 
 
-def indexed(drawn: Image.Image) -> IndexedImage:
-    palette = np.array(drawn.getpalette(), np.uint8).reshape(-1, 3)
-    return IndexedImage(np.array(drawn), palette).trimmed()
+def indexed(palette_image: Image.Image) -> IndexedImage:
+    """A Pillow image of mode P as an IndexedImage, unused colors left out."""
+    palette = np.array(palette_image.getpalette(), np.uint8).reshape(-1, 3)
+    return IndexedImage(np.array(palette_image), palette).trimmed()
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from ...codecs import CODECS
 from ...codecs.base import Codec
@@ -18,14 +19,19 @@ from ...core.errors import BadSetting, Refused, Unavailable
 from ...core.files import write_text
 from ...core.images import as_rgb
 from ...core.plugins import Span, spread
+from ...core.tables import Kind, Table
+from ...core.toml_files import TomlFile
 from ...datasets.base import BadImage, Dataset
 from ...quantizers import QUANTIZERS
+from ..comparing.bootstrap import Estimate
+from ..comparing.comparison import with_interval
 from ..comparing.pairwise import PairwiseBD
-from ..comparing.reading import Group, read
+from ..comparing.reading import read
+from ..reporting.group_report import GroupReport
 from ..running import chain, runner
 from ..running.executors import Pool
 from ..running.runner import Outcome, Progress
-from ..study.matrix import Study, opened
+from ..study.matrix import Study
 from ..study.plugin_files import load_plugins
 from ..study.points import Point
 from ..study.records import Index
@@ -75,7 +81,6 @@ def add(
     write_text(study.added, after)
     try:
         wanted = {codec.variant for codec in codecs}  # points added before, too: they may be of edited code
-        study.load()
         limits = {said["limit"] for said in known.datasets.values()}
         limit = limits.pop() if len(limits) == 1 else None
         outcome = runner.run(study, make_pool, limit, progress, command, only=lambda p: p.codec.variant in wanted)
@@ -152,16 +157,16 @@ def _chosen(rates: list[float], low: float, high: float) -> list[int]:
 
 def _noted(study: Study, codecs: list[Codec], quantizers: list[str], plugins: list[Path], before: str | None) -> str:
     """What ``added.toml`` says with the codecs in it: a block for each data set and classifiers of the matrix."""
-    where, content = opened(study.matrix)
+    matrix = TomlFile.open(study.matrix)
     places = [os.path.relpath(p, study.folder) for p in plugins]
-    more = opened(study.added)[1] if before is not None else {}
+    more = TomlFile.open(study.added).content if before is not None else {}
     files = list(dict.fromkeys([*more.get("plugins", {}).get("files", []), *places]))
     blocks = list(more.get("points", []))
     judges: dict[str, dict[str, Any]] = {}
-    for block in content.get("points", [{}]):
-        whole = {**content, **block}
+    for block in matrix.content.get("points", [{}]):
+        whole = {**matrix.content, **block}
         if "dataset" not in whole or "classifiers" not in whole:
-            raise where.error("[[points]]", "dataset or classifiers are missing")
+            raise matrix.error("[[points]]", "dataset or classifiers are missing")
         judge = {key: whole[key] for key in ("dataset", "classifiers")}
         judges.setdefault(json.dumps(judge, sort_keys=True), judge)
     for judge in judges.values():
@@ -174,13 +179,52 @@ def _noted(study: Study, codecs: list[Codec], quantizers: list[str], plugins: li
     return "\n".join(lines)
 
 
-def against_each(
-    pairs: Sequence[tuple[Group, PairwiseBD]], codecs: list[Codec]
-) -> list[tuple[Group, PairwiseBD, list[int]]]:
-    """BD figures of the new curves against every other: groups, their figures, and the rows that are new."""
+NOTE = (
+    "On the {images:,} images that all points share; 95 % intervals from {resamples:,} bootstrap resamples of them. Where "
+    "a reason stands instead of a figure, values of the quality parameter nearer to the other curve help, and rabench "
+    "points says what a requirement costs."
+)
+
+
+def comparison_tables(groups: Sequence[GroupReport], codecs: list[Codec]) -> list[Table]:
+    """BD figures of the curves of ``codecs`` against every other curve, a table for each data set and classifier."""
     variants = {codec.variant for codec in codecs}
-    found = []
-    for group, figures in pairs:
-        names = {c.name for c in group.curves if c.codec in variants}
-        found.append((group, figures, [i for i, name in enumerate(figures.curves) if name in names]))
-    return found
+    tables = []
+    for part in groups:
+        if part.pairs is None:
+            continue
+        names = {c.name for c in part.group.curves if c.codec in variants}
+        new = [i for i, name in enumerate(part.pairs.curves) if name in names]
+        tables += _comparison_table(part.pairs, new)
+    return tables
+
+
+def _comparison_table(pairs: PairwiseBD, new: list[int]) -> list[Table]:
+    kinds = {
+        "curve": Kind.NAME,
+        "against": Kind.NAME,
+        f"BD-{pairs.measure}": Kind.NUMBER,
+        "BD-rate": Kind.NUMBER,
+    }
+    lines = [
+        (
+            pairs.curves[i],
+            pairs.curves[j],
+            _figure(pairs.accuracy[i][j], ""),
+            _figure(pairs.rate[i][j], " %"),
+        )
+        for i in new
+        for j in range(len(pairs.curves))
+        if j not in new
+    ]
+    if not lines:
+        return []
+    note = NOTE.format(images=pairs.images, resamples=pairs.resamples)
+    title = f"{pairs.title}: the new against each"
+    return [Table(title, pd.DataFrame(lines, columns=list(kinds)), kinds, (note,))]
+
+
+def _figure(estimate: Estimate | None, unit: str) -> str:
+    if estimate is None:
+        return ""
+    return estimate.reason or with_interval(estimate, unit)

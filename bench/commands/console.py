@@ -1,21 +1,30 @@
-"""What every command needs: where it prints, how it ends, its options, its tables. Files named cli*.py and this one print or exit."""
+"""What every command needs: where it prints, how it ends, its options, its tables. Files named cli*.py and this one end the process."""
 
 from __future__ import annotations
 
+import inspect
 import os
+import re
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from threading import Timer
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
+import rich.table
 import typer
 from rich.console import Console
+
+from ...core.tables import Kind, Table
+
+if TYPE_CHECKING:
+    from ..reporting.report import Report
+    from ..study.matrix import Study
 
 app = typer.Typer(
     help="What a bit is worth to a neural network: rate-accuracy benchmarks of image codecs.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
-    add_completion=False,
 )
 WIDTH = None if sys.stdout.isatty() else 240
 out = Console(highlight=False, width=WIDTH)
@@ -59,12 +68,57 @@ PluginOption = Annotated[
 PSNROption = Annotated[bool, typer.Option("--psnr", help="A PSNR column in the tables.")]
 
 
-def end(message: str, status: int) -> None:
+def with_options(*templates: Callable[..., None]) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Gives a command the options that templates declare, in their order, after its own; it takes them as ``**options``."""
+
+    def decorate(command: Callable[..., None]) -> Callable[..., None]:
+        own = inspect.signature(command, eval_str=True)
+        parameters = [p for p in own.parameters.values() if p.kind is not inspect.Parameter.VAR_KEYWORD]
+        for template in templates:
+            parameters += inspect.signature(template, eval_str=True).parameters.values()
+        command.__signature__ = own.replace(parameters=parameters)  # type: ignore[attr-defined]
+        command.__annotations__ = {p.name: p.annotation for p in parameters}
+        return command
+
+    return decorate
+
+
+def as_options(message: str) -> str:
+    """A message of the library as the command line says it: an argument in backticks becomes an option.
+
+    >>> as_options('raise `held_out`, or use `labels="agreement"` or `restart=True`')
+    'raise --held-out, or use --labels agreement or --restart'
+    """
+
+    def option(match: re.Match[str]) -> str:
+        name, value = "--" + match["name"].replace("_", "-"), match["value"]
+        return name if value in (None, "True") else f"{name} {value.strip(chr(34))}"
+
+    return _ARGUMENT.sub(option, message)
+
+
+_ARGUMENT = re.compile(r"`(?P<name>[a-z_]+)(?:=(?P<value>[^`]*))?`")
+
+
+def command_line() -> str:
+    """The command that runs, as run.json keeps it: of paths the names alone."""
+    return " ".join(["rabench", *(Path(w).name if Path(w).is_absolute() else w for w in sys.argv[1:])])
+
+
+def worker_count(workers: int | None) -> int:
+    """The workers asked for; by default one a core."""
+    from ..running import executors
+
+    return executors.default_workers() if workers is None else workers
+
+
+def end(message: str, status: int) -> NoReturn:
+    """Says a last line on standard error, and ends."""
     err.print(f"rabench: {message}", soft_wrap=True, markup=False)
     sys.exit(status)
 
 
-def end_soon(message: str, status: int) -> None:
+def end_soon(message: str, status: int) -> NoReturn:
     """Ends, after PATIENCE even where a thread still speaks with a process that is gone."""
     last = Timer(PATIENCE, os._exit, (status,))
     last.daemon = True
@@ -82,48 +136,47 @@ def among(option: str, value: str | None, allowed: tuple[str, ...]) -> None:
         end(f"{option} must be one of {', '.join(allowed)}, got {value!r}", USER)
 
 
-LEFT = {
-    "quantizer",
-    "codec",
-    "classifier",
-    "curve",
-    "against",
-    "measured",
-    "name",
-    "settings",
-    "here",
-    "what",
-    "promise",
-    "",
-}
 FOLDED = 16
 """Letters a line that a folded name has at the least."""
-NARROW = {"curve", "against", "promise"}
 
 
-def print_table(title: str, table: Any, notes: list[str]) -> None:
+def print_table(table: Table) -> None:
     """A table whose figures are never cut: names are folded, and where that is not enough lines run over the edge."""
-    from rich.table import Table
-
-    shown = Table(box=None, header_style="bold", pad_edge=False)
+    table = table.short()
+    shown = rich.table.Table(box=None, header_style="bold", pad_edge=False)
     least = 0
-    for column in table.columns:
-        left, kept = column in LEFT, column not in LEFT or column in NARROW
-        longest = max([len(column), *(len(str(cell)) for cell in table[column])])
-        least += 2 + (longest if kept else min(longest, FOLDED))
+    for name in table.frame.columns:
+        kind = table.kinds[name]
+        longest = max([len(name), *(len(cell) for cell in table.frame[name])])
+        width = min(longest, FOLDED) if kind is Kind.TEXT else longest
+        least += 2 + width
         shown.add_column(
-            column,
-            justify="left" if left else "right",
-            no_wrap=kept,
+            name,
+            justify="right" if kind.to_the_right else "left",
+            no_wrap=kind is not Kind.TEXT,
             overflow="fold",
-            min_width=longest if kept else min(longest, FOLDED),
+            min_width=width,
         )
-    for row in table.to_numpy():
-        shown.add_row(*(str(cell).replace("[", "\\[") for cell in row))
-    out.print(title, style="italic", soft_wrap=True, markup=False)
-    if len(table.columns):
+    for row in table.frame.to_numpy():
+        shown.add_row(*(cell.replace("[", "\\[") for cell in row))
+    out.print(table.title, style="italic", soft_wrap=True, markup=False)
+    if len(table.frame.columns):
         # a console drops columns that do not fit its width: here it is as wide as the table
         wide = Console(file=out.file, width=max(out.width, least), force_terminal=out.is_terminal, highlight=False)
         wide.print(shown)
-    for note in notes:
+    for note in table.notes:
         out.print(f"  {note}", soft_wrap=not out.is_terminal, markup=False)
+
+
+def print_report(study: Study, axis: str | None, psnr: bool, paper: bool = False) -> Report:
+    """Writes a study's report, and prints its tables and what it wrote."""
+    from ..reporting.report import report
+
+    written = report(study, axis, psnr, paper)
+    for table in written.tables:
+        print_table(table)
+    for file in written.files:
+        out.print(str(file), soft_wrap=True, markup=False)
+    for line in written.left_out:
+        err.print(line, soft_wrap=True, markup=False)
+    return written

@@ -9,32 +9,28 @@ from typing import Any
 
 import pandas as pd
 
-from ...classifiers import CLASSIFIERS
 from ...classifiers.base import Classifier
-from ...codecs import CODECS
 from ...core.errors import Unavailable, unknown
 from ...core.plugins import Family, Plugin, describe
-from ...datasets import DATASETS
+from ...core.tables import Kind, Table
 from ...datasets.base import Dataset
-from ...quantizers import QUANTIZERS
 from ...quantizers.base import Quantizer
 from ..study.matrix import EMBEDDED
+from ..study.plugin_files import FAMILIES
 
-FAMILIES: dict[str, Family[Any]] = {
-    "codecs": CODECS,
-    "quantizers": QUANTIZERS,
-    "classifiers": CLASSIFIERS,
-    "datasets": DATASETS,
-}
+BY_NAME: dict[str, Family[Any]] = {family.package.rpartition(".")[2]: family for _, family in FAMILIES}
+KINDS = {"name": Kind.TEXT, "settings": Kind.TEXT, "here": Kind.TEXT, "what": Kind.TEXT}
+LEGEND = "*: the setting that trades rate for quality. In brackets: the default."
 
 
-def tables(family: str | None) -> Iterator[tuple[str, pd.DataFrame]]:
-    """Title and table of one family or of all."""
-    known = (*FAMILIES, "studies")
-    if family is not None and family not in known:
-        raise unknown("family", family, known)
-    for name in known if family is None else (family,):
-        yield (name, _studies()) if name == "studies" else (name, _members(FAMILIES[name]))
+def tables(family: str | None) -> Iterator[Table]:
+    """A table of one family, or one of each. Raises UnknownName for a family that is none."""
+    names = (*BY_NAME, "studies")
+    if family is not None and family not in names:
+        raise unknown("family", family, names)
+    for name in names if family is None else (family,):
+        frame = _studies() if name == "studies" else _members(BY_NAME[name])
+        yield Table(name, frame, KINDS, legend="" if name == "studies" else LEGEND)
 
 
 def _members(family: Family[Any]) -> pd.DataFrame:
@@ -50,7 +46,7 @@ def _members(family: Family[Any]) -> pd.DataFrame:
 
 
 def _settings(cls: type[Plugin]) -> str:
-    """Each setting with what is allowed and its default; the dial has a star."""
+    """Each setting with what is allowed and its default; the quality parameter has a star."""
     lines = []
     for f in fields(cls):
         default = f" ({f.default})" if f.default != "" else ""

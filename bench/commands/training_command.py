@@ -1,143 +1,68 @@
-"""What `rabench train classifier` checks and shows; `training.py` does the work."""
+"""How the training commands show where they stand, and what they say as each training ends."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import replace
-from pathlib import Path
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import torch
 from rich.console import Console
 from rich.progress import Progress
 
-from ...classifiers import CLASSIFIERS
-from ...classifiers.training import Recipe
-from ...core.errors import BadSetting
-from ...core.learning import BORDERS
-from ...datasets import DATASETS
+from ..running import executors
 from ..training.classifier import Plan, train_classifier
+from ..training.colorcnn import ColorPlan, train_colorcnn
+from ..training.finetune import Tuning, finetune
 
-PRECISIONS = ("fp32", "bf16")
-DTYPES = ("fp16", "fp32")
 
-
-def run_training(
-    network: str,
-    dataset: str,
-    out: Path,
-    recipe: dict[str, Any],
-    options: dict[str, Any],
-    threads: int,
-    console: Console,
-) -> Iterator[str]:
-    """Trains with a progress bar; yields what to print at the end."""
-    recipe["precision"] = recipe["precision"] or ("bf16" if torch.cuda.is_available() else "fp32")
-    _check_among(("precision", recipe["precision"], PRECISIONS), ("dtype", options["dtype"], DTYPES))
-    if out.suffix != ".safetensors":
-        raise BadSetting(f"--out must end in .safetensors, got {out}")
+def use_threads(threads: int) -> None:
+    """threads: CPU threads of a training; 0 leaves one a core."""
     if threads:
         torch.set_num_threads(threads)
-    images = replace(DATASETS.make(dataset), split="train")
-    plan = Plan(network, images, out, Recipe(**recipe), **options)
+
+
+def run_training(plan: Plan, console: Console) -> Iterator[str]:
+    """Trains with a progress bar; yields what to print at the end."""
     with Bars(console, plan.recipe.epochs) as bars:
         about = train_classifier(plan, bars.on_load, bars.on_step, bars.on_epoch, console.print)
-    held = about.training["held_out_accuracy"]
-    yield f"{out}: {network} on {about.dataset}, held-out accuracy {100 * held:.1f} % of {about.training['held_out_images']:,} images"
+    training = about.training
+    yield (
+        f"{plan.out}: {plan.network} on {about.dataset}, held-out accuracy {100 * training['held_out_accuracy']:.1f} % "
+        f"of {training['held_out_images']:,} images"
+    )
     yield str(plan.figure)
 
 
-def run_colorcnn(
-    dataset: str,
-    classifier: str,
-    colors: str,
-    out: Path,
-    recipe: str,
-    changed: dict[str, Any],
-    options: dict[str, Any],
-    threads: int,
-    console: Console,
-) -> Iterator[str]:
+def run_colorcnn(plans: Iterable[ColorPlan], console: Console) -> Iterator[str]:
     """Trains one ColorCNN after another with a progress bar; yields what to print as each ends."""
-    from ...quantizers.colorcnn.training import OPTIMIZERS, RECIPES
-    from ..training.colorcnn import ColorPlan, train_colorcnn
-
-    if recipe not in RECIPES:
-        raise BadSetting(f"--recipe must be one of {', '.join(RECIPES)}, got {recipe!r}")
-    changed = {name: value for name, value in changed.items() if value is not None}
-    changed.setdefault("precision", "bf16" if torch.cuda.is_available() else "fp32")
-    full = replace(RECIPES[recipe], **changed)
-    _check_among(("precision", full.precision, PRECISIONS), ("dtype", options["dtype"], DTYPES))
-    _check_among(("optimizer", full.optimizer, OPTIMIZERS), ("border", full.border, BORDERS))
-    try:
-        numbers = [int(word) for word in colors.split(",")]
-    except ValueError:
-        raise BadSetting(f"--colors must be a number or several, such as 2,4,8, got {colors!r}") from None
-    if threads:
-        torch.set_num_threads(threads)
-    images = replace(DATASETS.make(dataset), split="train")
-    judge = CLASSIFIERS.make(classifier)
-    plans = [ColorPlan(images, judge, n, out, recipe, full, **options) for n in numbers]
     for plan in plans:
-        with Bars(console, full.epochs) as bars:
-            about = train_colorcnn(plan, bars.on_load, bars.on_step, bars.on_epoch, console.print)
-        said = about.training
+        with Bars(console, plan.recipe.epochs) as bars:
+            training = train_colorcnn(plan, bars.on_load, bars.on_step, bars.on_epoch, console.print).training
         yield (
-            f"{plan.file}: {plan.colors} colors, held-out accuracy {100 * said['held_out_accuracy']:.1f} % of "
-            f"{said['held_out_images']:,} images, {100 * said['held_out_accuracy_of_originals']:.1f} % as they are"
+            f"{plan.file}: {plan.colors} colors, held-out accuracy {100 * training['held_out_accuracy']:.1f} % of "
+            f"{training['held_out_images']:,} images, {100 * training['held_out_accuracy_of_originals']:.1f} % as they are"
         )
         yield str(plan.figure)
 
 
-def run_finetune(
-    study: Path,
-    classifier: str | None,
-    points: list[str],
-    dataset: str | None,
-    out: Path | None,
-    recipe: dict[str, Any],
-    options: dict[str, Any],
-    workers: int | None,
-    threads: int,
-    console: Console,
-) -> Iterator[str]:
+def run_finetune(tunings: Iterable[Tuning], workers: int, console: Console) -> Iterator[str]:
     """Tunes a classifier for one point after another; yields what to print as each ends."""
-    from ..running import executors
-    from ..study.matrix import beside, find_study
-    from ..training.finetune import RECIPE, Tuning, finetune, targets
-
-    found = find_study(str(study))
-    found.load()  # a matrix that cannot be read is told of first
-    full = replace(RECIPE, **{name: value for name, value in recipe.items() if value is not None})
-    full = replace(full, precision=recipe["precision"] or ("bf16" if torch.cuda.is_available() else "fp32"))
-    _check_among(("precision", full.precision, PRECISIONS), ("dtype", options["dtype"], DTYPES))
-    judge = beside(beside(CLASSIFIERS.make(classifier), Path()), found.base()) if classifier else None
-    images = beside(DATASETS.make(dataset), Path()) if dataset else None
-    if threads:
-        torch.set_num_threads(threads)
-    count = executors.default_workers() if workers is None else workers
-    for target in targets(found, judge, points, images, out):
-        tuning = Tuning(found, target, full, **options)
-        with Bars(console, full.epochs, "coding training images") as bars:
+    for tuning in tunings:
+        with Bars(console, tuning.recipe.epochs, "coding training images") as bars:
             about = finetune(
-                tuning, lambda: executors.make(count, None), bars.on_load, bars.on_step, bars.on_epoch, console.print
+                tuning, lambda: executors.make(workers, None), bars.on_load, bars.on_step, bars.on_epoch, console.print
             )
-        said = about.training
-        stayed = " (no epoch was better: the weights are those it began with)" if not said["epoch"] else ""
-        lost = f"; {said['not_coded']:,} images could not be coded: {said['not_coded_example']}" * bool(
-            said["not_coded"]
-        )
+        training = about.training
+        stayed = " (no epoch was better: the weights are those it began with)" if not training["epoch"] else ""
+        lost = ""
+        if training["not_coded"]:
+            lost = f"; {training['not_coded']:,} images could not be coded: {training['not_coded_example']}"
         yield (
-            f"{tuning.file}: {tuning.name}, held-out accuracy {100 * said['held_out_accuracy_before']:.1f} -> "
-            f"{100 * said['held_out_accuracy']:.1f} % of {said['held_out_images']:,} images (epoch {said['epoch']}){stayed}{lost}"
+            f"{tuning.file}: {tuning.name}, held-out accuracy {100 * training['held_out_accuracy_before']:.1f} -> "
+            f"{100 * training['held_out_accuracy']:.1f} % of {training['held_out_images']:,} images "
+            f"(epoch {training['epoch']}){stayed}{lost}"
         )
-        yield str(tuning.beside("training.png"))
-
-
-def _check_among(*given: tuple[str, str, tuple[str, ...]]) -> None:
-    for name, value, known in given:
-        if value not in known:
-            raise BadSetting(f"--{name} must be one of {', '.join(known)}, got {value!r}")
+        yield str(tuning.figure)
 
 
 class Bars:
@@ -157,18 +82,21 @@ class Bars:
         self._bar.stop()
 
     def on_load(self, done: int, total: int) -> None:
+        """Images read, or blocks of them coded."""
         self._bar.update(self._loading, completed=done, total=total)
 
-    def on_step(self, epoch: int, step: int, of: int, loss: float) -> None:
+    def on_step(self, epoch: int, step: int, steps: int, loss: float) -> None:
+        """A step of an epoch of so many steps, and the running loss."""
         self._bar.update(
             self._steps,
             visible=True,
-            completed=epoch * of + step,
-            total=self.epochs * of,
+            completed=epoch * steps + step,
+            total=self.epochs * steps,
             description=f"epoch {epoch + 1} of {self.epochs}, loss {loss:.3f}",
         )
 
     def on_epoch(self, history: list[dict[str, Any]]) -> None:
+        """The history, an entry for each epoch that has ended."""
         last = history[-1]
         self.console.print(
             f"epoch {last['epoch']} of {self.epochs}: loss {last['loss']:.3f}, "

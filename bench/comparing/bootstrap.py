@@ -2,70 +2,72 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import reduce
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .bjontegaard import Array, Distances
-from .curves import Measured
+from .bjontegaard import Array, CurveSamples, Distances, curve_samples
+from .curves import Curve, Measured
 
 RESAMPLES = 2000
 AT_ONCE = 200
-"""Draws whose weights are in memory together: 16 MB for 10,000 images."""
+"""Resamples whose weights are in memory together: 16 MB for 10,000 images."""
+ENOUGH = 0.5
+"""Points with fewer images than this share of the fullest point are left out: they would take images from all others."""
+MOST_REFUSED = 0.5
+"""The share of resamples without a figure from which on no figure is given."""
 
 
 @dataclass(frozen=True)
-class Table:
-    """Points on the images that all of them have, paired: row an image, column a point."""
+class PairedImages:
+    """Points on the images that all of them have: a row an image, a column a point."""
 
     images: NDArray[np.int64]
-    """Positions in the data set."""
+    """Positions in the data set, (N,)."""
     bits: Array
+    """(N, P)."""
     right: Array
-    """1 where the prediction is right, 0 elsewhere."""
+    """1 where the prediction is right, 0 elsewhere; (N, P)."""
     pixels: Array
+    """(N,)."""
 
     @property
     def whole(self) -> tuple[Array, Array]:
-        """Rates in bits per pixel and accuracies as shares of all images, as if one draw: (1, P) each."""
+        """Rates in bits per pixel and accuracies as shares of all images, as if one resample: (1, P) each."""
         return (self.bits.sum(0) / self.pixels.sum())[None], self.right.mean(0)[None]
 
 
-ENOUGH = 0.5
-"""Of the images of the point that has most: points with fewer would take them from all others."""
-
-
 def enough(measured: Sequence[Measured]) -> set[int]:
-    """The points that have images enough to be compared with the others."""
+    """The positions of points that have images enough to be compared with the others."""
     counts = [int(m.good.sum()) for m in measured]
     return {i for i, count in enumerate(counts) if count and count >= ENOUGH * max(counts)}
 
 
-def paired_table(points: Sequence[Measured]) -> Table:
-    """The labelled images that went through every point; none of no points."""
+def paired_images(points: Sequence[Measured]) -> PairedImages:
+    """The labelled images that went through every point; none where there is no point."""
     if not points:
-        return Table(np.empty(0, np.int64), np.empty((0, 0)), np.empty((0, 0)), np.empty(0))
-    common = reduce(np.intersect1d, (m.rows["image"][m.good & (m.rows["label"] >= 0)] for m in points))
+        return PairedImages(np.empty(0, np.int64), np.empty((0, 0)), np.empty((0, 0)), np.empty(0))
+    common = reduce(np.intersect1d, (m.columns["image"][m.judged] for m in points))
     bits, right = np.empty((len(common), len(points))), np.empty((len(common), len(points)))
     for column, m in enumerate(points):
         bits[:, column] = 8.0 * _at(m, common, "bytes")
         right[:, column] = _at(m, common, "prediction") == _at(m, common, "label")
-    return Table(common, bits, right, _at(points[0], common, "pixels").astype(float))
+    return PairedImages(common, bits, right, _at(points[0], common, "pixels").astype(float))
 
 
 def _at(m: Measured, images: NDArray[np.int64], column: str) -> NDArray[np.int64]:
-    order = np.argsort(m.rows["image"], kind="stable")
-    places = order[np.searchsorted(m.rows["image"], images, sorter=order)]
-    return m.rows[column][places]
+    order = np.argsort(m.columns["image"], kind="stable")
+    places = order[np.searchsorted(m.columns["image"], images, sorter=order)]
+    return m.columns[column][places]
 
 
-def draws(table: Table, count: int = RESAMPLES, seed: int = 0) -> tuple[Array, Array]:
-    """Rates and accuracies, (count, P) each: one draw of images with replacement for all points, bits and predictions."""
-    n, generator = len(table.images), np.random.default_rng(seed)
-    columns = np.column_stack([table.bits, table.right, table.pixels])
+def resample(paired: PairedImages, count: int = RESAMPLES, seed: int = 0) -> tuple[Array, Array]:
+    """Rates and accuracies, (count, P) each: images are drawn with replacement, the same draw for all points."""
+    n, generator = len(paired.images), np.random.default_rng(seed)
+    columns = np.column_stack([paired.bits, paired.right, paired.pixels])
     sums = np.empty((count, columns.shape[1]))
     for start in range(0, count, AT_ONCE):
         stop = min(start + AT_ONCE, count)
@@ -73,28 +75,80 @@ def draws(table: Table, count: int = RESAMPLES, seed: int = 0) -> tuple[Array, A
         chosen += n * np.arange(stop - start)[:, None]
         weights = np.bincount(chosen.ravel(), minlength=n * (stop - start)).reshape(stop - start, n)
         sums[start:stop] = weights.astype(float) @ columns
-    points = table.bits.shape[1]
+    points = paired.bits.shape[1]
     return sums[:, :points] / sums[:, -1:], sums[:, points : 2 * points] / n
+
+
+class ResampledCurves:
+    """Curves on the images that all their points share: of all images at once, and of each resample."""
+
+    def __init__(
+        self, measured: Sequence[Measured], curves: Sequence[Curve], count: int = RESAMPLES, seed: int = 0
+    ) -> None:
+        """Points with too few images are left out; ``images`` is empty where the others share none."""
+        rows = list(dict.fromkeys(row for curve in curves for row in curve.rows))
+        usable = enough([measured[row] for row in rows])
+        rows = [row for place, row in enumerate(rows) if place in usable]
+        paired = paired_images([measured[row] for row in rows])
+        self.images = paired.images
+        self._samples: dict[tuple[Curve, bool, bool, str], CurveSamples] = {}
+        self._column = {row: column for column, row in enumerate(rows)}
+        if len(self.images):
+            self.whole, self._resamples = paired.whole, resample(paired, count, seed)
+
+    def columns(self, curve: Curve) -> list[int]:
+        """The columns of ``whole`` that hold a curve's points."""
+        return [self._column[row] for row in curve.rows if row in self._column]
+
+    def samples(
+        self, curve: Curve, resampled: bool = False, on_front: bool = True, between: str = "pchip"
+    ) -> CurveSamples:
+        """The curve of all images as one sample, or, ``resampled``, in each resample; computed once."""
+        name = (curve, resampled, on_front, between)
+        if name not in self._samples:
+            rates, accuracies = self._resamples if resampled else self.whole
+            columns = self.columns(curve)
+            self._samples[name] = curve_samples((rates[:, columns], accuracies[:, columns]), on_front, between)
+        return self._samples[name]
+
+    def estimate(
+        self,
+        figure: Callable[[CurveSamples, CurveSamples], Distances],
+        anchor: Curve,
+        test: Curve,
+        between: str = "pchip",
+    ) -> Estimate:
+        """A BD figure between the Pareto fronts of two curves, with its interval."""
+        whole, resampled = (
+            figure(self.samples(anchor, r, True, between), self.samples(test, r, True, between)) for r in (False, True)
+        )
+        return estimate(whole, resampled)
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """A figure, its 95 % interval over draws of images, and what stands behind it."""
+    """A figure, its 95 % interval over resamples of the images, and what stands behind it."""
 
     value: float
+    """NaN where there is none: ``reason`` says why."""
     low: float
     high: float
     overlap: float
-    """Of the curves' ranges, as a share of their union."""
+    """The curves' common range, as a share of their union or of the range asked for."""
     refused: float
-    """Share of the draws that gave no figure."""
+    """Share of the resamples that gave no figure."""
+    reason: str = ""
 
 
-def estimate(whole: Distances, drawn: Distances) -> Estimate:
-    """The percentile interval; NaN where the whole gives no figure or half of the draws give none."""
-    value, found = float(whole.value[0]), drawn.value[np.isfinite(drawn.value)]
-    refused = 1 - len(found) / len(drawn.value)
-    low, high = (np.nan, np.nan)
-    if np.isfinite(value) and refused < 0.5:
-        low, high = np.quantile(found, [0.025, 0.975])
-    return Estimate(value, float(low), float(high), float(whole.overlap[0]), refused)
+def estimate(whole: Distances, resampled: Distances) -> Estimate:
+    """The figure of all images with its percentile interval; none where half of the resamples give none."""
+    value, overlap = float(whole.value[0]), float(whole.overlap[0])
+    values = resampled.value[np.isfinite(resampled.value)]
+    refused = 1 - len(values) / len(resampled.value)
+    if not np.isfinite(value):
+        return Estimate(np.nan, np.nan, np.nan, overlap, refused, whole.reason(0))
+    if refused >= MOST_REFUSED:
+        reason = f"no figure in {100 * refused:.0f} % of the resamples: too little in common"
+        return Estimate(np.nan, np.nan, np.nan, overlap, refused, reason)
+    low, high = np.quantile(values, [0.025, 0.975])
+    return Estimate(value, float(low), float(high), overlap, refused)

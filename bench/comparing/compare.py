@@ -3,44 +3,52 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import pandas as pd
 
 from ...core.errors import BadSetting, Refused, nearest
+from ...datasets.base import Dataset
+from ...quantizers.none import NoQuantizer
 from ..study.matrix import Study
-from .bjontegaard import Drawn, bd_accuracy, bd_rate, drawn, reason
-from .bootstrap import RESAMPLES, draws, enough, estimate, paired_table
+from .bjontegaard import BETWEEN, CurveSamples, Distances, Range, bd_accuracy, bd_rate
+from .bootstrap import RESAMPLES, ResampledCurves, paired_images
+from .comparison import Comparison, no_name
 from .curves import Curve, Measured
 from .intervals import holm, paired
 from .pareto import dominated
-from .reading import Group, Reading, judged, read, together
+from .reading import Group, Reading, read, together
 
 
 @dataclass(frozen=True)
-class Comparison:
-    """What `compare` found for one data set and classifier."""
+class Method:
+    """How BD figures are computed."""
 
-    title: str
-    agreement: bool
-    """Whether right is what the uncompressed image gives; the accuracies here are agreements then."""
-    anchor: str
-    images: int
-    """That all points of the curves share."""
-    most: int
-    """Images of the point that has most."""
-    draws: int
-    curves: pd.DataFrame
-    """A row a curve; bd_accuracy in percentage points, bd_rate in percent, each with _low, _high (95 %), _raw, _overlap,
-    _refused (share of draws without a figure) and _reason (why there is none); how many of its points the anchor's
-    dominate, and how many of the anchor's its own do."""
-    points: pd.DataFrame
-    """A row a point, over the images that it shares with the anchor's: rates, accuracies and their difference as
-    shares, gained and lost images (counts, and positions in the data set), p and p_holm."""
-    bad: list[str]
-    """What is wrong with files among the records, which are left out."""
+    between: str = "pchip"
+    """What goes through the points of a curve: pchip or akima."""
+    bpp: Range | None = None
+    """The range of rates that BD-accuracy keeps to; None: what both curves reach."""
+    accuracy: Range | None = None
+    """The range of accuracies, as shares, that BD-rate keeps to."""
+    seed: int = 0
+    """The seed that resamples are drawn with."""
+
+    @classmethod
+    def checked(
+        cls, interpolation: str = "pchip", rates: Range | None = None, accuracies: Range | None = None
+    ) -> Method:
+        """rates: in bits per pixel. accuracies: in percent. Raises BadSetting, naming the argument, for what is not allowed."""
+        if interpolation not in BETWEEN:
+            raise BadSetting(f"`interpolation` must be one of {', '.join(BETWEEN)}, got {interpolation!r}")
+        if rates is not None and not 0 < rates[0] < rates[1]:
+            raise BadSetting(f"`rates` is a range of bits per pixel above 0, low before high, got {rates}")
+        if accuracies is not None and not 0 <= accuracies[0] < accuracies[1] <= 100:
+            raise BadSetting(f"`accuracies` is a range of percentages, low before high, got {accuracies}")
+        shares = None if accuracies is None else (accuracies[0] / 100, accuracies[1] / 100)
+        return cls(interpolation, rates, shares)
 
 
 def compare(
@@ -48,118 +56,128 @@ def compare(
     anchor: str,
     tests: Sequence[str] = (),
     labels: str | None = None,
-    between: str = "pchip",
-    seed: int = 0,
+    method: Method | None = None,
 ) -> list[Comparison]:
-    """One for each data set and classifier that has the anchor.
+    """One comparison for each data set and classifier that has the anchor.
 
-    The tests are all other curves where none is named. A point is compared with the anchor's point of equal settings;
-    an anchor of one point with every point. labels: dataset or agreement; None: the data set's where it has any.
-    between: pchip or akima, what goes through the points of a curve.
-    Raises BadSetting for a name that fits no curve or several, Unavailable without records, Refused where nothing can
-    be compared.
+    anchor, tests: curves by their names, or points; the tests are all other curves where none is named. A point is
+    compared with the anchor's point of equal settings; an anchor of one point with every point. labels: dataset or
+    agreement; None: the data set's where it has any. Raises BadSetting for a name that fits no curve or several,
+    Unavailable without records, Refused where nothing can be compared.
     """
     groups, bad = _groups([studies] if isinstance(studies, Study) else list(studies), labels)
-    found: list[Comparison] = []
+    comparisons: list[Comparison] = []
     mistakes: list[BadSetting] = []
     for group in groups:
         try:
-            first = _curve_or_point(anchor, group, "--anchor")
-            others = [_curve_or_point(t, group, "--test") for t in tests] or [c for c in group.curves if c != first]
+            first = _curve_or_point(anchor, group, "anchor")
+            others = [_curve_or_point(t, group, "test") for t in tests] or [c for c in group.curves if c != first]
         except BadSetting as mistake:
             mistakes.append(mistake)
             continue
-        images, distances = _distances(first, others, group.measured, between, seed)
-        points = pd.DataFrame([line for c in others for line in _lines(c, first, group.measured)])
-        if len(points):
-            points["p_holm"] = holm(points.p.tolist())
-        if len(points) or len(distances):
-            most = int(group.rows.images.max())
-            found.append(
-                Comparison(group.title, group.agreement, first.name, images, most, RESAMPLES, distances, points, bad)
-            )
-    if found:
-        return found
+        comparison = _comparison(group, first, others, method or Method(), bad)
+        if len(comparison.points) or len(comparison.curves):
+            comparisons.append(comparison)
+    if comparisons:
+        return comparisons
     if mistakes:
         raise mistakes[0]
     raise Refused(f"nothing of {', '.join(tests) or 'any curve'} can be compared with {anchor}")
+
+
+def _comparison(group: Group, anchor: Curve, tests: list[Curve], method: Method, bad: list[str]) -> Comparison:
+    images, distances = _distances(anchor, tests, group.measured, method)
+    points = pd.DataFrame([line for c in tests for line in _lines(c, anchor, group.measured)])
+    if len(points):
+        points["p_holm"] = holm(points.p.tolist())
+    names = partial(_image_name, group.measured[0].point.dataset) if not anchor.study else no_name
+    most = int(group.rows.images.max())
+    return Comparison(group.title, group.agreement, anchor.name, images, most, RESAMPLES, distances, points, bad, names)
+
+
+def _image_name(dataset: Dataset, position: int) -> str:
+    return dataset.image_name(position) if dataset.where() is not None else ""
 
 
 def _groups(studies: list[Study], labels: str | None) -> tuple[list[Group], list[str]]:
     readings = [read(study) for study in studies]
     bad = [line for reading in readings for line in reading.bad]
     if len(readings) == 1:
-        return [judged(group, labels) for group in readings[0].groups], bad
+        return [group.by_labels(labels) for group in readings[0].groups], bad
     names = [study.name for study in studies]
     if len(set(names)) < len(names):
         names = [str(study.folder) for study in studies]
     groups = together(list(zip(names, readings, strict=True)), labels)
     for name, reading in zip(names, readings, strict=True):
-        shared = [g for g in groups if len(of := {c.study for c in g.curves}) > 1 and name in of]
-        if not shared:
+        if not any(len(members := {c.study for c in g.curves}) > 1 and name in members for g in groups):
             raise Refused(_alone(name, reading, groups))
     return groups, bad
 
 
 def _alone(name: str, reading: Reading, groups: list[Group]) -> str:
-    """Why a study's curves cannot be set beside any other's."""
-    judges = {g.judge for g in groups if name not in {c.study for c in g.curves}}
-    what = (
-        "images (whole blocks of 1,000, or equal --limit)"
-        if judges & {g.judge for g in reading.groups}
+    """Why a study's curves cannot be set beside any of another study."""
+    others = {g.classifier_identity for g in groups if name not in {c.study for c in g.curves}}
+    lacking = (
+        "images (whole blocks of 1,000, or an equal `limit`)"
+        if others & {g.classifier_identity for g in reading.groups}
         else "classifier"
     )
     titles = "; ".join(dict.fromkeys(g.title for g in groups))
-    return f"{name} has no {what} in common with the other studies: {titles}; measure the same in both"
+    return f"{name} has no {lacking} in common with the other studies: {titles}; measure the same in both"
 
 
-def _distances(
-    anchor: Curve, tests: list[Curve], measured: list[Measured], between: str, seed: int
-) -> tuple[int, pd.DataFrame]:
+def _distances(anchor: Curve, tests: list[Curve], measured: list[Measured], method: Method) -> tuple[int, pd.DataFrame]:
+    """The number of images in common, and BD figures of each test of several points."""
     tests = [c for c in tests if len(c.rows) > 1]
     if len(anchor.rows) < 2 or not tests:
         return 0, pd.DataFrame()
-    every = list(dict.fromkeys(i for c in (anchor, *tests) for i in c.rows))
-    usable = enough([measured[i] for i in every])
-    places = [i for place, i in enumerate(every) if place in usable]
-    table = paired_table([measured[i] for i in places])
-    if not len(table.images):
+    curves = ResampledCurves(measured, [anchor, *tests], seed=method.seed)
+    if not len(curves.images) or not curves.columns(anchor):
         return 0, pd.DataFrame()
-    rates, accuracies = draws(table, seed=seed)
-    whole_rates, whole_accuracies = table.whole
-    column = {i: n for n, i in enumerate(places)}
-    columns = {c: [column[i] for i in c.rows if i in column] for c in (anchor, *tests)}
-
-    def of(curve: Curve) -> tuple[Drawn, Drawn, Drawn]:
-        """On the front and raw, all images at once; on the front in each draw."""
-        few = columns[curve]
-        whole = whole_rates[:, few], whole_accuracies[:, few]
-        each = rates[:, few], accuracies[:, few]
-        return drawn(whole, True, between), drawn(whole, False, between), drawn(each, True, between)
-
-    if not columns[anchor]:
-        return 0, pd.DataFrame()
-    first, beaten, lines = of(anchor), dominated(whole_rates[0], whole_accuracies[0]), []
-    for curve in (c for c in tests if columns[c]):
-        second = of(curve)
-        line: dict[str, object] = {"curve": curve.name}
-        for name, distance in (("bd_accuracy", bd_accuracy), ("bd_rate", bd_rate)):
-            whole, raw, drawn_ = (distance(a, t) for a, t in zip(first, second, strict=True))
-            said = estimate(whole, drawn_)
-            line |= {name: said.value, f"{name}_low": said.low, f"{name}_high": said.high}
-            line |= {f"{name}_raw": float(raw.value[0]), f"{name}_overlap": said.overlap}
-            line |= {f"{name}_refused": said.refused, f"{name}_reason": reason(said.value, said.overlap, name)}
-        mine, theirs = columns[curve], columns[anchor]
-        line["points"], line["dominated"] = len(mine), int(beaten[np.ix_(mine, theirs)].any(axis=1).sum())
-        line["anchor_points"], line["dominates"] = len(theirs), int(beaten[np.ix_(theirs, mine)].any(axis=1).sum())
-        lines.append(line)
-    return len(table.images), pd.DataFrame(lines)
+    rates, accuracies = curves.whole
+    beaten, lines = dominated(rates[0], accuracies[0]), []
+    for test in (c for c in tests if curves.columns(c)):
+        own, others = curves.columns(test), curves.columns(anchor)
+        lines.append(
+            {
+                "curve": test.name,
+                **_figure("bd_accuracy_points", partial(bd_accuracy, bpp=method.bpp), curves, anchor, test, method),
+                **_figure("bd_rate_percent", partial(bd_rate, accuracy=method.accuracy), curves, anchor, test, method),
+                "points": len(own),
+                "dominated": int(beaten[np.ix_(own, others)].any(axis=1).sum()),
+                "anchor_points": len(others),
+                "dominates": int(beaten[np.ix_(others, own)].any(axis=1).sum()),
+            }
+        )
+    return len(curves.images), pd.DataFrame(lines)
 
 
-def _curve_or_point(text: str, group: Group, option: str) -> Curve:
+def _figure(
+    name: str,
+    figure: Callable[[CurveSamples, CurveSamples], Distances],
+    curves: ResampledCurves,
+    anchor: Curve,
+    test: Curve,
+    method: Method,
+) -> dict[str, object]:
+    """The columns of one BD figure."""
+    estimate = curves.estimate(figure, anchor, test, method.between)
+    raw = figure(*(curves.samples(c, on_front=False, between=method.between) for c in (anchor, test)))
+    return {
+        name: estimate.value,
+        f"{name}_low": estimate.low,
+        f"{name}_high": estimate.high,
+        f"{name}_raw": float(raw.value[0]),
+        f"{name}_overlap": estimate.overlap,
+        f"{name}_refused": estimate.refused,
+        f"{name}_reason": estimate.reason,
+    }
+
+
+def _curve_or_point(text: str, group: Group, argument: str) -> Curve:
     """A curve, or one point of it as a curve of its own: ``none+webp:quality=50``."""
     try:
-        return find_curve(text, group.curves, option)
+        return find_curve(text, group.curves, argument)
     except BadSetting:
         for curve in group.curves:
             for i in curve.rows:
@@ -169,71 +187,84 @@ def _curve_or_point(text: str, group: Group, option: str) -> Curve:
         raise
 
 
-def find_curve(text: str, known: list[Curve], option: str) -> Curve:
-    """The curve of that name; settings, quantizer and the study's name may be left out as long as one curve alone fits."""
-    said = _NAME.match(text.strip())
-    assert said is not None  # every part of it is optional
-    quantizer, codec, tuned, study = said["quantizer"], said["codec"] or "", bool(said["tuned"]), said["study"]
-    among = [c for c in known if c.tuned == tuned and study in (None, c.study)]
-    whole = [c for c in among if (c.quantizer, c.codec) == (quantizer, codec)]
-    bare = [c for c in among if (c.quantizer.split(":")[0], c.codec.split(":")[0]) == (quantizer, codec)]
-    partly = [c for c in among if _within(quantizer, c.quantizer) and _within(codec, c.codec)]
-    alone = [c for c in among if "+" not in text and c.codec.split(":")[0] == quantizer]
-    fitting = whole or bare or partly or alone
+def find_curve(text: str, curves: Sequence[Curve], argument: str) -> Curve:
+    """The curve of that name. Settings, quantizer and the study's name may be left out as long as one curve alone fits;
+    a codec alone means the codec of the originals.
+
+    argument: for the error. Raises BadSetting for a name that fits no curve or several.
+    """
+    match = _NAME.match(text.strip())
+    assert match is not None  # every part of it is optional
+    quantizer, codec, tuned, study = match["quantizer"], match["codec"] or "", bool(match["tuned"]), match["study"]
+    candidates = [c for c in curves if c.tuned == tuned and study in (None, c.study)]
+    whole = [c for c in candidates if (c.quantizer, c.codec) == (quantizer, codec)]
+    bare = [c for c in candidates if (_plain(c.quantizer), _plain(c.codec)) == (quantizer, codec)]
+    partly = [c for c in candidates if _within(quantizer, c.quantizer) and _within(codec, c.codec)]
+    by_codec = [c for c in candidates if "+" not in text and quantizer in (c.codec, _plain(c.codec))]
+    originals = [c for c in by_codec if c.quantizer == NoQuantizer.name]
+    fitting = whole or bare or partly or originals or by_codec
     if len(fitting) == 1:
         return fitting[0]
-    names = [c.name for c in fitting or known]
-    what = f"fits {len(fitting)} curves" if fitting else f"fits no curve{nearest(text, names)}"
-    raise BadSetting(f"{option} {text!r} {what}; there are {'; '.join(names)}")
+    names = [c.name for c in fitting or curves]
+    problem = f"fits {len(fitting)} curves" if fitting else f"fits no curve{nearest(text, names)}"
+    raise BadSetting(f"`{argument}` {text!r} {problem}; there are {'; '.join(names)}")
 
 
 _NAME = re.compile(r"(?P<quantizer>[^+]*)(\+(?P<codec>.*?))?(?P<tuned>,\s*fine-tuned)?(\s*\[(?P<study>[^]]*)\])?$")
 """quantizer+codec, fine-tuned [study]"""
 
 
-def _within(said: str, full: str) -> bool:
-    return set(said.split(":")) <= set(full.split(":"))
+def _plain(variant: str) -> str:
+    return variant.split(":")[0]
 
 
-def _dials(m: Measured) -> tuple[object, ...]:
+def _within(text: str, variant: str) -> bool:
+    return set(text.split(":")) <= set(variant.split(":"))
+
+
+def _settings(m: Measured) -> tuple[object, ...]:
     """What must be equal for points to be compared; a number of colors means the same for every quantizer."""
-    quantizer, codec = m.point.quantizer, m.point.codec
-    said = [("", dial, getattr(quantizer, dial))] if (dial := quantizer.quality_parameter()) else []
-    return tuple([*said, (codec.name, dial, getattr(codec, dial))] if (dial := codec.quality_parameter()) else said)
+    settings = []
+    for name, plugin in (("", m.point.quantizer), (m.point.codec.name, m.point.codec)):
+        if parameter := plugin.quality_parameter():
+            settings.append((name, parameter, getattr(plugin, parameter)))
+    return tuple(settings)
 
 
 def _lines(curve: Curve, anchor: Curve, measured: list[Measured]) -> list[dict[str, object]]:
-    of = {_dials(measured[i]): i for i in anchor.rows}
+    """A row of the comparison's points for each point that has a counterpart on the anchor."""
+    counterparts = {_settings(measured[i]): i for i in anchor.rows}
     lines: list[dict[str, object]] = []
     for i in curve.rows:
-        j = anchor.rows[0] if len(anchor.rows) == 1 else of.get(_dials(measured[i]))
+        j = anchor.rows[0] if len(anchor.rows) == 1 else counterparts.get(_settings(measured[i]))
         if j is None or i == j:
             continue
-        table = paired_table([measured[i], measured[j]])
-        if not len(table.images):
+        both = paired_images([measured[i], measured[j]])
+        if not len(both.images):
             continue
-        (bpp, anchor_bpp), (accuracy, anchor_accuracy) = (values[0] for values in table.whole)
-        found = paired(table.images, *table.right.T.astype(bool))
-        low, high = found.interval
+        (bpp, anchor_bpp), (accuracy, anchor_accuracy) = (values[0] for values in both.whole)
+        pair = paired(both.images, *both.right.T.astype(bool))
+        low, high = pair.interval
         lines.append(
             {
                 "curve": curve.name,
+                "study": curve.study,
                 "quantizer": measured[i].point.quantizer.short,
                 "codec": measured[i].point.codec.short,
                 "classifier": "fine-tuned" if curve.tuned else "frozen",
                 "bpp": bpp,
                 "anchor_bpp": anchor_bpp,
-                "accuracy": accuracy,
-                "anchor_accuracy": anchor_accuracy,
-                "images": found.images,
-                "difference": found.difference,
-                "low": low,
-                "high": high,
-                "gained": len(found.gained),
-                "lost": len(found.lost),
-                "p": found.p,
-                "gained_images": found.gained.tolist(),
-                "lost_images": found.lost.tolist(),
+                "accuracy_percent": 100 * accuracy,
+                "anchor_accuracy_percent": 100 * anchor_accuracy,
+                "images": pair.images,
+                "difference_points": 100 * pair.difference,
+                "difference_points_low": 100 * low,
+                "difference_points_high": 100 * high,
+                "gained": len(pair.gained),
+                "lost": len(pair.lost),
+                "p": pair.p,
+                "gained_images": pair.gained.tolist(),
+                "lost_images": pair.lost.tolist(),
             }
         )
     return lines

@@ -1,8 +1,8 @@
-"""Records -> points with rates, accuracies and intervals; points -> curves."""
+"""Records -> measured points; measured points -> their summary, with rates, accuracies and intervals; points -> curves."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,9 +12,16 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from ...codecs.base import ByteBreakdown
-from ..study.points import Point
+from ...quantizers.none import NoQuantizer
+from ..study.points import PLUGINS, Point
 from ..study.records import STAGES, Index, Record
+from ..study.sources import Sources
 from .intervals import wilson
+
+NAMES = PLUGINS
+"""Columns that say which point a row is about."""
+Columns = dict[str, NDArray[Any]]
+"""The rows of images, column by column: those of a record, and ``failed``."""
 
 
 @dataclass(frozen=True)
@@ -23,48 +30,70 @@ class Measured:
 
     point: Point
     records: tuple[Record, ...]
-    rows: dict[str, NDArray[Any]]
+    columns: Columns
     complete: bool
     """Whether every block of the last run is here."""
+    overhead_bpp: float = np.nan
+    """The rate of a flat image of the data set's commonest size; NaN where no run has measured it."""
 
     @property
     def good(self) -> NDArray[np.bool_]:
-        return self.rows["failed"] == 0
+        """Which images went through without a failure, (N,)."""
+        return self.columns["failed"] == 0
+
+    @property
+    def right(self) -> NDArray[np.bool_]:
+        """Which images are predicted as labelled, (N,); False where a label or a prediction is missing."""
+        return self.judged & (self.columns["prediction"] == self.columns["label"])
+
+    @property
+    def judged(self) -> NDArray[np.bool_]:
+        """Which images went through and have a label, (N,)."""
+        return self.good & (self.columns["label"] >= 0)
 
 
 def gather(points: Iterable[Point], records: Iterable[Record], index: Index) -> tuple[list[Measured], list[str]]:
-    """The rows of each point as the last run knew it, and what is wrong with files among its records.
+    """The measured points, as the last run knew them, and what is wrong with files among the records.
 
-    Of a point that no run here has noted (records copied from elsewhere), the versions with most blocks count, of
+    For a point that no run here has noted (records copied from elsewhere), the versions with most blocks count; of
     equals the first by name.
     """
-    of_point: dict[tuple[Any, ...], dict[str, Record]] = {}
+    by_name: dict[tuple[Any, ...], dict[str, Record]] = {}
     for record in records:
-        said = record.identity
-        for name in ((said.key, said.versions), (said.labels[1:],)):
-            of_point.setdefault((*name, said.versions), {})[said.block] = record
-    found, bad = [], []
+        identity = record.identity
+        for name in ((identity.key, identity.versions), (identity.labels[1:],)):
+            by_name.setdefault((*name, identity.versions), {})[identity.block] = record
+    measured, bad = [], []
+    sizes: dict[str, tuple[int, int] | None] = {}
     for point in points:
         spans = index.measured(point.dataset.label)
         if (noted := index.noted(point.labels)) is not None:
-            candidates = [of_point.get((*noted, noted[1]), {})]
+            candidates = [by_name.get((*noted, noted[1]), {})]
         else:
-            candidates = [blocks for name, blocks in sorted(of_point.items(), key=str) if name[0] == point.labels[1:]]
+            candidates = [blocks for name, blocks in sorted(by_name.items(), key=str) if name[0] == point.labels[1:]]
         held = [
-            [(start, by[known["sha256"]]) for start, _, known in spans if known["sha256"] in by] for by in candidates
+            [(start, blocks[block["sha256"]]) for start, _, block in spans if block["sha256"] in blocks]
+            for blocks in candidates
         ]
-        best = max(held, key=len, default=[])
-        columns, read, broken = _columns(best)
+        columns, readable, broken = _columns(max(held, key=len, default=[]))
         bad += broken
         if columns:
-            found.append(Measured(point, tuple(read), columns, len(read) == len(spans)))
-    return found, bad
+            label = point.dataset.label
+            size = sizes[label] if label in sizes else sizes.setdefault(label, Sources.of(index, label).common_size)
+            overhead = _overhead_bpp(point, readable[0], index, size)
+            measured.append(Measured(point, tuple(readable), columns, len(readable) == len(spans), overhead))
+    return measured, bad
 
 
-def _columns(records: list[tuple[int, Record]]) -> tuple[dict[str, NDArray[Any]], list[Record], list[str]]:
-    """The rows of blocks and the images they begin at; whose they are; what is wrong with files that cannot be read."""
-    parts: list[dict[str, NDArray[Any]]] = []
-    read, bad = [], []
+def _overhead_bpp(point: Point, record: Record, index: Index, size: tuple[int, int] | None) -> float:
+    length = size and index.overhead_bytes(record.identity, point.quantizer.indexed, size)
+    return np.nan if size is None or length is None else 8 * length / (size[0] * size[1])
+
+
+def _columns(records: Sequence[tuple[int, Record]]) -> tuple[Columns, list[Record], list[str]]:
+    """The rows of records that begin at the images named; the records that can be read; what is wrong with others."""
+    parts: list[Columns] = []
+    readable, bad = [], []
     for start, record in records:
         try:
             table = record.rows()
@@ -75,42 +104,39 @@ def _columns(records: list[tuple[int, Record]]) -> tuple[dict[str, NDArray[Any]]
         columns["failed"] = table["error"].is_valid().to_numpy()
         columns["image"] = np.arange(start, start + len(table))  # where the block lies in THIS data set
         parts.append(columns)
-        read.append(record)
+        readable.append(record)
     if not parts:
         return {}, [], bad
-    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}, read, bad
+    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}, readable, bad
 
 
-def summary(measured: list[Measured]) -> pd.DataFrame:
+def summary(measured: Sequence[Measured]) -> pd.DataFrame:
     """One row a point: sums first, then what is derived from them. No timings: equal runs give equal tables."""
     references = {(m.point.dataset, m.point.classifier): m for m in measured if m.point.is_reference}
     return pd.DataFrame([_row(m, references.get((m.point.dataset, m.point.frozen))) for m in measured])
 
 
 def _row(m: Measured, reference: Measured | None) -> dict[str, Any]:
-    good = m.good
-    rows = {name: column[good] for name, column in m.rows.items()}
-    n, pixels = len(rows["image"]), int(rows["pixels"].sum())
-    labelled = rows["label"] >= 0
-    correct = int((rows["prediction"] == rows["label"])[labelled].sum())
-    low, high = wilson(correct, int(labelled.sum()))
+    good = {name: column[m.good] for name, column in m.columns.items()}
+    images, pixels = len(good["image"]), int(good["pixels"].sum())
+    labelled, correct = int(m.judged.sum()), int(m.right.sum())
+    low, high = wilson(correct, labelled)
     compared, agreeing = _agreement(m, reference)
-    sums = {name: int(rows[name].sum(dtype=np.int64)) for name in ("bytes", *ByteBreakdown._fields, "squared_error")}
-    once = int((rows["container"] + rows["tables"]).max(initial=0))
+    sums = {name: int(good[name].sum(dtype=np.int64)) for name in ("bytes", *ByteBreakdown._fields, "squared_error")}
+    once = int((good["container"] + good["tables"]).max(initial=0))
     bpp = (lambda count: 8 * count / pixels) if pixels else (lambda _: np.nan)
-    names = ("dataset", "quantizer", "codec", "classifier")
     return {
-        **dict(zip(names, m.point.labels, strict=True)),
-        "images": n,
-        "failed": int((~good).sum()),
+        **dict(zip(NAMES, m.point.labels, strict=True)),
+        "images": images,
+        "failed": len(m.good) - images,
         "complete": m.complete,
-        "labelled": int(labelled.sum()),
+        "labelled": labelled,
         "correct": correct,
         "compared": compared,
         "agreeing": agreeing,
         "pixels": pixels,
         **sums,
-        "accuracy": correct / int(labelled.sum()) if labelled.any() else np.nan,
+        "accuracy": correct / labelled if labelled else np.nan,
         "accuracy_low": low,
         "accuracy_high": high,
         "agreement": agreeing / compared if compared else np.nan,
@@ -118,30 +144,30 @@ def _row(m: Measured, reference: Measured | None) -> dict[str, Any]:
         "payload_bpp": bpp(sums["payload"] + sums["palette"]),
         # Container and tables stored once for the whole data set, the largest of them.
         "bundle_bpp": bpp(sums["payload"] + sums["palette"] + once),
-        "mean_bpp": float((rows["bytes"] * 8 / rows["pixels"]).mean()) if n else np.nan,
+        "mean_bpp": float((good["bytes"] * 8 / good["pixels"]).mean()) if images else np.nan,
         "psnr_db": psnr(sums["squared_error"], 3 * pixels),
     }
 
 
 def _agreement(m: Measured, reference: Measured | None) -> tuple[int, int]:
-    """Images compared with the uncompressed ones, and those among them with the same prediction."""
+    """How many images can be compared with the uncompressed ones, and how many of them have the same prediction."""
     if reference is None:
         return 0, 0
-    both, here, there = np.intersect1d(
-        m.rows["image"][m.good], reference.rows["image"][reference.good], return_indices=True
+    both, own, original = np.intersect1d(
+        m.columns["image"][m.good], reference.columns["image"][reference.good], return_indices=True
     )
-    same = m.rows["prediction"][m.good][here] == reference.rows["prediction"][reference.good][there]
+    same = m.columns["prediction"][m.good][own] == reference.columns["prediction"][reference.good][original]
     return len(both), int(same.sum())
 
 
 def psnr(squared_error: int, samples: int) -> float:
-    """In dB, of the mean squared error over the whole data set; infinite where nothing was lost."""
+    """In dB, from the mean squared error over the whole data set; infinite where nothing was lost."""
     if not samples:
         return np.nan
     return float(10 * np.log10(255**2 * samples / squared_error)) if squared_error else np.inf
 
 
-def timings(measured: list[Measured]) -> pd.DataFrame:
+def timings(measured: Sequence[Measured]) -> pd.DataFrame:
     """Milliseconds an image, one row a point, one column a stage."""
     rows = []
     for m in measured:
@@ -149,56 +175,45 @@ def timings(measured: list[Measured]) -> pd.DataFrame:
         stages = {
             f"{stage}_ms": 1000 * sum(r.about["seconds"][stage] for r in m.records) / max(1, images) for stage in STAGES
         }
-        rows.append(dict(zip(("dataset", "quantizer", "codec", "classifier"), m.point.labels, strict=True)) | stages)
+        rows.append(dict(zip(NAMES, m.point.labels, strict=True)) | stages)
     return pd.DataFrame(rows)
 
 
 @dataclass(frozen=True)
 class Curve:
-    """Points that differ in rate alone: one quantizer and one codec, a dial apart."""
+    """Points of one quantizer and one codec that differ in a quality parameter alone."""
 
     quantizer: str
-    """Without its dial, as text."""
+    """As text, without its quality parameter."""
     codec: str
     rows: tuple[int, ...]
     """Positions in the summary, from the lowest rate to the highest."""
     tuned: bool = False
-    """Whether each point has a classifier of its own, fine-tuned on it."""
+    """Whether each point has a classifier of its own, fine-tuned on its images."""
     study: str = ""
-    """Which study's, where several are compared."""
+    """The study that the curve is from, where several are compared."""
 
     @property
     def name(self) -> str:
+        """The curve as tables, figures and the command line call it."""
         tuned, study = ", fine-tuned" if self.tuned else "", f" [{self.study}]" if self.study else ""
         return f"{self.quantizer}+{self.codec}{tuned}{study}"
 
-
-def merged(curve: Curve, measured: list[Measured]) -> list[list[int]]:
-    """The points of a curve, those together whose images all have alike files: same bytes, errors, predictions."""
-    groups: list[list[int]] = []
-    for position in curve.rows:
-        if groups and _alike(measured[groups[-1][0]], measured[position]):
-            groups[-1].append(position)
-        else:
-            groups.append([position])
-    return groups
+    @property
+    def label(self) -> str:
+        """The name as a legend shows it: the codec alone for originals."""
+        return self.name.removeprefix(f"{NoQuantizer.name}+")
 
 
-def _alike(a: Measured, b: Measured) -> bool:
-    if not a.good.any():  # of failures nothing is known
-        return False
-    return all(np.array_equal(a.rows[name], b.rows[name], equal_nan=name == "log_probability") for name in a.rows)
-
-
-def curves(points: list[Point], bpp: NDArray[np.float64]) -> list[Curve]:
+def curves(points: Sequence[Point], bpp: NDArray[np.float64]) -> list[Curve]:
     """The curves among points of one data set and classifier, in the order in which they first appear.
 
-    Where both dials turn, each setting of the quantizer's has a curve of its own.
+    Where the quality parameters of quantizer and codec both vary, each setting of the quantizer has its own curve.
     """
     groups: dict[tuple[str, str, bool], list[int]] = {}
     for number, point in enumerate(points):
-        of = (point.quantizer.variant, point.codec.variant, point.tuned_from is not None)
-        groups.setdefault(of, []).append(number)
+        name = (point.quantizer.variant, point.codec.variant, point.tuned_from is not None)
+        groups.setdefault(name, []).append(number)
     found: list[Curve] = []
     for (quantizer, codec, tuned), members in groups.items():
         apart: dict[str, list[int]] = {quantizer: members}
@@ -207,7 +222,26 @@ def curves(points: list[Point], bpp: NDArray[np.float64]) -> list[Curve]:
             for i in members:
                 apart.setdefault(points[i].quantizer.short, []).append(i)
         found += [
-            Curve(q, codec, tuple(sorted(few, key=lambda i: (np.isnan(bpp[i]), bpp[i]))), tuned)
-            for q, few in apart.items()
+            Curve(name, codec, tuple(sorted(rows, key=lambda i: (np.isnan(bpp[i]), bpp[i]))), tuned)
+            for name, rows in apart.items()
         ]
     return found
+
+
+def merged(curve: Curve, measured: Sequence[Measured]) -> list[list[int]]:
+    """The rows of a curve; neighbours whose images all gave equal bytes, errors and predictions stand together."""
+    groups: list[list[int]] = []
+    for row in curve.rows:
+        if groups and _equal(measured[groups[-1][0]], measured[row]):
+            groups[-1].append(row)
+        else:
+            groups.append([row])
+    return groups
+
+
+def _equal(a: Measured, b: Measured) -> bool:
+    if not a.good.any():  # failures say nothing of the files
+        return False
+    return all(
+        np.array_equal(a.columns[name], b.columns[name], equal_nan=name == "log_probability") for name in a.columns
+    )

@@ -1,4 +1,4 @@
-"""Two points on the same images: how many each alone has right, and what that says of the difference."""
+"""Confidence intervals and tests of accuracies: of one point, and of two on the same images."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from scipy.optimize import brentq
 from scipy.stats import binomtest
 
 Z95 = 1.959963984540054
-"""The standard normal distribution's 97.5 % quantile."""
+"""The 97.5 % quantile of the standard normal distribution, for intervals of 95 %."""
 
 
 def wilson(correct: int, images: int, z: float = Z95) -> tuple[float, float]:
-    """The interval of a share, as shares (Wilson 1927); (nan, nan) of no images."""
+    """The 95 % confidence interval of an accuracy, as shares (Wilson 1927); (nan, nan) without images."""
     if not images:
         return (np.nan, np.nan)
     share, n = correct / images, images
@@ -29,45 +29,46 @@ def wilson(correct: int, images: int, z: float = Z95) -> tuple[float, float]:
 
 @dataclass(frozen=True)
 class Paired:
-    """One point (test) against another (anchor), on the labelled images that both have."""
+    """The paired comparison of a point, the test, with another, the anchor, on the labelled images that both have."""
 
     images: int
+    """The number of images compared."""
     gained: NDArray[np.int64]
-    """Positions of images right in the test alone."""
+    """The positions of the images that the test alone has right."""
     lost: NDArray[np.int64]
-    """Right in the anchor alone."""
+    """The positions of the images that the anchor alone has right."""
 
     @property
     def difference(self) -> float:
-        """Of the two accuracies, as a share."""
+        """The accuracy of the test minus that of the anchor, as a share; nan without images."""
         return (len(self.gained) - len(self.lost)) / self.images if self.images else np.nan
 
     @property
     def interval(self) -> tuple[float, float]:
-        """95 % (Tango 1998, the score interval), as shares."""
+        """The 95 % confidence interval of the difference, as shares (the score interval, Tango 1998)."""
         return tango(len(self.gained), len(self.lost), self.images)
 
     @property
     def p(self) -> float:
-        """McNemar's exact test, two-sided: that both are right equally often."""
+        """The p-value of McNemar's exact test, two-sided, of the hypothesis that both are right equally often."""
         return mcnemar(len(self.gained), len(self.lost))
 
 
 def paired(images: NDArray[np.int64], test: NDArray[np.bool_], anchor: NDArray[np.bool_]) -> Paired:
-    """images: positions in the data set. test, anchor: whether each point has each image right; (N,) all three."""
+    """Compares two points image by image. images: positions in the data set; test, anchor: who has them right; all (N,)."""
     return Paired(len(images), images[test & ~anchor], images[anchor & ~test])
 
 
 def mcnemar(gained: int, lost: int) -> float:
-    """The p-value of McNemar's exact test, two-sided; 1 where nothing differs."""
+    """The p-value of McNemar's exact test, two-sided, for the images that one point alone has right; 1 without any."""
     return float(binomtest(gained, gained + lost).pvalue) if gained + lost else 1.0
 
 
 def tango(gained: int, lost: int, images: int, z: float = Z95) -> tuple[float, float]:
-    """The score interval of (gained - lost) / images (Tango, Statistics in Medicine 1998); (nan, nan) of no images."""
+    """The 95 % score interval of (gained - lost) / images (Tango, Statistics in Medicine 1998); (nan, nan) without any."""
     if not images:
         return (np.nan, np.nan)
-    n, found = images, (gained - lost) / images
+    n, difference = images, (gained - lost) / images
 
     def score(delta: float) -> float:
         """How far the counts lie from a true difference of ``delta``, in standard deviations."""
@@ -80,18 +81,19 @@ def tango(gained: int, lost: int, images: int, z: float = Z95) -> tuple[float, f
         return distance / sqrt(variance) if variance > 0 else np.sign(distance) * np.inf
 
     tiny = 1e-12
-    low = -1.0 if score(-1 + tiny) < z else _root(lambda d: score(d) - z, -1 + tiny, found - tiny)
-    high = 1.0 if score(1 - tiny) > -z else _root(lambda d: score(d) + z, found + tiny, 1 - tiny)
+    low = -1.0 if score(-1 + tiny) < z else _root(lambda d: score(d) - z, -1 + tiny, difference - tiny)
+    high = 1.0 if score(1 - tiny) > -z else _root(lambda d: score(d) + z, difference + tiny, 1 - tiny)
     return (low, high)
 
 
 def _root(function: Callable[[float], float], low: float, high: float) -> float:
-    found: Any = brentq(function, low, high)
-    return float(found)
+    """Where a function crosses zero between ``low`` and ``high``."""
+    root: Any = brentq(function, low, high)
+    return float(root)
 
 
 def holm(p: list[float]) -> list[float]:
-    """p-values adjusted for their number (Holm 1979)."""
+    """The p-values adjusted for how many they are, in the order given (Holm 1979)."""
     order = np.argsort(p, kind="stable")
     raised = np.maximum.accumulate([(len(p) - rank) * p[i] for rank, i in enumerate(order)])
     adjusted = np.empty(len(p))

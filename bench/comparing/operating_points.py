@@ -1,4 +1,4 @@
-"""`rabench points`: what a need costs. The rate at which a curve reaches an accuracy, the accuracy it reaches at a rate."""
+"""`rabench points`: the rate at which a curve reaches an accuracy, the accuracy that it reaches at a rate."""
 
 from __future__ import annotations
 
@@ -9,19 +9,20 @@ import numpy as np
 import pandas as pd
 
 from ...core.errors import Refused
+from ...core.tables import Kind, Table
 from ..study.matrix import Study
 from .bjontegaard import Array, pareto_knots, value_at
-from .bootstrap import draws, enough, paired_table
-from .reading import Group, judged, read, worded
+from .bootstrap import RESAMPLES, enough, paired_images, resample
+from .curves import Curve
+from .reading import Group, read
 
 NOTE = (
-    "measured: the {best} of the curve's own points that {meets}, with its 95 % interval (Wilson). on the curve: between the points of its Pareto "
-    "front (PCHIP over log(bpp)), with the 95 % interval over 2,000 draws of {images:,} images. -: the curve {fails}."
+    "measured: the {best} of the curve's own points that {meets}, with its 95 % interval (Wilson). on the curve: between "
+    "the points of its Pareto front (PCHIP over log(bpp)), with the 95 % interval over {resamples:,} bootstrap resamples "
+    "of {images:,} images. -: the curve {fails}."
 )
-
-
-TINY = 1e-12
-"""Of a share: 57.6 % is what 576 of 1,000 are."""
+ROUNDING = 1e-12
+"""What a share may lie below a percentage and still reach it: 576 of 1,000 reach 57.6 %."""
 
 
 class Requirement(Protocol):
@@ -31,13 +32,15 @@ class Requirement(Protocol):
     """Which point serves, what it does, and what a curve does that has none."""
     digits: ClassVar[int]
 
-    def __str__(self) -> str: ...
-
-    def best(self, rows: pd.DataFrame) -> pd.DataFrame:
-        """The point that serves best, or none."""
+    def title(self, measure: str) -> str:
+        """The requirement as text; measure: accuracy or agreement."""
         ...
 
-    def order(self, row: Any) -> float:
+    def best(self, rows: pd.DataFrame) -> pd.DataFrame:
+        """The row of the point that serves best, or none."""
+        ...
+
+    def cost(self, row: Any) -> float:
         """What the best of several curves has least of."""
         ...
 
@@ -54,13 +57,13 @@ class AtLeast:
     words: ClassVar[tuple[str, str, str]] = ("cheapest", "reaches it", "does not get there")
     digits: ClassVar[int] = 3
 
-    def __str__(self) -> str:
-        return f"accuracy >= {self.percent:g} %"
+    def title(self, measure: str) -> str:
+        return f"{measure} >= {self.percent:g} %"
 
     def best(self, rows: pd.DataFrame) -> pd.DataFrame:
-        return rows.loc[rows.accuracy >= self.percent / 100 - TINY].sort_values("bpp", kind="stable").head(1)
+        return rows.loc[rows.accuracy >= self.percent / 100 - ROUNDING].sort_values("bpp", kind="stable").head(1)
 
-    def order(self, row: Any) -> float:
+    def cost(self, row: Any) -> float:
         return row.bpp
 
     def on_the_front(self, rates: Array, accuracies: Array) -> Array:
@@ -76,13 +79,13 @@ class AtMost:
     words: ClassVar[tuple[str, str, str]] = ("best", "keeps within it", "has nothing so cheap")
     digits: ClassVar[int] = 2
 
-    def __str__(self) -> str:
+    def title(self, measure: str) -> str:
         return f"bpp <= {self.bpp:g}"
 
     def best(self, rows: pd.DataFrame) -> pd.DataFrame:
         return rows.loc[rows.bpp <= self.bpp].sort_values("accuracy", ascending=False, kind="stable").head(1)
 
-    def order(self, row: Any) -> float:
+    def cost(self, row: Any) -> float:
         return -row.accuracy
 
     def on_the_front(self, rates: Array, accuracies: Array) -> Array:
@@ -91,60 +94,71 @@ class AtMost:
 
 
 def requirement(at_least: float | None, at_most: float | None) -> Requirement:
-    """at_least: accuracy in percent. at_most: bits per pixel. Raises Refused for none or both."""
+    """at_least: accuracy in percent. at_most: bits per pixel. Raises Refused for none, both, or one out of range."""
     if at_least is not None and at_most is None:
         if not 1 < at_least <= 100:
-            raise Refused(f"--at-least is an accuracy in percent, such as 85, got {at_least:g}")
+            raise Refused(f"`at_least` is an accuracy in percent, such as 85, got {at_least:g}")
         return AtLeast(at_least)
     if at_most is not None and at_least is None:
+        if at_most <= 0:
+            raise Refused(f"`at_most` is a rate in bits per pixel above 0, such as 0.5, got {at_most:g}")
         return AtMost(at_most)
-    raise Refused("say either --at-least PERCENT or --at-most BPP, not both and not neither")
+    raise Refused("say either `at_least` (percent) or `at_most` (bits per pixel), not both and not neither")
 
 
-def operating_points(
-    study: Study, need: Requirement, labels: str | None = None
-) -> tuple[list[tuple[str, pd.DataFrame, list[str]]], list[str]]:
-    """Title, table and notes for each data set and classifier, curves that meet the need best first; and damaged files."""
-    found = read(study)
-    tables = []
-    for group in (judged(g, labels) for g in found.groups):
-        table, images = _table(group, need)
-        note = NOTE.format(best=need.words[0], meets=need.words[1], fails=need.words[2], images=images)
-        said = f"{group.title}: {worded(str(need), group.agreement)}"
-        table.columns = [worded(name, group.agreement) for name in table]
-        tables.append((said, table, [worded(note, group.agreement)]))
-    return tables, found.bad
+def operating_points(study: Study, need: Requirement, labels: str | None = None) -> tuple[list[Table], list[str]]:
+    """A table for each data set and classifier, curves that meet the requirement best first; and damaged files.
+
+    labels: dataset or agreement; None: the data set's where it has any.
+    """
+    reading = read(study)
+    return [_table(group.by_labels(labels), need) for group in reading.groups], reading.bad
 
 
-def _table(group: Group, need: Requirement) -> tuple[pd.DataFrame, int]:
-    """And the images that draws are of."""
+def _table(group: Group, need: Requirement) -> Table:
     usable = sorted(enough(group.measured))
-    table, columns = paired_table([group.measured[i] for i in usable]), {i: n for n, i in enumerate(usable)}
-    drawn = draws(table) if len(table.images) else None
+    paired = paired_images([group.measured[i] for i in usable])
+    resamples = resample(paired) if len(paired.images) else None
+    kinds = {
+        "curve": Kind.NAME,
+        "measured": Kind.NAME,
+        "bpp": Kind.NUMBER,
+        f"{group.measure} %": Kind.NUMBER,
+        "on the curve": Kind.NUMBER,
+    }
     lines = []
     for curve in group.curves:
-        line, order = {"curve": curve.name, "measured": "-", "bpp": "-", "accuracy %": "-"}, np.inf
-        chosen = need.best(group.rows.iloc[list(curve.rows)])
-        if len(chosen):
-            row, point = chosen.iloc[0], group.measured[chosen.index[0]].point
-            low, high = 100 * row.accuracy_low, 100 * row.accuracy_high
-            line["measured"], line["bpp"] = f"{point.quantizer.short}+{point.codec.short}", f"{row.bpp:.3f}"
-            line["accuracy %"] = f"{100 * row.accuracy:.2f} [{low:.2f}, {high:.2f}]"
-            order = need.order(row)
-        few = [columns[i] for i in curve.rows if i in columns]
-        line["on the curve"] = "-"
-        if drawn is not None and few:
-            whole, each = (need.on_the_front(r[:, few], a[:, few]) for r, a in (table.whole, drawn))
-            line["on the curve"] = _told(float(whole[0]), each, need.digits)
-        lines.append((order, line))
-    return pd.DataFrame([line for _, line in sorted(lines, key=lambda pair: pair[0])]), len(table.images)
+        cost, measured = _measured(group, curve, need)
+        columns = [usable.index(i) for i in curve.rows if i in usable]
+        between = "-"
+        if resamples is not None and columns:
+            points = (paired.whole, resamples)
+            whole, resampled = (need.on_the_front(r[:, columns], a[:, columns]) for r, a in points)
+            between = _with_interval(float(whole[0]), resampled, need.digits)
+        lines.append((cost, (curve.name, *measured, between)))
+    rows = [line for _, line in sorted(lines, key=lambda pair: pair[0])]
+    best, meets, fails = need.words
+    note = NOTE.format(best=best, meets=meets, fails=fails, resamples=RESAMPLES, images=len(paired.images))
+    title = f"{group.title}: {need.title(group.measure)}"
+    return Table(title, pd.DataFrame(rows, columns=list(kinds)), kinds, (note,))
 
 
-def _told(value: float, drawn: Array, digits: int) -> str:
+def _measured(group: Group, curve: Curve, need: Requirement) -> tuple[float, tuple[str, str, str]]:
+    """What the curve's best point costs; its name, rate and accuracy as text."""
+    best = need.best(group.rows.iloc[list(curve.rows)])
+    if not len(best):
+        return np.inf, ("-", "-", "-")
+    row, point = best.iloc[0], group.measured[int(best.index[0])].point
+    interval = f"[{100 * row.accuracy_low:.2f}, {100 * row.accuracy_high:.2f}]"
+    name = f"{point.quantizer.short}+{point.codec.short}"
+    return need.cost(row), (name, f"{row.bpp:.3f}", f"{100 * row.accuracy:.2f} {interval}")
+
+
+def _with_interval(value: float, resampled: Array, digits: int) -> str:
     if not np.isfinite(value):
         return "-"
-    found, told = drawn[np.isfinite(drawn)], f"{value:.{digits}f}"
-    if len(found) >= len(drawn) / 2:
-        low, high = np.quantile(found, [0.025, 0.975])
-        told += f" [{low:.{digits}f}, {high:.{digits}f}]"
-    return told
+    values, text = resampled[np.isfinite(resampled)], f"{value:.{digits}f}"
+    if len(values) >= len(resampled) / 2:
+        low, high = np.quantile(values, [0.025, 0.975])
+        text += f" [{low:.{digits}f}, {high:.{digits}f}]"
+    return text

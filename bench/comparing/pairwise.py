@@ -3,41 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from .bjontegaard import Array, Distances, Drawn, bd_accuracy, bd_rate, drawn, reason
-from .bootstrap import RESAMPLES, Estimate, draws, enough, estimate, paired_table
+from .bjontegaard import bd_accuracy, bd_rate
+from .bootstrap import RESAMPLES, Estimate, ResampledCurves, enough
 from .reading import Group
 
-
-@dataclass(frozen=True)
-class Pair:
-    """A curve (test) against another (anchor)."""
-
-    value: float
-    low: float
-    high: float
-    overlap: float
-    refused: float
-    """Share of the draws without a figure."""
-    reason: str
-    """Why there is no figure; empty where there is one."""
+Matrix = list[list[Estimate | None]]
+"""A row each test, a column each anchor; None where both are one."""
 
 
 @dataclass(frozen=True)
 class PairwiseBD:
-    """Square tables: row the test, column the anchor; None where both are one."""
+    """BD figures of a group's curves, each against each."""
 
+    title: str
+    """The group's."""
+    measure: str
+    """The word for its accuracies."""
     curves: list[str]
-    accuracy: list[list[Pair | None]]
+    accuracy: Matrix
     """BD-accuracy in percentage points."""
-    rate: list[list[Pair | None]]
+    rate: Matrix
     """BD-rate in percent."""
     images: int
-    """That all points share."""
-    draws: int
+    """How many images all points share."""
+    resamples: int
     left_out: list[str]
-    """Points of too few images."""
+    """Points with too few images."""
 
 
 def pairwise_bd(group: Group, count: int = RESAMPLES, seed: int = 0) -> PairwiseBD | None:
@@ -46,37 +39,23 @@ def pairwise_bd(group: Group, count: int = RESAMPLES, seed: int = 0) -> Pairwise
     curves = [c for c in group.curves if len(usable & set(c.rows)) > 1]
     if len(curves) < 2:
         return None
-    places = [i for c in curves for i in c.rows if i in usable]
-    column = {i: n for n, i in enumerate(places)}
-    table = paired_table([group.measured[i] for i in places])
-    if not len(table.images):
+    resampled = ResampledCurves(group.measured, curves, count, seed)
+    if not len(resampled.images):
         return None
-    whole, each = table.whole, draws(table, count, seed)
-    prepared: list[tuple[Drawn, Drawn]] = []
-    for curve in curves:
-        few = [column[i] for i in curve.rows if i in usable]
-        both = [drawn((rates[:, few], accuracies[:, few])) for rates, accuracies in (whole, each)]
-        prepared.append((both[0], both[1]))
+    accuracy: Matrix = [[None] * len(curves) for _ in curves]
+    rate: Matrix = [[None] * len(curves) for _ in curves]
+    for i, test in enumerate(curves):
+        for j, anchor in enumerate(curves[:i]):
+            accuracy[i][j] = resampled.estimate(bd_accuracy, anchor, test)
+            accuracy[j][i] = _exchanged(accuracy[i][j], lambda v: -v)
+            rate[i][j] = resampled.estimate(bd_rate, anchor, test)
+            rate[j][i] = _exchanged(rate[i][j], lambda v: 100 * (100 / (100 + v) - 1))
     left_out = [m.point.name for i, m in enumerate(group.measured) if i not in usable]
-    n = len(curves)
-    accuracy: list[list[Pair | None]] = [[None] * n for _ in curves]
-    rate: list[list[Pair | None]] = [[None] * n for _ in curves]
-    for test in range(n):
-        for anchor in range(test):
-            pairs = list(zip(prepared[anchor], prepared[test], strict=True))
-            above, more = ([figure(a, t) for a, t in pairs] for figure in (bd_accuracy, bd_rate))
-            accuracy[test][anchor] = _pair(above, "bd_accuracy")
-            accuracy[anchor][test] = _pair([_turned(d, lambda v: -v) for d in above], "bd_accuracy")
-            rate[test][anchor] = _pair(more, "bd_rate")
-            rate[anchor][test] = _pair([_turned(d, lambda v: 100 * (100 / (100 + v) - 1)) for d in more], "bd_rate")
-    return PairwiseBD([c.name for c in curves], accuracy, rate, len(table.images), count, left_out)
+    names = [c.name for c in curves]
+    return PairwiseBD(group.title, group.measure, names, accuracy, rate, len(resampled.images), count, left_out)
 
 
-def _turned(found: Distances, back: Callable[[Array], Array]) -> Distances:
-    """Anchor and test exchanged."""
-    return Distances(back(found.value), found.overlap)
-
-
-def _pair(found: list[Distances], name: str) -> Pair:
-    said: Estimate = estimate(*found)
-    return Pair(said.value, said.low, said.high, said.overlap, said.refused, reason(said.value, said.overlap, name))
+def _exchanged(estimate: Estimate | None, back: Callable[[float], float]) -> Estimate:
+    """The estimate with anchor and test exchanged: both figures fall as the other rises."""
+    assert estimate is not None
+    return replace(estimate, value=back(estimate.value), low=back(estimate.high), high=back(estimate.low))

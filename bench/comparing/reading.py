@@ -2,37 +2,47 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pandas as pd
 
 from ...core.errors import BadSetting, RabenchError, Refused, Unavailable
-from ...core.origins import PythonFile
+from ...core.networks import weights_hash
+from ...core.origins import PythonFile, data_files
 from ..study.matrix import Matrix, Study, with_references
-from ..study.points import weights_of
 from ..study.records import Index, Records
-from .curves import Curve, Measured, curves, gather, summary
+from ..study.sources import Sources
+from .curves import Curve, Measured, curves, gather, merged, summary
 
 LABELS = ("dataset", "agreement")
+"""What a prediction may be held against: the data set's labels, or the prediction on the uncompressed image."""
 
 
 @dataclass(frozen=True)
 class Group:
-    """One data set and classifier; fine-tuned ones go with what they were tuned from."""
+    """The measured points of one data set and classifier, and their curves; fine-tuned classifiers go with the original."""
 
     measured: list[Measured]
     rows: pd.DataFrame
-    """Their summary, a row each."""
+    """The summary: a row for each of ``measured``, at the same position."""
     curves: list[Curve]
+    sources: Sources = field(default_factory=Sources)
     agreement: bool = False
-    """Whether the uncompressed image's prediction is the label."""
+    """Whether the labels are the predictions on the uncompressed images, so that accuracies are agreements."""
+
+    @property
+    def measure(self) -> str:
+        """The word for its accuracies: accuracy, or agreement."""
+        return "agreement" if self.agreement else "accuracy"
 
     @property
     def title(self) -> str:
+        """Data set, number of images and classifier, as a heading."""
         point = self.measured[0].point
-        by = ", agreement with the uncompressed images" if self.agreement else ""
-        return f"{point.dataset.title} ({int(self.rows.images.max()):,} images), {point.frozen.title}{by}"
+        suffix = ", agreement with the uncompressed images" if self.agreement else ""
+        return f"{point.dataset.title} ({int(self.rows.images.max()):,} images), {point.frozen.title}{suffix}"
 
     @property
     def reference(self) -> int | None:
@@ -41,21 +51,48 @@ class Group:
 
     @property
     def labelled(self) -> bool:
+        """Whether any image has a label."""
         return bool(self.rows.labelled.sum())
 
     @property
-    def judge(self) -> str:
-        """Which classifier it is, wherever its file lies: two groups of one judge can be compared."""
-        first = self.measured[0] if self.reference is None else self.measured[self.reference]
-        version = first.records[0].identity.versions[2]
-        return f"{first.records[0].identity.key[2]} {weights_of(version) or version}"
+    def uncompressed(self) -> float | None:
+        """The accuracy on uncompressed images, as a share; None where it is not measured or 1 by definition."""
+        if self.reference is None or self.agreement or not self.rows.labelled.iloc[self.reference]:
+            return None
+        return float(self.rows.accuracy.iloc[self.reference])
+
+    @property
+    def plotted(self) -> list[Curve]:
+        """The curves without that of the uncompressed images, which figures show as a line."""
+        return [c for c in self.curves if set(c.rows) != {self.reference}]
+
+    def merged(self, curve: Curve) -> list[list[int]]:
+        """The rows of a curve, those of equal files together."""
+        return merged(curve, self.measured)
+
+    @property
+    def classifier_identity(self) -> str:
+        """The classifier by its settings and weights, wherever their file lies: equal ones can be compared."""
+        identity = self.measured[self.reference or 0].records[0].identity
+        return f"{identity.key[2]} {weights_hash(identity.versions[2]) or identity.versions[2]}"
 
     def by_agreement(self) -> Group:
-        """The same with the uncompressed image's prediction for a label. Raises Refused without that image."""
+        """The group with the predictions on the uncompressed images for labels. Raises Refused without those images."""
         if self.reference is None:
             raise Refused(f"{self.title}: the uncompressed images are not measured, so nothing can agree with them")
         measured = [agreeing(m, self.measured[self.reference]) for m in self.measured]
-        return Group(measured, summary(measured), self.curves, agreement=True)
+        return replace(self, measured=measured, rows=summary(measured), agreement=True)
+
+    def by_labels(self, labels: str | None) -> Group:
+        """The group by the data set's labels or by agreement; None: by the data set's labels where it has any.
+
+        Raises BadSetting for another word, Refused where the labels asked for are missing.
+        """
+        if labels not in (None, *LABELS):
+            raise BadSetting(f"`labels` must be one of {', '.join(LABELS)}, got {labels!r}")
+        if labels == "dataset" and not self.labelled:
+            raise Refused(f'{self.title}: its images have no labels; use `labels="agreement"`')
+        return self.by_agreement() if labels == "agreement" or not self.labelled else self
 
 
 @dataclass(frozen=True)
@@ -79,70 +116,62 @@ def read(study: Study) -> Reading:
     records, bad = Records(study.records).read()
     measured, damaged = gather(with_references(matrix), records, index)
     if not measured:
-        said = f"; {len(bad)} files among them are none, such as {bad[0]}" if bad else ""
+        example = f"; {len(bad)} files among them are none, such as {bad[0]}" if bad else ""
         raise Unavailable(
-            f"{study.folder} holds no records of its matrix; measure it: rabench run {study.folder}{said}"
+            f"{study.folder} holds no records of its matrix; measure it: rabench run {study.folder}{example}"
         )
     rows = summary(measured)
     places: dict[tuple[str, str], list[int]] = {}
     for number, m in enumerate(measured):
         places.setdefault((m.point.dataset.label, m.point.frozen.label), []).append(number)
-    groups = [_group([measured[i] for i in few], rows.iloc[few].reset_index(drop=True)) for few in places.values()]
+    groups = [
+        _group([measured[i] for i in members], rows.iloc[members].reset_index(drop=True), index)
+        for members in places.values()
+    ]
     return Reading(matrix, index, measured, rows, groups, bad + damaged + _outdated(measured))
 
 
-def _group(measured: list[Measured], rows: pd.DataFrame) -> Group:
-    return Group(measured, rows, curves([m.point for m in measured], rows.bpp.to_numpy()))
+def _group(measured: list[Measured], rows: pd.DataFrame, index: Index) -> Group:
+    points = [m.point for m in measured]
+    return Group(measured, rows, curves(points, rows.bpp.to_numpy()), Sources.of(index, points[0].dataset.label))
 
 
-def _outdated(measured: list[Measured]) -> list[str]:
-    """Plug-ins of files that have been edited since the rows shown were measured; a line for each."""
+def _outdated(measured: Sequence[Measured]) -> list[str]:
+    """A line for each plug-in from a file that has been edited since the rows shown were measured."""
     lines: dict[str, None] = {}
     for m in measured:
         plugins = (m.point.quantizer, m.point.codec, m.point.classifier)
-        for plugin, then in zip(plugins, m.records[0].identity.versions, strict=True):
+        for plugin, recorded in zip(plugins, m.records[0].identity.versions, strict=True):
             if plugin.origin is None:
                 continue
             try:
-                now = plugin.version()
+                version = plugin.version()
             except RabenchError:  # a report needs no codec
                 continue
-            if now != then:
-                named = "" if isinstance(plugin.origin, PythonFile) else ", or a program or file that it names,"
+            if version != recorded:
+                reads_files = not isinstance(plugin.origin, PythonFile) or data_files(plugin)
+                files = ", or a program or file that it names," if reads_files else ""
                 lines[
-                    f"{plugin.name}: {plugin.origin.name}{named} is another now than when the rows shown were measured; "
-                    "rabench run, or add, measures them again"
+                    f"{plugin.name}: {plugin.origin.name}{files} is another now than when the rows shown were "
+                    "measured; rabench run, or add, measures them again"
                 ] = None
     return list(lines)
 
 
 def agreeing(m: Measured, reference: Measured) -> Measured:
-    """The same predictions, judged by those on the uncompressed images; -1 for a label where there is none."""
-    said = {"image": reference.rows["image"][reference.good], "to": reference.rows["prediction"][reference.good]}
-    order = np.argsort(said["image"], kind="stable")
-    places = np.searchsorted(said["image"], m.rows["image"], sorter=order).clip(max=max(0, len(order) - 1))
-    labels = np.full(len(m.rows["image"]), -1, np.int64)
+    """The same predictions, with those on the uncompressed images for labels; -1 for a label where there is none."""
+    images = reference.columns["image"][reference.good]
+    predictions = reference.columns["prediction"][reference.good]
+    order = np.argsort(images, kind="stable")
+    places = np.searchsorted(images, m.columns["image"], sorter=order).clip(max=max(0, len(order) - 1))
+    labels = np.full(len(m.columns["image"]), -1, np.int64)
     if len(order):
-        there = said["image"][order[places]] == m.rows["image"]
-        labels[there] = said["to"][order[places]][there]
-    return replace(m, rows={**m.rows, "label": labels})
+        shared = images[order[places]] == m.columns["image"]
+        labels[shared] = predictions[order[places]][shared]
+    return replace(m, columns={**m.columns, "label": labels})
 
 
-def judged(group: Group, labels: str | None) -> Group:
-    """By the data set's labels or by agreement; None: by labels where there are any."""
-    if labels not in (None, *LABELS):
-        raise BadSetting(f"--labels must be one of {', '.join(LABELS)}, got {labels!r}")
-    if labels == "dataset" and not group.labelled:
-        raise Refused(f"{group.title}: its images have no labels; use --labels agreement")
-    return group.by_agreement() if labels == "agreement" or not group.labelled else group
-
-
-def worded(text: str, agreement: bool) -> str:
-    """What is said of accuracy, where agreement stands in its place."""
-    return text.replace("accuracies", "agreements").replace("accuracy", "agreement") if agreement else text
-
-
-def together(studies: list[tuple[str, Reading]], labels: str | None) -> list[Group]:
+def together(studies: Sequence[tuple[str, Reading]], labels: str | None) -> list[Group]:
     """The groups of several studies, those that share images and classifier as one; curves bear their study's name.
 
     Images are known by their block's content and their place in it, whatever the data set is called; their positions
@@ -150,42 +179,43 @@ def together(studies: list[tuple[str, Reading]], labels: str | None) -> list[Gro
     """
     joined: list[tuple[Group, dict[str, int]]] = []
     for number, (name, reading) in enumerate(studies, 1):
-        for group in (judged(g, labels) for g in reading.groups):
+        for group in (g.by_labels(labels) for g in reading.groups):
             group = replace(group, curves=[replace(c, study=name) for c in group.curves])
             starts = _starts(group.measured)
             for place, (other, known) in enumerate(joined):
-                if other.judge == group.judge and known.keys() & starts.keys():
-                    new = _placed(starts, known, number << 32)
-                    joined[place] = (_added(other, group, new), new)
+                if other.classifier_identity == group.classifier_identity and known.keys() & starts.keys():
+                    common = _common_starts(starts, known, number << 32)
+                    joined[place] = (_joined(other, group, common), common)
                     break
             else:
                 joined.append((group, starts))
     return [group for group, _ in joined]
 
 
-def _placed(starts: dict[str, int], known: dict[str, int], far: int) -> dict[str, int]:
+def _common_starts(starts: dict[str, int], known: dict[str, int], far: int) -> dict[str, int]:
     """Where each block of both begins: as known; else as in its own study where that place is free, or far away."""
     taken = set(known.values())
     return {block: start if start not in taken else start + far for block, start in starts.items()} | known
 
 
-def _starts(measured: list[Measured]) -> dict[str, int]:
+def _starts(measured: Sequence[Measured]) -> dict[str, int]:
     """Where each block begins, by its hash."""
-    found: dict[str, int] = {}
+    starts: dict[str, int] = {}
     for m in measured:
         begin = 0
         for record in m.records:
-            found.setdefault(record.identity.block, int(m.rows["image"][begin]))
+            starts.setdefault(record.identity.block, int(m.columns["image"][begin]))
             begin += record.about["stop"] - record.about["start"]
-    return found
+    return starts
 
 
-def _added(into: Group, group: Group, starts: dict[str, int]) -> Group:
-    first, measured = len(into.measured), []
-    for m in group.measured:
+def _joined(group: Group, other: Group, starts: dict[str, int]) -> Group:
+    """The first group with the points and curves of the other; its images bear the positions of ``starts``."""
+    first, measured = len(group.measured), []
+    for m in other.measured:
         spans = [(starts[r.identity.block], r.about["stop"] - r.about["start"]) for r in m.records]
         images = np.concatenate([np.arange(start, start + length) for start, length in spans])
-        measured.append(replace(m, rows={**m.rows, "image": images}))
-    moved = [replace(c, rows=tuple(i + first for i in c.rows)) for c in group.curves]
-    rows = pd.concat([into.rows, group.rows], ignore_index=True)
-    return Group(into.measured + measured, rows, into.curves + moved, into.agreement)
+        measured.append(replace(m, columns={**m.columns, "image": images}))
+    moved = [replace(c, rows=tuple(i + first for i in c.rows)) for c in other.curves]
+    rows = pd.concat([group.rows, other.rows], ignore_index=True)
+    return replace(group, measured=group.measured + measured, rows=rows, curves=group.curves + moved)

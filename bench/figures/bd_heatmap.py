@@ -1,4 +1,4 @@
-"""BD figures of every curve against every other, as heat maps."""
+"""Heat maps of the BD-rate and BD-accuracy of every curve against every other."""
 
 from __future__ import annotations
 
@@ -9,18 +9,22 @@ from matplotlib.colors import TwoSlopeNorm
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch, Rectangle
 
-from ..comparing.pairwise import Pair, PairwiseBD
+from ..comparing.bootstrap import Estimate
+from ..comparing.pairwise import PairwiseBD
 
 MOST = 24
-"""Curves that can be read in a figure; the page has all."""
+"""The most curves that can be read in a figure; the report's page has all."""
 CELL = 0.42
-"""Inches a side."""
-FULL = {"BD-accuracy (percentage points)": 10.0, "BD-rate (%)": 50.0}
-"""Where colors are deepest."""
+"""The side of a cell, in inches."""
+FULL_ACCURACY, FULL_RATE = 10.0, 50.0
+"""The distances from which on colors are deepest: percentage points of accuracy, and percent of rate."""
 
 
-def curve_against_curve(pairs: PairwiseBD | None, title: str) -> Figure | None:
-    """Two heat maps, one below the other, rows against columns: blue where the row is better. None without curves, or with too many."""
+def bd_heatmap(pairs: PairwiseBD | None) -> Figure | None:
+    """The heat map of BD-accuracy above that of BD-rate; a cell is blue where its row is better than its column.
+
+    None without curves, or with more than MOST.
+    """
     if pairs is None or len(pairs.curves) > MOST:
         return None
     n = len(pairs.curves)
@@ -28,10 +32,9 @@ def curve_against_curve(pairs: PairwiseBD | None, title: str) -> Figure | None:
     with sns.axes_style("white"), sns.plotting_context("paper"):
         figure = Figure(figsize=(max(5.6, names + CELL * n + 0.2), 2 * CELL * n + names + 1.4), layout="constrained")
         above, below = figure.subplots(2, 1, sharex=True)
-    kinds = list(FULL)
-    _map(above, pairs.curves, pairs.accuracy, kinds[0], good=1)
-    _map(below, pairs.curves, pairs.rate, kinds[1], good=-1)
-    figure.suptitle(title, x=0.01, ha="left", fontsize=10)
+    _map(above, pairs.curves, pairs.accuracy, f"BD-{pairs.measure} (percentage points)", FULL_ACCURACY, good=1)
+    _map(below, pairs.curves, pairs.rate, "BD-rate (%)", FULL_RATE, good=-1)
+    figure.suptitle(pairs.title, x=0.01, ha="left", fontsize=10)
     figure.legend(
         handles=[
             Patch(color=_color(1), label="row better than column"),
@@ -53,15 +56,16 @@ def curve_against_curve(pairs: PairwiseBD | None, title: str) -> Figure | None:
 
 
 def _color(depth: float) -> tuple[float, float, float]:
-    """From -1 (worse, orange) over white to 1 (better, blue), of the colorblind palette."""
-    blue, orange = sns.color_palette("colorblind")[:2]
-    full, share = (blue, depth) if depth >= 0 else (orange, -depth)
-    red, green, other = (1 - 0.8 * share * (1 - channel) for channel in full)
-    return red, green, other
+    """The color of a cell, from -1 (worse, orange) over white to 1 (better, blue); red, green and blue in 0..1."""
+    better, worse = sns.color_palette("colorblind")[:2]
+    full, share = (better, depth) if depth >= 0 else (worse, -depth)
+    red, green, blue = (1 - 0.8 * share * (1 - channel) for channel in full)
+    return red, green, blue
 
 
-def _map(axes: Axes, names: list[str], table: list[list[Pair | None]], kind: str, good: int) -> None:
-    scale = TwoSlopeNorm(0, -FULL[kind], FULL[kind])
+def _map(axes: Axes, names: list[str], table: list[list[Estimate | None]], title: str, full: float, good: int) -> None:
+    """Draws one heat map. full: the value of the deepest color. good: 1 where more is better, -1 where less is."""
+    scale = TwoSlopeNorm(0, -full, full)
     n = len(names)
     for y in range(n):
         for x in range(n):
@@ -73,9 +77,9 @@ def _map(axes: Axes, names: list[str], table: list[list[Pair | None]], kind: str
                 depth = float(2 * scale(good * pair.value) - 1)
                 sure = bool(np.isfinite(pair.low) and (pair.low > 0 or pair.high < 0))
                 box = Rectangle((x, y), 1, 1, facecolor=_color(np.clip(depth, -1, 1) if sure else 0), edgecolor="white")
-                told = f"{pair.value:+.1f}" if abs(pair.value) < 100 else f"{pair.value:+.0f}"
+                number = f"{pair.value:+.1f}" if abs(pair.value) < 100 else f"{pair.value:+.0f}"
                 axes.text(
-                    x + 0.5, y + 0.5, told, ha="center", va="center", fontsize=6.5, color="0.1" if sure else "0.5"
+                    x + 0.5, y + 0.5, number, ha="center", va="center", fontsize=6.5, color="0.1" if sure else "0.5"
                 )
             axes.add_patch(box)
     axes.set_xlim(0, n)
@@ -83,7 +87,7 @@ def _map(axes: Axes, names: list[str], table: list[list[Pair | None]], kind: str
     axes.set_xticks(np.arange(n) + 0.5, names, rotation=90, fontsize=7)
     axes.set_yticks(np.arange(n) + 0.5, names, fontsize=7)
     axes.tick_params(length=0)
-    axes.set_title(kind, loc="left", fontsize=9)
+    axes.set_title(title, loc="left", fontsize=9)
     axes.set_aspect("equal")
     for spine in axes.spines.values():
         spine.set_visible(False)

@@ -1,4 +1,4 @@
-"""How a training went: loss and accuracy over epochs."""
+"""The learning curve of a training: loss and accuracy over epochs."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from .style import axes_pair, save
 
 
 def learning_curve(history: list[dict[str, Any]], title: str, path: Path, before: float | None = None) -> None:
-    """Loss, and accuracy in training and held out, over epochs; redrawn after each.
+    """Draws the loss, and the accuracies in training and on held-out images, over epochs, into a file.
 
-    before: held-out accuracy that training began with, as a share.
+    history: for each epoch ``epoch``, ``loss``, ``training_accuracy`` and ``held_out_accuracy`` (shares). path: a PNG,
+    SVG or PDF. before: the held-out accuracy before the first epoch, as a share.
     """
     import pandas as pd
     from matplotlib.ticker import MaxNLocator

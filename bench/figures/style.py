@@ -1,4 +1,4 @@
-"""How every figure of rabench looks, and how it is kept."""
+"""The style of all figures: grid, sizes for papers, and files that are equal for equal figures."""
 
 from __future__ import annotations
 
@@ -12,9 +12,12 @@ from matplotlib.figure import Figure
 
 from ...core.files import atomic_write
 
+WIDTHS = {"1-column": 3.35, "2-columns": 6.9}
+"""The widths of figures in a two-column paper of letter or A4 size, in inches."""
+
 
 def axes_pair() -> tuple[Figure, tuple[Axes, Axes]]:
-    """Two plots side by side."""
+    """A figure of two plots side by side, and its axes."""
     figure = Figure(figsize=(8, 3.2), layout="constrained")
     left, right = figure.subplots(1, 2)
     for axes in (left, right):
@@ -23,49 +26,47 @@ def axes_pair() -> tuple[Figure, tuple[Axes, Axes]]:
 
 
 def plain(axes: Axes) -> None:
-    """A light grid and no box."""
+    """Gives axes a light grid and no box."""
     axes.grid(color="0.9", linewidth=0.6)
     axes.set_axisbelow(True)
     axes.spines[["top", "right"]].set_visible(False)
 
 
 def save(figure: Figure, path: Path, **options: Any) -> None:
-    """Writes PNG, SVG or PDF by the ending; equal figures give equal bytes."""
+    """Writes a figure as PNG, SVG or PDF, by the ending of its path; equal figures give equal bytes."""
     FigureCanvasAgg(figure)
-    without = {".svg": "Date", ".pdf": "CreationDate", ".png": "Software"}
-    metadata: dict[str, Any] = {without[path.suffix]: None}
+    variable_key = {".svg": "Date", ".pdf": "CreationDate", ".png": "Software"}[path.suffix]
+    metadata: dict[str, Any] = {variable_key: None}
     with atomic_write(path) as partial, rc_context({"svg.hashsalt": "rabench", "pdf.fonttype": 42}):
         figure.savefig(partial, format=path.suffix[1:], dpi=200, metadata=metadata, **options)
 
 
-WIDTHS = {"1-column": 3.35, "2-columns": 6.9}
-"""Inches, of a two-column paper of letter or A4 size."""
-
-
 def save_all(figure: Figure, folder: Path, name: str, paper: bool, bars: bool = False) -> list[Path]:
-    """PNG and SVG; for a paper PDF and SVG of each width beside them, without title, the legend below.
+    """Writes a figure as PNG and SVG, and for a paper as PDF and SVG in each of WIDTHS; returns the files.
 
-    A figure of several plots or of bars with names is not squeezed into one column.
+    paper: whether to write those as well; they have no title, and the legend below. bars: whether the figure is of bars
+    with names; such a figure, and one of several plots, is not squeezed into one column.
     """
     files = [folder / f"{name}.{ending}" for ending in ("png", "svg")]
     for path in files:
         save(figure, path)
     if not paper:
         return files
-    wide, high = figure.get_size_inches()
-    alone = len(figure.axes) == 1 and not bars
+    full_width, full_height = figure.get_size_inches()
+    single = len(figure.axes) == 1 and not bars
     for columns, width in WIDTHS.items():
-        if alone or columns != "1-column":
-            _for_paper(figure, width, min(0.75 * width, 3.4) if alone else high * (1 if wide < 8 else width / wide))
-            few = [folder / f"{name}-{columns}.{ending}" for ending in ("pdf", "svg")]
-            for path in few:
+        if single or columns != "1-column":
+            scale = 1 if full_width < 8 else width / full_width
+            _fit_for_paper(figure, width, min(0.75 * width, 3.4) if single else full_height * scale)
+            papers = [folder / f"{name}-{columns}.{ending}" for ending in ("pdf", "svg")]
+            for path in papers:
                 save(figure, path)
-            files += few
+            files += papers
     return files
 
 
-def _for_paper(figure: Figure, width: float, high: float) -> None:
-    """high: inches without the legend."""
+def _fit_for_paper(figure: Figure, width: float, height: float) -> None:
+    """Takes the title away, moves the legend below and sets the size; height: inches without the legend."""
     figure.suptitle("")
     if len(figure.axes) == 1:
         figure.axes[0].set_title("", loc="left")
@@ -73,11 +74,12 @@ def _for_paper(figure: Figure, width: float, high: float) -> None:
         return  # as large as their cells need
     (legend,) = figure.legends
     handles, labels = list(filter(None, legend.legend_handles)), [text.get_text() for text in legend.get_texts()]
+    size = 6 if len(labels) > 12 else 7
     longest = max(len(line) for label in labels for line in label.splitlines())
-    across = max(1, min(len(labels), int(width / (0.058 * longest + 0.5))))
-    lines = -(-sum(1 + label.count("\n") for label in labels) // across)
+    columns = max(1, min(len(labels), int(width / (0.0083 * size * longest + 0.42))))
+    lines = -(-sum(1 + label.count("\n") for label in labels) // columns)
     legend.remove()
     figure.legend(
-        handles, labels, loc="outside lower center", ncols=across, frameon=False, fontsize=7, handlelength=2.5
+        handles, labels, loc="outside lower center", ncols=columns, frameon=False, fontsize=size, handlelength=2
     )
-    figure.set_size_inches(width, high + 0.155 * lines)
+    figure.set_size_inches(width, height + 0.021 * size * lines)

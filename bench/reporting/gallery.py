@@ -1,4 +1,4 @@
-"""Some images of a study as they come out of its codecs, for the report to show."""
+"""Some images of a study as they come out of its codecs, for the page to show. Runs quantizers and codecs anew."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from itertools import accumulate, zip_longest
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from ...core.errors import RabenchError
@@ -19,7 +20,9 @@ from ..comparing.reading import Group
 from ..running import chain
 
 MOST = 200
+"""Images of a gallery."""
 POINTS = 24
+"""Points under which each image is shown."""
 PLAIN = 64
 """Pixels a side up to which a picture is kept as it is; larger ones are shrunk to twice that, and lossy."""
 PATIENCE, FEWEST = 10.0, 6
@@ -36,7 +39,7 @@ class Picture:
     source: str
     """As a data URI."""
     bytes: int
-    """Of the codec's file."""
+    """Length of the codec's file."""
     alike: bool
     """Whether that file is as long as the measured one."""
     prediction: int
@@ -44,18 +47,22 @@ class Picture:
 
 
 @dataclass(frozen=True)
-class Shown:
+class ShownImage:
     """An image of the gallery."""
 
     image: int
     """Its position in the data set."""
+    name: str
+    """Its file's name; empty where it has none."""
     size: tuple[int, int]
     """Width and height."""
     label: str
     why: str
+    """Why it is shown: discordant or random."""
     original: str
+    """As a data URI."""
     prediction: int
-    """Of the uncompressed image; -1 where it is not measured."""
+    """On the uncompressed image; -1 where it is not measured."""
     pictures: dict[int, Picture]
     """By point."""
 
@@ -65,131 +72,129 @@ class Gallery:
     """Images under some points of a group."""
 
     points: list[int] = field(default_factory=list)
-    images: list[Shown] = field(default_factory=list)
+    images: list[ShownImage] = field(default_factory=list)
     of: int = 0
-    """Images that there are."""
+    """How many images there are in all."""
     left_out: str = ""
     """Why there is no gallery."""
 
 
-def gallery(group: Group, stamp: str, room: int) -> Gallery:
-    """The images whose predictions points agree on least, and as many at random; as many as ``room`` bytes hold.
+def gallery(group: Group, room: int) -> Gallery:
+    """The images that points agree on least, and as many at random; as many as ``room`` bytes hold.
 
-    stamp: the data set's, as it was measured. Runs quantizers and codecs anew, so that a page shows what was measured; without the data set there is none.
+    Quantizers and codecs run anew, so that a page shows what was measured; without the data set there is no gallery.
     """
     dataset = group.measured[0].point.dataset
     if dataset.where() is None:
         return Gallery(left_out=f"{dataset.short} is not on this machine")
-    if dataset.stamp() != stamp:
+    if dataset.stamp() != group.sources.stamp:
         return Gallery(left_out=f"{dataset.short} has changed since it was measured")
-    points, shown = _points(group), list[Shown]()
-    every, counts = _verdicts(group)
-    wanted = _images(every, counts)[: _affordable(group, points)]
+    points, shown = _points(group), list[ShownImage]()
+    images, verdicts = _verdicts(group)
+    chosen = _chosen(images, verdicts)[: _affordable(group, points)]
     try:
-        for few in (wanted[at : at + AT_ONCE] for at in range(0, len(wanted), AT_ONCE)):
-            found = _shown(group, points, few)
-            sizes = [len(s.original) + sum(len(p.source) for p in s.pictures.values()) for s in found]
-            fitting = [s for s, used in zip(found, accumulate(sizes), strict=True) if used <= room]
-            shown, room = shown + fitting, room - sum(sizes)
+        for part in (chosen[at : at + AT_ONCE] for at in range(0, len(chosen), AT_ONCE)):
+            new = _shown(group, points, part)
+            sizes = [len(s.original) + sum(len(p.source) for p in s.pictures.values()) for s in new]
+            shown += [s for s, total in zip(new, accumulate(sizes), strict=True) if total <= room]
+            room -= sum(sizes)
             if room <= 0:
                 break
     except RabenchError as error:
         return Gallery(left_out=str(error))
     if not shown:
         return Gallery(left_out="no image fits into the page")
-    shown.sort(key=lambda s: s.image)
-    return Gallery(points, shown, len(every))
+    return Gallery(points, sorted(shown, key=lambda s: s.image), len(images))
 
 
 def _affordable(group: Group, points: list[int]) -> int:
     """Images whose pictures are made in some PATIENCE seconds, by what they took when they were measured."""
     seconds = 0.0
     for place in points:
-        told = [record.about for record in group.measured[place].records]
-        images = sum(said["stop"] - said["start"] for said in told)
-        seconds += sum(said["seconds"][stage] for said in told for stage in ("quantize", "encode", "decode")) / images
+        abouts = [record.about for record in group.measured[place].records]
+        images = sum(about["stop"] - about["start"] for about in abouts)
+        stages = ("quantize", "encode", "decode")
+        seconds += sum(about["seconds"][stage] for about in abouts for stage in stages) / images
     return max(FEWEST, int(PATIENCE / max(seconds, 1e-9)))
 
 
 def _points(group: Group) -> list[int]:
-    """Of each curve the lowest, the middle and the highest rate; the middle alone where there are many curves."""
-    several = [c for c in group.curves if any(i != group.reference for i in c.rows)]
-    chosen = [spread([i for i in c.rows if i != group.reference], 3) for c in several]
+    """On each curve the lowest, the middle and the highest rate; the middle alone where there are many curves."""
+    chosen = [spread([i for i in c.rows if i != group.reference], 3) for c in group.plotted]
     if sum(map(len, chosen)) > POINTS:
-        chosen = [few[len(few) // 2 :][:1] for few in chosen]
-    return [i for few in chosen for i in few][:POINTS]
+        chosen = [rows[len(rows) // 2 :][:1] for rows in chosen]
+    return [i for rows in chosen for i in rows][:POINTS]
 
 
-def _verdicts(group: Group) -> tuple[np.ndarray, np.ndarray]:
+def _verdicts(group: Group) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Positions of images, and for each how many points have it right and wrong; (N,), (N, 2)."""
-    every = np.unique(np.concatenate([m.rows["image"] for m in group.measured]))
-    found = np.zeros((len(every), 2), np.int64)
+    images = np.unique(np.concatenate([m.columns["image"] for m in group.measured]))
+    counts = np.zeros((len(images), 2), np.int64)
     for m in group.measured:
-        judged = m.good & (m.rows["label"] >= 0)
-        places = np.searchsorted(every, m.rows["image"][judged])
-        wrong = (m.rows["prediction"] != m.rows["label"])[judged].astype(int)
-        np.add.at(found, (places, wrong), 1)
-    return every, found
+        places = np.searchsorted(images, m.columns["image"][m.judged])
+        np.add.at(counts, (places, (~m.right[m.judged]).astype(int)), 1)
+    return images, counts
 
 
-def _images(every: np.ndarray, counts: np.ndarray) -> list[tuple[int, str]]:
+def _chosen(images: NDArray[np.int64], verdicts: NDArray[np.int64]) -> list[tuple[int, str]]:
     """Up to MOST images in the order in which they are shown as long as there is room: by turns one of either kind."""
-    flips = counts[:, 0] * counts[:, 1]  # pairs of points that it tells apart
-    most = np.argsort(-flips, kind="stable")
-    by_flips = [(int(every[i]), "flips") for i in most[: MOST // 2] if flips[i]]
-    taken = {image for image, _ in by_flips}
-    drawn = np.random.default_rng(SEED).permutation(every)
-    by_chance = [(int(i), "random") for i in drawn if int(i) not in taken][: MOST - len(by_flips)]
-    turns = zip_longest(by_flips, by_chance)
-    return [found for both in turns for found in both if found is not None]
+    told_apart = verdicts[:, 0] * verdicts[:, 1]  # pairs of points
+    order = np.argsort(-told_apart, kind="stable")
+    discordant = [(int(images[i]), "discordant") for i in order[: MOST // 2] if told_apart[i]]
+    taken = {image for image, _ in discordant}
+    permuted = np.random.default_rng(SEED).permutation(images)
+    random = [(int(i), "random") for i in permuted if int(i) not in taken][: MOST - len(discordant)]
+    return [image for turn in zip_longest(discordant, random) for image in turn if image is not None]
 
 
-def _shown(group: Group, points: list[int], wanted: list[tuple[int, str]]) -> list[Shown]:
+def _shown(group: Group, points: list[int], chosen: list[tuple[int, str]]) -> list[ShownImage]:
     dataset = group.measured[0].point.dataset
-    found, pixels = [], []
-    for image, why in wanted:
+    shown, pixels = [], []
+    for image, why in chosen:
         block = dataset.load(image, image + 1)
         original, label = block.images[0], int(block.labels[0])
         if isinstance(original, BadImage):
             continue
-        said = -1 if group.reference is None else _row(group.measured[group.reference], image, "prediction")
-        name = dataset.classes[label] if 0 <= label < len(dataset.classes) else ""
+        prediction = None if group.reference is None else _cell(group.measured[group.reference], image, "prediction")
+        class_name = dataset.classes[label] if 0 <= label < len(dataset.classes) else ""
         size = (original.shape[1], original.shape[0])
-        found.append(Shown(image, size, name, why, _packed(original), -1 if said is None else said, {}))
+        uncompressed = -1 if prediction is None else prediction
+        name = dataset.image_name(image)
+        shown.append(ShownImage(image, name, size, class_name, why, _data_uri(original), uncompressed, {}))
         pixels.append(original)
-    quantizers = dict.fromkeys(group.measured[place].point.quantizer for place in points)
-    for quantizer in quantizers:
-        mine = [place for place in points if group.measured[place].point.quantizer == quantizer]
+    for quantizer in dict.fromkeys(group.measured[place].point.quantizer for place in points):
+        places = [place for place in points if group.measured[place].point.quantizer == quantizer]
         # What failed when it was measured is not tried again
-        good = set.union(*(set(group.measured[p].rows["image"][group.measured[p].good].tolist()) for p in mine))
-        sources = {i: p for i, p in enumerate(pixels) if found[i].image in good}
+        good = set.union(*(set(m.columns["image"][m.good].tolist()) for m in (group.measured[p] for p in places)))
+        sources = {i: source for i, source in enumerate(pixels) if shown[i].image in good}
         images, _ = chain.quantize(quantizer, sources)
-        for place in mine:
-            for i, picture in _pictures(group.measured[place], images, sources, found).items():
-                found[i].pictures[place] = picture
-    return found
+        for place in places:
+            for i, picture in _pictures(group.measured[place], images, sources, shown).items():
+                shown[i].pictures[place] = picture
+    return shown
 
 
-def _row(m: Measured, image: int, column: str) -> int | None:
-    here = np.flatnonzero((m.rows["image"] == image) & m.good)
-    return int(m.rows[column][here[0]]) if len(here) else None
+def _cell(m: Measured, image: int, column: str) -> int | None:
+    """A figure of an image that went through; None of one that did not."""
+    rows = np.flatnonzero((m.columns["image"] == image) & m.good)
+    return int(m.columns[column][rows[0]]) if len(rows) else None
 
 
 def _pictures(
-    m: Measured, images: dict[int, AnyImage], sources: dict[int, RGB], shown: list[Shown]
+    m: Measured, images: dict[int, AnyImage], sources: dict[int, RGB], shown: list[ShownImage]
 ) -> dict[int, Picture]:
-    """Of the images that a point was measured on without a failure, those that its codec codes now."""
-    measured = {i: (_row(m, shown[i].image, "bytes"), _row(m, shown[i].image, "prediction")) for i in images}
+    """Pictures of the images that a point was measured on without a failure, as far as its codec codes them now."""
+    measured = {i: (_cell(m, shown[i].image, "bytes"), _cell(m, shown[i].image, "prediction")) for i in images}
     coded = chain.code(m.point.codec, {i: images[i] for i in images if None not in measured[i]}, sources)
     pictures: dict[int, Picture] = {}
     for i, pixels in coded.pixels.items():
         length, prediction = measured[i]
         assert prediction is not None
-        pictures[i] = Picture(_packed(pixels), len(coded.files[i]), len(coded.files[i]) == length, prediction)
+        pictures[i] = Picture(_data_uri(pixels), len(coded.files[i]), len(coded.files[i]) == length, prediction)
     return pictures
 
 
-def _packed(pixels: RGB) -> str:
+def _data_uri(pixels: RGB) -> str:
     picture, side = Image.fromarray(pixels), max(pixels.shape[:2])
     if side > PLAIN:
         picture.thumbnail((2 * PLAIN, 2 * PLAIN), Image.Resampling.LANCZOS)

@@ -1,65 +1,74 @@
-"""Tables of points in Markdown and LaTeX, and what must be said beside them."""
+"""The table of a group's points."""
 
 from __future__ import annotations
 
-from functools import lru_cache
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from ...codecs.base import Codec
-from ...core.images import IndexedImage
+from ...core.tables import Kind, Table
 from ...quantizers.none import NoQuantizer
-from ..comparing.curves import Curve, Measured, merged
+from ..comparing.reading import Group
 
-GREY = 128
-
-
-def overhead_bpp(m: Measured, size: tuple[int, int]) -> float:
-    """The rate of a flat image of (width, height) through a point's codec: what the format costs at the least."""
-    return _floor(m.point.codec, not isinstance(m.point.quantizer, NoQuantizer), *size)
-
-
-@lru_cache(maxsize=4096)
-def _floor(codec: Codec, indexed: bool, width: int, height: int) -> float:
-    image: Any = np.full((height, width, 3), GREY, np.uint8)
-    if indexed:
-        image = IndexedImage(np.zeros((height, width), np.uint8), np.full((1, 3), GREY, np.uint8))
-    try:
-        codec.version()
-        return len(codec.encode(image)) * 8 / (width * height)
-    except Exception:  # a codec that is not here or fails on a flat image has no floor to show
-        return np.nan
+LEGEND = (
+    "bpp: file bits by original pixels, whole data set. payload: coded pixels and palettes alone. amortized: container "
+    "and tables stored once. overhead: a flat image of the commonest size. accuracy: top-1 with its 95 % Wilson interval. "
+    "agreement: same prediction as on the uncompressed image. Settings in one row (0..3) give identical files."
+)
+UNMEASURED = (
+    "Format overhead is not measured for records of an earlier version: rabench run adds it, and measures nothing else."
+)
 
 
-def point_table(
-    rows: pd.DataFrame, measured: list[Measured], found: list[Curve], size: tuple[int, int] | None, with_psnr: bool
-) -> pd.DataFrame:
-    """One data set's and classifier's points as a table shows them, curve by curve."""
-    lines = []
-    for curve in found:
-        for alike in merged(curve, measured):
-            row, m = rows.iloc[alike[0]], measured[alike[0]]
-            line = {
-                "quantizer": m.point.quantizer.short_of(measured[i].point.quantizer for i in alike),
-                "codec": m.point.codec.short_of(measured[i].point.codec for i in alike),
-                "classifier": "frozen" if m.point.tuned_from is None else "fine-tuned",
-                "bpp": f"{row.bpp:.3f}",
-                "payload": f"{row.payload_bpp:.3f}",
-                "bundle": f"{row.bundle_bpp:.3f}",
-                # A codec that failed, hung or died on images is not asked again here.
-                "floor": _number(np.nan if size is None or row.failed else overhead_bpp(m, size), 3),
-                "accuracy %": _interval(row),
-                "agreement %": _number(100 * row.agreement, 2),
-                "images": str(row.images) + ("" if row.complete else " (unfinished)"),
-                "failed": str(row.failed),
-            }
-            if with_psnr:
-                line["PSNR dB"] = _number(row.psnr_db, 2)
-            lines.append(line)
-    table = pd.DataFrame(lines)
-    return table if any(c.tuned for c in found) else table.drop(columns="classifier")
+def points_table(group: Group, with_psnr: bool, notes: list[str]) -> Table:
+    """A row a point, curve by curve; points with identical files stand in one row."""
+    uneven = group.rows.images.nunique() > 1  # a reader must see that figures are of different images
+    kinds = {
+        "quantizer": Kind.TEXT,
+        "codec": Kind.TEXT,
+        "classifier": Kind.TEXT,
+        "bpp": Kind.NUMBER,
+        "payload": Kind.NUMBER,
+        "amortized": Kind.DETAIL,
+        "overhead": Kind.DETAIL,
+        "accuracy %": Kind.NUMBER,
+        "agreement %": Kind.NUMBER,
+        "images": Kind.NUMBER if uneven else Kind.DETAIL,
+        "failed": Kind.NUMBER if uneven else Kind.DETAIL,
+        "PSNR dB": Kind.NUMBER,
+    }
+    frame = pd.DataFrame(list(_lines(group)), columns=list(kinds))
+    if not any(c.tuned for c in group.curves):
+        frame = frame.drop(columns="classifier")
+    if (frame.quantizer == NoQuantizer.name).all():
+        frame = frame.drop(columns="quantizer")
+    if not with_psnr:
+        frame = frame.drop(columns="PSNR dB")
+    unmeasured = any(np.isnan(m.overhead_bpp) and m.good.all() for m in group.measured)
+    return Table(group.title, frame, kinds, (*notes, *([UNMEASURED] if unmeasured else [])), LEGEND)
+
+
+def _lines(group: Group) -> Iterator[tuple[str, ...]]:
+    for curve in group.curves:
+        for rows in group.merged(curve):
+            row, m = group.rows.iloc[rows[0]], group.measured[rows[0]]
+            same = [group.measured[i].point for i in rows]
+            yield (
+                m.point.quantizer.short_of(p.quantizer for p in same),
+                m.point.codec.short_of(p.codec for p in same),
+                "frozen" if m.point.tuned_from is None else "fine-tuned",
+                f"{row.bpp:.3f}",
+                f"{row.payload_bpp:.3f}",
+                f"{row.bundle_bpp:.3f}",
+                _number(m.overhead_bpp, 3),
+                _interval(row),
+                _number(100 * row.agreement, 2),
+                str(row.images) + ("" if row.complete else " (unfinished)"),
+                str(row.failed),
+                _number(row.psnr_db, 2),
+            )
 
 
 def _interval(row: Any) -> str:
@@ -72,84 +81,3 @@ def _number(value: float, digits: int) -> str:
     if np.isnan(value):
         return "-"
     return "lossless" if np.isinf(value) else f"{value:.{digits}f}"
-
-
-LEGEND = (
-    "bpp: file bits by original pixels, whole data set. payload: coded pixels and palettes alone. bundle: container "
-    "and tables stored once. floor: a flat image of the commonest size. accuracy: top-1 with its 95 % Wilson interval. "
-    "agreement: same prediction as on the uncompressed image. Settings in one row (0..3) give identical files."
-)
-
-
-NUMERIC = {"bpp", "payload", "bundle", "floor", "accuracy %", "agreement %", "images", "failed", "PSNR dB"}
-NUMERIC |= {
-    "anchor bpp",
-    "anchor %",
-    "difference",
-    "gained",
-    "lost",
-    "p (Holm)",
-    "BD-accuracy",
-    "BD-rate",
-    "raw accuracy",
-    "raw rate",
-    "bpp overlap",
-    "accuracy overlap",
-    "dominated",
-    "dominates",
-}
-
-
-def markdown(title: str, table: pd.DataFrame, notes: list[str], legend: str = LEGEND) -> str:
-    columns = list(table.columns)
-    lines = [
-        f"## {title}",
-        "",
-        *[f"- {note}" for note in notes],
-        *([""] if notes else []),
-        "| " + " | ".join(columns) + " |",
-        "| " + " | ".join("---:" if c in NUMERIC else ":---" for c in columns) + " |",
-        *("| " + " | ".join(str(cell).replace("|", "\\|") for cell in row) + " |" for row in table.to_numpy()),
-        "",
-        *([legend, ""] if legend else []),
-    ]
-    return "\n".join(lines)
-
-
-_ESCAPES = {
-    "&": r"\&",
-    "%": r"\%",
-    "$": r"\$",
-    "#": r"\#",
-    "_": r"\_",
-    "{": r"\{",
-    "}": r"\}",
-    "~": r"\textasciitilde{}",
-    "^": r"\textasciicircum{}",
-    "\\": r"\textbackslash{}",
-}
-
-
-def _latex(text: Any) -> str:
-    return "".join(_ESCAPES.get(c, c) for c in str(text))
-
-
-def latex(title: str, table: pd.DataFrame, notes: list[str], legend: str = LEGEND) -> str:
-    """A table environment for booktabs."""
-    columns = list(table.columns)
-    caption = " ".join([f"{_latex(title)}.", *(_latex(note) for note in notes), _latex(legend)]).strip()
-    lines = [
-        r"\begin{table}",
-        r"\centering\small",
-        r"\begin{tabular}{" + "".join("r" if c in NUMERIC else "l" for c in columns) + "}",
-        r"\toprule",
-        " & ".join(_latex(c) for c in columns) + r" \\",
-        r"\midrule",
-        *(" & ".join(_latex(cell) for cell in row) + r" \\" for row in table.to_numpy()),
-        r"\bottomrule",
-        r"\end{tabular}",
-        rf"\caption{{{caption}}}",
-        r"\end{table}",
-        "",
-    ]
-    return "\n".join(lines)

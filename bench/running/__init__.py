@@ -1,1 +1,1 @@
-"""What measures a study: the plan, the tasks, the chain from source to prediction, the workers."""
+"""The measuring of a study: the plan, the tasks, the chain from source to prediction, the workers."""

@@ -1,6 +1,6 @@
 """The chain that every image goes through: source pixels -> quantizer -> file -> that file decoded -> prediction.
 
-Each stage takes images by their position, and gives what it made of them and, for each image that failed, the reason.
+Each stage takes images by their position, and returns what it made of them and, for each image that failed, the reason.
 """
 
 from __future__ import annotations
@@ -21,33 +21,35 @@ from .content import Clock
 A = TypeVar("A")
 B = TypeVar("B")
 Failures = dict[int, str]
-"""For each image that failed the stage and the reason, as a record keeps it."""
+"""The stage and the reason of each image that failed, by the image's position, as a record keeps it."""
 
 
 @dataclass(frozen=True)
 class Coded:
-    """What a codec made of images, by position; an image is in ``pixels`` or in ``failures``."""
+    """Images after a codec, by their position; each is in ``pixels`` or in ``failures``."""
 
     files: dict[int, bytes]
+    """The encoded files."""
     pixels: dict[int, RGB]
-    """The files decoded, (H, W, 3) each."""
+    """The decoded files, (H, W, 3) each."""
     failures: Failures
+    """The reasons of those that could not be encoded or decoded."""
 
 
 def quantize(quantizer: Quantizer, sources: dict[int, RGB]) -> tuple[dict[int, AnyImage], Failures]:
-    """Each image in few colors."""
+    """The quantizer's image of each source."""
     images, failures = each(quantizer.drawn, sources)
     return images, _of_stage("quantizer", failures)
 
 
 def encode(codec: Codec, images: dict[int, AnyImage]) -> tuple[dict[int, bytes], Failures]:
-    """Each image as the bytes of its file."""
+    """The file that the codec makes of each image."""
     files, failures = each(codec.encode_batch, images)
     return files, _of_stage("encoder", failures)
 
 
 def decode(codec: Codec, files: dict[int, bytes]) -> tuple[dict[int, RGB], Failures]:
-    """Each file as pixels; what is no image fails."""
+    """The pixels of each file, (H, W, 3); a codec that returns no such array fails."""
     decoded, failures = each(codec.decode_batch, files)
     wrong = {i: reason for i, pixels in decoded.items() if (reason := _no_image(pixels))}
     # A plug-in may hand on a view
@@ -56,7 +58,7 @@ def decode(codec: Codec, files: dict[int, bytes]) -> tuple[dict[int, RGB], Failu
 
 
 def code(codec: Codec, images: dict[int, AnyImage], sources: dict[int, RGB], clock: Clock | None = None) -> Coded:
-    """Each image encoded, and its file decoded again; pixels of another size than the source's fail.
+    """Encodes each image and decodes its file; an image that comes back in another size than its source fails.
 
     sources: the pixels before the quantizer. clock: receives the seconds of ``encode`` and of ``decode``.
     """
@@ -72,7 +74,7 @@ def code(codec: Codec, images: dict[int, AnyImage], sources: dict[int, RGB], clo
 
 
 def classify(classifier: Classifier, pixels: RGB) -> tuple[int, float]:
-    """The class predicted for one decoded image, by its number, and its probability."""
+    """The number of the class that is predicted for one image, and its probability. pixels: (H, W, 3)."""
     logits = classifier.logits([pixels])[0].astype(np.float64)
     shares = np.exp(logits - logits.max())
     best = int(logits.argmax())
@@ -80,7 +82,11 @@ def classify(classifier: Classifier, pixels: RGB) -> tuple[int, float]:
 
 
 def representatives(codecs: Sequence[Codec], image: AnyImage) -> dict[Codec, Codec]:
-    """For each codec the one that codes for it: the first with the same canonical settings, if one image's files agree."""
+    """The codec that encodes for each: the first with the same canonical settings, where both give ``image`` one file.
+
+    Codecs whose settings give equal files need not encode every image twice. Without an equal one, or where one of the
+    two fails on the image, a codec encodes for itself.
+    """
     first: dict[Codec, Codec] = {}
     chosen = {codec: first.setdefault(codec.canonical(), codec) for codec in codecs}
     for codec, representative in chosen.items():
@@ -94,7 +100,7 @@ def representatives(codecs: Sequence[Codec], image: AnyImage) -> dict[Codec, Cod
 
 
 def byte_breakdown(codec: Codec, file: bytes) -> ByteBreakdown:
-    """The bytes of a file by part. Raises ValueError where they do not sum to the file."""
+    """The bytes of a file by part: container, tables, palette, payload. Raises ValueError where they do not sum to it."""
     parts = codec.byte_breakdown(file)
     if sum(parts) != len(file):
         raise ValueError(f"the parts sum to {sum(parts)} of {len(file)} bytes")
@@ -102,13 +108,16 @@ def byte_breakdown(codec: Codec, file: bytes) -> ByteBreakdown:
 
 
 def squared_error(decoded: RGB, source: RGB) -> int:
-    """The sum over pixels and channels; exact (float64 holds integers up to 2^53)."""
+    """The sum of squared differences over pixels and channels; exact (float64 holds integers up to 2^53)."""
     difference = np.subtract(decoded, source, dtype=np.int16).ravel().astype(np.float64)
     return int(difference @ difference)
 
 
 def each(function: Callable[[Sequence[A]], Sequence[B]], images: dict[int, A]) -> tuple[dict[int, B], Failures]:
-    """``function`` on all images at once; where that raises, on each alone, so that one failure is one row."""
+    """The results of ``function`` on all images at once; where it raises, on each alone, so that one failure is one row.
+
+    function: takes a list, and returns a list of equal length. Failures hold the error and, of a user plug-in, its line.
+    """
     if not images:
         return {}, {}
     try:
@@ -119,21 +128,22 @@ def each(function: Callable[[Sequence[A]], Sequence[B]], images: dict[int, A]) -
     except Exception as error:  # whatever a plug-in raises belongs to its rows, not to the run
         if len(images) == 1:
             return {}, {next(iter(images)): describe_error(error)}
-    done: dict[int, B] = {}
+    results_by_image: dict[int, B] = {}
     failures: Failures = {}
     for i, image in images.items():
         result, failure = each(function, {i: image})
-        done |= result
+        results_by_image |= result
         failures |= failure
-    return done, failures
+    return results_by_image, failures
 
 
 def _of_stage(stage: str, failures: Failures) -> Failures:
+    """The failures with the name of the stage before each reason."""
     return {i: f"{stage}: {reason}" for i, reason in failures.items()}
 
 
 def _no_image(decoded: Any) -> str:
-    """Why this is no (H, W, 3) array of uint8; empty for one that is."""
+    """The reason why a decoder's result is no (H, W, 3) array of uint8; empty for one that is."""
     if not isinstance(decoded, np.ndarray) or decoded.dtype != np.uint8:
         return f"gave {getattr(decoded, 'dtype', type(decoded).__name__)} instead of uint8 pixels"
     return "" if decoded.ndim == 3 and decoded.shape[2] == 3 else f"gave {_size(decoded)} instead of (H, W, 3) pixels"

@@ -1,4 +1,4 @@
-"""The images of a data set by content: read in pieces, hashed, and described block by block."""
+"""A data set's images by their content: read in chunks, hashed, and described block by block."""
 
 from __future__ import annotations
 
@@ -11,14 +11,19 @@ from typing import Any
 from ...core.errors import Refused
 from ...core.images import RGB
 from ...datasets.base import BadImage, Block, Dataset
+from ..study.sources import UNREADABLE_SIZE
 
 CHUNK_IMAGES = 100
+"""The most images that are held at a time."""
 CHUNK_BYTES = 32 << 20
-"""Source pixels held at a time, so that memory does not grow with the size or number of images."""
+"""The most bytes of pixels held at a time, so that memory does not grow with the size or number of images."""
 
 
 def chunks(dataset: Dataset, start: int, stop: int, clock: Clock | None = None) -> Iterator[Block]:
-    """The images in pieces of at most some 32 MB of pixels, as far as their sizes are alike."""
+    """The images start..stop-1 in chunks, each as long as 32 MB of pixels allow, going by the sizes in the one before.
+
+    clock: receives the seconds of ``load``. Raises Refused for a data set that ends before ``stop``.
+    """
     clock = clock or Clock()
     step = 8
     while start < stop:
@@ -33,27 +38,38 @@ def chunks(dataset: Dataset, start: int, stop: int, clock: Clock | None = None) 
 
 
 def describe_block(dataset: Dataset, start: int, stop: int) -> dict[str, Any]:
-    """A block's content hash, its images' sizes, and what they were stored as."""
+    """The description of the images start..stop-1 that the index keeps.
+
+    ``sha256``: their content, as hex. ``sizes``: the number of images of each size, such as 32x32. ``sources``: for each
+    format that they were stored in the number of images and their bytes. ``remarks``: the number of images that each
+    remark on their source is about; left out where there is none.
+    """
     content, sizes, formats = Content(), Counter[str](), Counter[str]()
     stored: Counter[str] = Counter()
+    remarks: Counter[str] = Counter()
     for block in chunks(dataset, start, stop):
         content.add(block, [digest(image) for image in block.images])
         sizes.update(_size(image) for image in block.images)
         for image, source in zip(block.images, block.sources, strict=True):
             if isinstance(image, BadImage):
                 continue
+            remarks.update(source.remarks)
             formats[source.format] += 1
             stored[source.format] += source.bytes
-    sources = {kind: {"images": formats[kind], "bytes": stored[kind]} for kind in sorted(formats)}
-    return {"sha256": content.hexdigest(), "sizes": dict(sorted(sizes.items())), "sources": sources}
+    sources = {name: {"images": formats[name], "bytes": stored[name]} for name in sorted(formats)}
+    about = {"sha256": content.hexdigest(), "sizes": dict(sorted(sizes.items())), "sources": sources}
+    return {**about, "remarks": dict(sorted(remarks.items()))} if remarks else about
 
 
 def _size(image: RGB | BadImage) -> str:
-    return "unreadable" if isinstance(image, BadImage) else f"{image.shape[1]}x{image.shape[0]}"
+    return UNREADABLE_SIZE if isinstance(image, BadImage) else f"{image.shape[1]}x{image.shape[0]}"
 
 
 def digest(image: RGB | BadImage) -> bytes:
-    """sha256 over shape and pixels; of what cannot be read, over nothing that a library's wording could change."""
+    """The sha256 of an image's height, width and pixels.
+
+    All images that cannot be read have one digest, so that a library's wording of the reason changes nothing.
+    """
     if isinstance(image, BadImage):
         return hashlib.sha256(b"unreadable").digest()
     content = hashlib.sha256(b"%d %d " % image.shape[:2])
@@ -62,21 +78,23 @@ def digest(image: RGB | BadImage) -> bytes:
 
 
 class Content:
-    """sha256 over images' digests and labels, in order."""
+    """The sha256 of images and their labels, in their order: what a block of images is known by."""
 
     def __init__(self) -> None:
         self._hash = hashlib.sha256()
 
     def add(self, block: Block, digests: list[bytes]) -> None:
+        """Takes in the next images. digests: that of each image of the block."""
         for image_digest, label in zip(digests, block.labels.tolist(), strict=True):
             self._hash.update(image_digest + label.to_bytes(8, "little", signed=True))
 
     def hexdigest(self) -> str:
+        """The hash of all images so far, as hex."""
         return self._hash.hexdigest()
 
 
 class Clock:
-    """Seconds by stage: ``with clock("encode"): ...``"""
+    """A stopwatch that adds up seconds by stage: ``with clock("encode"): ...``"""
 
     def __init__(self) -> None:
         self.seconds: defaultdict[str, float] = defaultdict(float)

@@ -1,4 +1,4 @@
-"""Where tasks run: in this process, in worker processes, or on a Dask cluster. The runner never knows which."""
+"""Pools that run tasks: in this process, in worker processes, or on a Dask cluster. The runner never knows which."""
 
 from __future__ import annotations
 
@@ -22,18 +22,24 @@ T = TypeVar("T")
 
 
 class Pool:
-    """An executor, how many tasks it takes at once, and how to get a new one after a crash."""
+    """An executor that can be replaced after a crash."""
 
     def __init__(self, make: Callable[[], Executor], slots: int, close: Callable[[], None] = lambda: None) -> None:
+        """Starts the first executor.
+
+        make: gives a new executor, now and after each crash. slots: how many tasks run at once. close: what to do when
+        the pool ends, after its last executor.
+        """
         self._make, self.slots, self._close = make, slots, close
         self._executor = make()
 
     def submit(self, function: Callable[..., T], *arguments: Any) -> Future[T]:
+        """Hands over a call; its result comes as a future. Raises BrokenExecutor once a worker has died."""
         with _uninterrupted():  # worker processes start here, and inherit it
             return self._executor.submit(function, *arguments)
 
     def begins(self) -> bool:
-        """Whether workers can be started at all."""
+        """Whether workers can be started at all; tries it with new ones."""
         self.restart(kill=True)
         try:
             self.submit(os.getpid).result()
@@ -42,19 +48,20 @@ class Pool:
         return True
 
     def restart(self, kill: bool = False) -> None:
-        """Replaces worker processes of which one has died; ``kill`` ends those that hang."""
+        """Replaces the executor by a new one. kill: whether to end worker processes first, as those that hang need it."""
         if kill:
             self._kill()
         self._end()
         self._executor = self._make()
 
     def stop(self) -> None:
-        """Ends at once, whatever runs; what was not handed back is lost."""
+        """Ends the pool at once, whatever runs; results that have not come back are lost."""
         self._kill()
         self._end()
         self._close()
 
     def _kill(self) -> None:
+        """Ends worker processes, and the programs that they have started."""
         if isinstance(self._executor, ProcessPoolExecutor):
             processes = self._executor._processes or {}  # kill_workers() comes with Python 3.14
             for process in list(processes.values()):
@@ -71,14 +78,16 @@ class Pool:
             self._executor.shutdown(wait=False)  # Dask's knows no cancel_futures
 
     def close(self) -> None:
+        """Ends the pool once all tasks are done."""
         self._executor.shutdown(wait=True)
         self._close()
 
 
 class InProcess(Executor):
-    """Runs a task when it is submitted."""
+    """An executor that runs a task in this process, as soon as it is submitted."""
 
     def submit(self, fn: Callable[..., T], /, *args: Any, **kwargs: Any) -> Future[T]:
+        """Calls a function and returns its result, or what it raised, as a future that is done."""
         future: Future[T] = Future()
         try:
             future.set_result(fn(*args, **kwargs))
@@ -89,7 +98,7 @@ class InProcess(Executor):
 
 @contextmanager
 def _uninterrupted() -> Iterator[None]:
-    """Keeps Ctrl-C from this thread, and from processes it starts, for good from those."""
+    """Keeps Ctrl-C from this thread, and from the processes that it starts; those never receive it, even later."""
     if not hasattr(signal, "pthread_sigmask"):
         yield
         return
@@ -101,12 +110,16 @@ def _uninterrupted() -> Iterator[None]:
 
 
 def default_workers() -> int:
+    """The number of worker processes by default: one for each core that this process may use, at most 60."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return min(cores, 60)  # Windows waits for 61 processes at the most
 
 
 def in_process() -> Pool:
-    """One thread, as in every worker, so that results are alike; the others are given back at the end."""
+    """A pool of this process alone, with one thread, as every worker has it, so that results are alike.
+
+    Closing the pool gives PyTorch and BLAS their other threads back.
+    """
     import torch
 
     before, fresh = torch.get_num_threads(), not _limits
@@ -121,17 +134,21 @@ def in_process() -> Pool:
 
 
 def processes(workers: int) -> Pool:
-    """``workers`` spawned processes, one torch thread each; they end when this process does, even killed."""
+    """A pool of ``workers`` spawned processes, one thread each; they end when this process does, even killed."""
     context = multiprocessing.get_context("spawn")
     return Pool(lambda: ProcessPoolExecutor(workers, context, _begin_worker), workers)
 
 
 def dask(address: str) -> Pool:
-    """The workers of a Dask cluster that exists; whatever a task needs must be installed there."""
+    """A pool of the workers of a Dask cluster that runs already, on which rabench and its packages are installed.
+
+    address: that of the scheduler. Raises Unavailable without the package distributed, and where no scheduler answers or
+    it has no workers.
+    """
     try:
         from distributed import Client
     except ImportError:
-        raise Unavailable("--dask needs distributed: pip install -c constraints.txt '.[dask]'") from None
+        raise Unavailable("`dask` needs distributed: pip install -c constraints.txt '.[dask]'") from None
     try:
         client = Client(address, timeout=10)
         workers: Any = client.nthreads()  # a coroutine only in asynchronous clients
@@ -149,14 +166,14 @@ def dask(address: str) -> Pool:
 
 
 def make(workers: int, address: str | None) -> Pool:
-    """0 workers: in this process."""
+    """The pool that a run asks for. workers: how many processes, 0 for none. address: a Dask scheduler, instead of them."""
     if address:
         return dask(address)
     return processes(workers) if workers else in_process()
 
 
 def one_thread() -> None:
-    """Workers share the cores by running beside one another, not by threads of their own.
+    """Holds this process to one thread: workers share the cores by running beside one another.
 
     BLAS counts: a dot product of 12,288 numbers wakes OpenBLAS's threads, which then spin; two workers were no
     faster than one.
@@ -169,16 +186,16 @@ def one_thread() -> None:
 
 
 _limits: list[Any] = []
-"""What holds the libraries of this process to one thread, once it does."""
+"""The limit of BLAS's threads, once ``one_thread`` has set it in this process."""
 
 
 def _started_by(pid: int | None) -> list[int]:
-    """The programs that a worker has started, each in a process group of its own (Linux)."""
-    found = []
-    for listed in Path(f"/proc/{pid}/task").glob("*/children"):
+    """The programs that a worker has started, by id, each in a process group of its own; empty where no Linux runs."""
+    programs: list[int] = []
+    for file in Path(f"/proc/{pid}/task").glob("*/children"):
         with suppress(OSError):
-            found += [child for child in map(int, listed.read_text().split()) if os.getpgid(child) == child]
-    return found
+            programs += [child for child in map(int, file.read_text().split()) if os.getpgid(child) == child]
+    return programs
 
 
 def _begin_worker() -> None:
@@ -188,6 +205,7 @@ def _begin_worker() -> None:
 
 
 def _end_with_parent() -> None:
+    """Waits for the parent process to end, and ends this one and its programs."""
     parent = multiprocessing.parent_process()
     if parent is not None:
         wait([parent.sentinel])

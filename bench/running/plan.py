@@ -1,105 +1,120 @@
-"""What a run has to do: which records are missing, the tasks that measure them, how long that takes."""
+"""The plan of a run: which records are missing, the tasks that measure them, and how long they take."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import BrokenExecutor, as_completed
 from dataclasses import dataclass, field, replace
 from itertools import groupby
 from typing import Any
 
-import numpy as np
-
 from ...core.errors import RabenchError, Refused
 from ...datasets.base import Dataset, blocks
+from ..study.matrix import Study, with_references
 from ..study.points import Point
 from ..study.records import BLOCK, Identity, Index, Records
 from . import task as tasks
 from .content import describe_block
-from .executors import Pool
+from .executors import Pool, in_process
+from .pace import Pace, kind_of
 from .task import Task
 
 CODECS_A_TASK, PIXELS_A_TASK = 8, 1 << 27
-"""Bound what a kill costs and how long a task may seem to hang; a quantizer runs once for this many codecs.
+"""The most codecs and pixels of a task: they bound what a kill costs and how long a task may seem to hang.
 
-1,000 images of 128x128 still go through eight codecs at once; of 512x512 through one.
+A quantizer runs once for this many codecs. 1,000 images of 128x128 still go through eight codecs at once; of 512x512
+through one.
 """
 
 Say = Callable[[str], None]
+"""A function that receives a line for the user."""
 
 
 @dataclass(frozen=True)
 class Missing:
-    """One record still to be measured."""
+    """One record that is still to be measured: images start..stop-1 of a point."""
 
     point: Point
     identity: Identity
+    """What the record will be filed as."""
     start: int
     stop: int
     pixels: int = 0
-    """Of the images."""
+    """The number of pixels of these images together."""
 
 
 @dataclass
 class Plan:
-    """What a run has to do."""
+    """The points of a run, sorted by what there is to do for them."""
 
     missing: list[Missing] = field(default_factory=list)
+    """The records to measure."""
+    possible: dict[Point, tuple[str, str, str]] = field(default_factory=dict)
+    """The points that can be measured here, with the versions of their plug-ins."""
     finished: int = 0
+    """The number of records that are there already."""
     impossible: list[tuple[Point, str]] = field(default_factory=list)
+    """The points that cannot be measured here, with the reason."""
     spans: dict[Dataset, list[tuple[int, int, dict[str, Any]]]] = field(default_factory=dict)
+    """The start, the stop and the description of each block of a data set."""
 
 
 def make_plan(
     points: tuple[Point, ...], records: Records, index: Index, limit: int | None, pool: Pool, say: Say
 ) -> Plan:
-    """Which records are missing. Reads the images of blocks that the index does not know yet."""
+    """Finds which records of points are missing; reads the images of blocks that the index does not know yet.
+
+    records, index: those of the study; the index receives blocks and versions. limit: only the first images of each data
+    set. pool: reads the images. say: receives a line before images are read. Raises Refused where a worker dies while it reads.
+    """
     plan = Plan()
-    possible: dict[Point, tuple[str, str, str]] = {}
     for point in points:
         try:
             point.check()
-            possible[point] = point.versions()
+            plan.possible[point] = point.versions()
         except RabenchError as error:
             plan.impossible.append((point, str(error)))
-    for dataset in dict.fromkeys(p.dataset for p in possible):
+    for dataset in dict.fromkeys(p.dataset for p in plan.possible):
         plan.spans[dataset] = _describe_blocks(dataset, index, limit, pool, say)
     present = records.names()
-    for point, versions in possible.items():
+    for point, versions in plan.possible.items():
         index.note(point.labels, point.key, versions)
-        for start, stop, known in plan.spans[point.dataset]:
-            identity = Identity(point.labels, point.key, versions, known["sha256"])
+        for start, stop, description in plan.spans[point.dataset]:
+            identity = Identity(point.labels, point.key, versions, description["sha256"])
             if identity.name in present:
                 plan.finished += 1
             else:
                 present.add(identity.name)  # two data sets may hold the same block
-                plan.missing.append(Missing(point, identity, start, stop, _pixels(known["sizes"])))
+                plan.missing.append(Missing(point, identity, start, stop, _pixels(description["sizes"])))
     return plan
 
 
 def _pixels(sizes: dict[str, int]) -> int:
+    """The pixels of all images, from the number of each size such as 32x32; those that cannot be read have none."""
     return sum(n * math.prod(map(int, size.split("x"))) for size, n in sizes.items() if "x" in size)
 
 
 def _describe_blocks(
     dataset: Dataset, index: Index, limit: int | None, pool: Pool, say: Say
 ) -> list[tuple[int, int, dict[str, Any]]]:
+    """The start, the stop and the description of each block of a data set, once the index knows them all."""
     about = {"notes": dataset.notes(), "classes": len(dataset.classes)}
-    known = index.open(dataset.label, dataset.stamp(), len(dataset), limit, about)
-    new = [span for span in blocks(dataset, BLOCK, limit) if f"{span[0]}-{span[1]}" not in known]
+    descriptions = index.open(dataset.label, dataset.stamp(), len(dataset), limit, about)
+    new = [span for span in blocks(dataset, BLOCK, limit) if f"{span[0]}-{span[1]}" not in descriptions]
     if new:
         say(f"{dataset.label}: reading {sum(b - a for a, b in new):,} images to know them by content")
         futures = {pool.submit(describe_block, dataset, *span): span for span in new}
         for future in as_completed(futures):
             start, stop = futures[future]
             try:
-                known[f"{start}-{stop}"] = future.result()
+                descriptions[f"{start}-{stop}"] = future.result()
             except BrokenExecutor:
                 if not pool.begins():
                     raise Refused(
                         "worker processes cannot start; in a script, call rabench below "
-                        "'if __name__ == \"__main__\":', or with workers=0"
+                        "'if __name__ == \"__main__\":', or with `workers=0`"
                     ) from None
                 raise Refused(
                     f"a worker died while reading images {start}..{stop - 1} of {dataset.label}; look at these files"
@@ -108,23 +123,38 @@ def _describe_blocks(
 
 
 def make_tasks(missing: list[Missing]) -> Iterator[tuple[Task, list[Missing]]]:
-    """Missing records grouped so that a block is loaded and quantized once for several codecs."""
+    """The tasks that measure missing records, each with the records that it gives.
+
+    A block is loaded and quantized once for up to CODECS_A_TASK codecs, and all classifiers share the files.
+    """
 
     def group(m: Missing) -> tuple[str, int, str]:
         return (m.point.dataset.spec, m.start, m.point.quantizer.spec)
 
-    order = {group(m): number for number, m in reversed(list(enumerate(missing)))}
-    for _, found in groupby(sorted(missing, key=lambda m: order[group(m)]), group):
-        same = list(found)
-        codecs = list(dict.fromkeys(m.point.codec for m in same))
-        at_once = max(1, min(CODECS_A_TASK, PIXELS_A_TASK // max(1, same[0].pixels)))
-        for begin in range(0, len(codecs), at_once):
-            few = set(codecs[begin : begin + at_once])
-            members = [m for m in same if m.point.codec in few]
+    first = {group(m): number for number, m in reversed(list(enumerate(missing)))}
+    for _, records in groupby(sorted(missing, key=lambda m: first[group(m)]), group):
+        block = list(records)
+        codecs = list(dict.fromkeys(m.point.codec for m in block))
+        count = max(1, min(CODECS_A_TASK, PIXELS_A_TASK // max(1, block[0].pixels)))
+        for begin in range(0, len(codecs), count):
+            task_codecs = set(codecs[begin : begin + count])
+            members = [m for m in block if m.point.codec in task_codecs]
             yield task_of(members), members
 
 
+def new_kinds_first(batches: Iterable[tuple[Task, list[Missing]]]) -> list[tuple[Task, list[Missing]]]:
+    """The same batches; those that bring a kind of point not met before come first, so that its pace is known early."""
+    kinds: set[str] = set()
+    early, later = [], []
+    for batch in batches:
+        new = {kind_of(m.identity.key) for m in batch[1]} - kinds
+        (early if new else later).append(batch)
+        kinds |= new
+    return early + later
+
+
 def task_of(members: list[Missing]) -> Task:
+    """The task that measures records of one block and one quantizer; its pairs are in the order of ``members``."""
     first = members[0]
     versions: dict[str, str] = {}
     for m in members:
@@ -142,37 +172,70 @@ def task_of(members: list[Missing]) -> Task:
 
 
 def estimate(plan: Plan, records: Records) -> float | None:
-    """Seconds of one worker that the missing records will take, from what like ones took; None without any."""
-    known, _ = records.read()
-    pace: dict[str, list[float]] = {}
-    for record in known:
-        images = record.about["stop"] - record.about["start"]
-        for key in (str(record.identity.key), _names(record.identity.key), ""):
-            pace.setdefault(key, []).append(sum(record.about["seconds"].values()) / max(1, images))
-    if not pace:
-        return None
-    total = 0.0
-    for m in plan.missing:
-        found = next(pace[k] for k in (str(m.identity.key), _names(m.identity.key), "") if k in pace)
-        total += float(np.median(found)) * (m.stop - m.start)
-    return total
+    """The seconds that the missing records will take one worker, by what a study's records took; None without records."""
+    pace = Pace.of(records.read()[0])
+    return total_seconds(plan.missing, pace) if pace else None
 
 
-def _names(key: tuple[str, ...]) -> str:
-    return "+".join(part.split(":")[0] for part in key)
+def total_seconds(missing: Iterable[Missing], pace: Pace) -> float:
+    """The seconds that missing records will take one worker at a pace."""
+    return sum(pace.seconds(m.identity.key, m.stop - m.start) for m in missing)
 
 
 def probe(plan: Plan, images: int = 16) -> float:
-    """Seconds of one worker that the missing records will take, from the first images of one of each kind."""
-    total, pace = 0.0, {}
+    """The seconds that the missing records will take one worker, by measuring a few images of each kind of point.
+
+    images: how many of each kind. Their rows are thrown away.
+    """
+    pace = Pace()
+    kinds: set[str] = set()
     for m in plan.missing:
-        kind = _names(m.identity.key)
-        if kind not in pace:
-            few = replace(m, stop=min(m.stop, m.start + images))
-            block = describe_block(m.point.dataset, few.start, few.stop)["sha256"]
-            task = replace(task_of([few]), block=block)
-            tasks.run(task)  # a network's first call is slow
-            rows = tasks.run(task)[0]
-            pace[kind] = sum(rows.seconds.values()) / max(1, len(rows))
-        total += pace[kind] * (m.stop - m.start)
-    return total
+        if (kind := kind_of(m.identity.key)) in kinds:
+            continue
+        kinds.add(kind)
+        part = replace(m, stop=min(m.stop, m.start + images))
+        block = describe_block(m.point.dataset, part.start, part.stop)["sha256"]
+        task = replace(task_of([part]), block=block)
+        tasks.run(task)  # a network's first call is slow
+        rows = tasks.run(task)[0]
+        pace.learn(m.identity.key, len(rows), sum(rows.seconds.values()))
+    return total_seconds(plan.missing, pace)
+
+
+@dataclass(frozen=True)
+class Preview:
+    """What a run would measure, and how long it would take."""
+
+    states: dict[Point, str]
+    """For each point that can be measured ``done``, or ``missing: `` and the number of its records."""
+    impossible: list[tuple[Point, str]]
+    """The points that cannot be measured here, with the reason."""
+    points: int
+    """The number of all points, the references among them."""
+    finished: int
+    """The number of records that are there already."""
+    records: int
+    """The number of records in the end: those that are there and those that are missing."""
+    seconds: float
+    """The seconds that the missing records take one worker."""
+    basis: str
+    """The words that say what the seconds are estimated from."""
+
+
+def preview(study: Study, limit: int | None, say: Say) -> Preview:
+    """What a run of a study would measure, and how long it would take.
+
+    limit: only the first images of each data set. say: receives a line before images are read. A study without records
+    is estimated by measuring a few images; nothing is written.
+    """
+    pool, records = in_process(), Records(study.records)
+    points = with_references(study.load())
+    plan = make_plan(points, records, Index(study.records), limit, pool, say)
+    missing = Counter(m.point for m in plan.missing)
+    states = {p: f"missing: {missing[p]}" if p in missing else "done" for p in points if p in plan.possible}
+    seconds, basis = estimate(plan, records), "from the records of this study"
+    if seconds is None:
+        seconds, basis = probe(plan), "from a probe of 16 images"
+    pool.close()
+    total = plan.finished + len(plan.missing)
+    return Preview(states, plan.impossible, len(points), plan.finished, total, seconds, basis)

@@ -1,64 +1,94 @@
-"""Carries out a plan: tasks to the pool, rows to disk, whatever happens to workers."""
+"""Runs of a study: tasks go to the pool, rows go to disk, whatever happens to the workers."""
 
 from __future__ import annotations
 
-import json
-import tomllib
+from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Future, wait
 from dataclasses import dataclass
-from pathlib import Path
 from time import monotonic
 
 import numpy as np
-from filelock import FileLock, Timeout
 
-from ...core.errors import Refused, Unavailable
-from ...core.files import remove_partial, write_text
+from ...codecs.base import Codec
+from ...core.errors import Refused
 from ...core.version import __version__
 from ...datasets.base import forget_opened
 from ..study import provenance
-from ..study.matrix import EMBEDDED, FILE, Study, with_references
+from ..study.folder import prepared
+from ..study.matrix import Study, with_references
 from ..study.points import Point
 from ..study.records import COLUMNS, STAGES, Index, Records, Rows
 from . import task as tasks
 from .executors import Pool
-from .plan import Missing, make_plan, make_tasks, task_of
+from .overhead import measure_overheads
+from .pace import Key, Pace
+from .plan import Missing, make_plan, make_tasks, new_kinds_first, task_of
 from .task import Task
 
+OVERHEAD_TIMEOUT = 60.0
+"""The seconds that a codec may take for one flat image."""
 TIMEOUT = 1800.0
-"""Seconds; a task is at most eight codecs on 1,000 images."""
+"""The seconds without any task coming back after which workers count as hung; a task is at most 8 codecs on 1,000 images."""
 
 
 @dataclass
 class Progress:
-    """What a run tells while it goes on; the CLI draws it."""
+    """How far a run has come; it is told through two functions that the caller may give."""
 
     total: int = 0
+    """The rows that the run measures: one for each image and point."""
     done: int = 0
+    """The rows that are measured and written."""
     failed: int = 0
+    """The rows among them whose image failed at some stage."""
+    seconds_left: float = 0.0
+    """The seconds that the other rows will take, by what rows of their kind took."""
     report: Callable[[Progress], None] = lambda _: None
+    """The function that is called with this object whenever a task has come back."""
     say: Callable[[str], None] = lambda _: None
+    """The function that is called with each line for the user, such as that images are being read."""
 
 
 Batch = tuple[Task, list[Missing]]
+"""A task, and the record that each of its pairs gives."""
 
 
 class Runner:
-    """Feeds a pool with tasks, keeps what comes back, and survives workers that die."""
+    """Feeds a pool with tasks, writes the records that come back, and survives workers that die or hang."""
 
     def __init__(self, pool: Pool, records: Records, progress: Progress, timeout: float = TIMEOUT) -> None:
+        """Makes a runner; nothing is measured before ``run``.
+
+        pool: where tasks run. records: what receives the rows. progress: what is kept up to date. timeout: the seconds
+        without any task coming back after which workers count as hung.
+        """
         self.pool, self.records, self.progress, self.timeout = pool, records, progress, timeout
         self.kept = 0
+        """The number of records written."""
+        self.failing: set[Codec] = set()
+        """The codecs that rows failed with."""
+        self.pace = Pace()
+        self.images: Counter[Key] = Counter()
+        """The number of images to measure, by point."""
+        self.waiting: Counter[Key] = Counter()
+        """The number of images that are not measured yet, by point."""
+        self.begun = monotonic()
         self.flying: dict[Future[list[Rows]], Batch] = {}
+        """The tasks that the pool has and has not given back."""
 
     def run(self, missing: list[Missing]) -> None:
-        waiting = make_tasks(missing)
-        self.progress.total = sum(m.stop - m.start for m in missing)
+        """Measures missing records and writes them; where it is interrupted, the pool is stopped at once."""
+        batches, self.begun = iter(new_kinds_first(make_tasks(missing))), monotonic()
+        for m in missing:
+            self.images[m.identity.key] += m.stop - m.start
+        self.waiting.update(self.images)
+        self.progress.total = self.images.total()
+        self.pace = Pace.of(self.records.read()[0]) if missing else Pace()
         try:
             while True:
                 # Two tasks a slot keep every worker busy; more would only hold memory.
-                while len(self.flying) < 2 * self.pool.slots and (batch := next(waiting, None)):
+                while len(self.flying) < 2 * self.pool.slots and (batch := next(batches, None)):
                     self._submit(batch)
                 if not self.flying:
                     return
@@ -76,6 +106,7 @@ class Runner:
             self.flying[self.pool.submit(tasks.run, batch[0])] = batch
 
     def _collect(self, done: set[Future[list[Rows]]]) -> None:
+        """Writes what has come back; where a worker died, or nothing came back in time, measures each batch alone."""
         crashed: list[Batch] = []
         for future in done:
             batch = self.flying.pop(future)
@@ -92,33 +123,47 @@ class Runner:
                 self._alone(batch)
 
     def _alone(self, batch: Batch) -> None:
+        """Measures a batch by itself after a crash; where that crashes again, its codecs one by one."""
         task, members = batch
         future = self.pool.submit(tasks.run, task)
         try:
-            error, what = future.exception(self.timeout), "died"
-        except TimeoutError as slow:
-            error, what = slow, f"gave nothing for {self.timeout:g} s"
-        if not (_died(error) or (error is not None and what != "died")):
+            error, hung = future.exception(self.timeout), False
+        except TimeoutError:
+            error, hung = None, True
+        if not hung and not _died(error):
             return self._keep(batch, future.result())
         self.pool.restart(kill=True)
         codecs = dict.fromkeys(m.point.codec for m in members)
         if len(codecs) > 1:
             for codec in codecs:
-                few = [m for m in members if m.point.codec == codec]
-                self._alone((task_of(few), few))
+                own = [m for m in members if m.point.codec == codec]
+                self._alone((task_of(own), own))
             return None
-        reason = f"the worker process {what} in {members[0].point}; its whole block is lost with it"
+        fate = f"gave nothing for {self.timeout:g} s" if hung else "died"
+        reason = f"the worker process {fate} in {members[0].point}; its whole block is lost with it"
         return self._keep(batch, [_lost(task, reason) for _ in members])
 
-    def _keep(self, batch: Batch, found: list[Rows]) -> None:
+    def _keep(self, batch: Batch, results: list[Rows]) -> None:
+        """Writes the records of a batch, and tells the progress."""
         task, members = batch
         about = {"rabench": __version__, "start": task.start, "stop": task.stop}
-        for m, rows in zip(members, found, strict=True):
+        for m, rows in zip(members, results, strict=True):
             self.records.write(m.identity, rows, about)
             self.kept += 1
+            self.pace.learn(m.identity.key, len(rows), sum(rows.seconds.values()))
+            self.waiting[m.identity.key] -= len(rows)
             self.progress.done += len(rows)
             self.progress.failed += len(rows.errors)
+            if not rows.final:
+                self.failing.add(m.point.codec)
+        self.progress.seconds_left = self._seconds_left()
         self.progress.report(self.progress)
+
+    def _seconds_left(self) -> float:
+        """The seconds for what is still to measure, at the pace of its own kind, scaled by how long the run took so far."""
+        left = sum(self.pace.seconds(key, images) for key, images in self.waiting.items())
+        spent = sum(self.pace.seconds(key, images - self.waiting[key]) for key, images in self.images.items())
+        return left * (monotonic() - self.begun) / spent if spent else 0.0
 
 
 def _died(error: BaseException | None) -> bool:
@@ -127,6 +172,7 @@ def _died(error: BaseException | None) -> bool:
 
 
 def _lost(task: Task, reason: str) -> Rows:
+    """The rows of a task that never came back: each image failed, with the same reason."""
     n = task.images
     columns = {name: np.zeros(n, kind) for name, kind in COLUMNS.items()}
     columns["image"] = np.arange(task.start, task.stop, dtype=np.int32)
@@ -137,17 +183,22 @@ def _lost(task: Task, reason: str) -> Rows:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a run."""
+    """What a run has measured, and what it could not."""
 
     measured: int
-    """Records measured now."""
+    """The number of records that this run measured, those with failures among them."""
     finished: int
-    """Records that were there before."""
+    """The number of records that were there before and were left as they are."""
     failed_rows: int
+    """The number of rows whose image failed; the next run tries them again, except images that cannot be read."""
     impossible: list[tuple[Point, str]]
+    """The points that cannot be measured on this machine, with the reason of each."""
+    images: int = 0
+    """The number of images of the largest data set, whatever the limit."""
 
     @property
     def complete(self) -> bool:
+        """Whether every point was measured, and no image failed."""
         return not self.failed_rows and not self.impossible
 
 
@@ -160,9 +211,16 @@ def run(
     timeout: float = TIMEOUT,
     only: Callable[[Point], bool] = lambda _: True,
 ) -> Outcome:
-    """Measures what is missing of a study. Raises RabenchError for what the user can set right.
+    """Measures the records that a study lacks, and notes the run in its run.json.
 
-    only: the points to look at. timeout: seconds without any task coming back after which workers count as hung.
+    study: what to measure, and the folder that receives the records. make_pool: gives the pool to run on, once the
+    folder is locked. limit: only the first images of each data set; None for all. progress: is kept up to date and told
+    what happens. command: the text that run.json keeps for this run. timeout: the seconds without any task coming back
+    after which workers count as hung. only: says of each point whether this run is about it.
+
+    Interrupted, it keeps the records that are written; the next run goes on from there. A worker that dies or hangs costs
+    the block that did it, whose rows count as failed. Raises RabenchError for what the user can set right: a mistake
+    in the matrix, a folder that another run has locked, no point that can be measured, images that changed meanwhile.
     """
     progress, begun = progress or Progress(), monotonic()
     matrix = study.load()
@@ -179,11 +237,12 @@ def run(
             if not plan.spans:
                 raise Refused(f"{study.name}: no point can be measured here: {plan.impossible[0][1]}")
             runner.run(plan.missing)
+            healthy = [(point, v) for point, v in plan.possible.items() if point.codec not in runner.failing]
+            if measure_overheads(healthy, index, pool, min(timeout, OVERHEAD_TIMEOUT)):
+                index.save()
         except BaseException as error:
             if isinstance(error, tasks.Changed):
-                for label in list(index.datasets):
-                    index.forget(label)
-                index.save()
+                _forget_blocks(index)
             pool.stop()
             raise
         finally:
@@ -191,47 +250,11 @@ def run(
                 seconds = monotonic() - begun
                 provenance.add(study.folder, command, runner.kept, seconds, pool.slots)
         pool.close()
-    return Outcome(runner.kept, plan.finished, progress.failed, plan.impossible)
+    return Outcome(runner.kept, plan.finished, progress.failed, plan.impossible, max(map(len, plan.spans)))
 
 
-COPIED = "# The study {} that comes with rabench, copied here; this copy is yours to edit.\n"
-BASE = "base = {}  # paths are beside this\n"
-
-
-class prepared:  # noqa: N801 (used as a function)
-    """The study's folder, made ready and locked: ``with prepared(study) as records: ...``"""
-
-    def __init__(self, study: Study) -> None:
-        self.study = study
-
-    def __enter__(self) -> Records:
-        folder, records = self.study.folder, Records(self.study.records)
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            self.lock = FileLock(folder / ".lock")
-            self.lock.acquire(timeout=0)
-            records.create()
-            remove_partial(folder)
-            self._copy_matrix(folder / FILE)
-        except Timeout:
-            raise Unavailable(
-                f"{folder} is being measured by another 'rabench run'; wait for it, or give --out"
-            ) from None
-        except OSError as error:
-            raise Unavailable(f"{folder} cannot be written ({error.strerror}); give --out a folder that can") from None
-        return records
-
-    def __exit__(self, *_: object) -> None:
-        self.lock.release()
-
-    def _copy_matrix(self, target: Path) -> None:
-        if target.exists() and target.samefile(self.study.matrix):
-            return
-        head = COPIED.format(self.study.name)
-        if target.exists() and not target.read_text(encoding="utf-8").startswith(head):
-            self.lock.release()
-            raise Refused(f"{target.parent} holds another study's {FILE}; give another --out")
-        text = self.study.matrix.read_text(encoding="utf-8-sig")
-        if self.study.matrix.parent != EMBEDDED and "base" not in tomllib.loads(text):
-            head += BASE.format(json.dumps(str(self.study.matrix.parent.absolute())))
-        write_text(target, head + text)
+def _forget_blocks(index: Index) -> None:
+    """Makes the next run read all images again, as some are not those that the index knows."""
+    for label in list(index.datasets):
+        index.forget(label)
+    index.save()

@@ -26,26 +26,27 @@ from .executors import one_thread
 
 
 class Changed(Refused):
-    """A data set's images are not those that the index knows."""
+    """The error for a data set whose images are not those that the index knows."""
 
 
 @dataclass(frozen=True)
 class Task:
-    """Images start..stop-1 of a data set; ``pairs`` are the codecs and classifiers still missing."""
+    """What a worker measures at a time: images start..stop-1 of a data set through one quantizer."""
 
     dataset: Dataset
     start: int
     stop: int
     block: str
-    """The sha256 that these images must have."""
+    """The sha256 that these images must have, as hex."""
     quantizer: Quantizer
     pairs: tuple[tuple[Codec, Classifier], ...]
+    """The codecs and classifiers that are to be measured together."""
     versions: tuple[tuple[str, str], ...]
-    """(spec, version) of each plug-in as the study's own machine has it."""
+    """The spec of each plug-in and the version that the study's own machine has of it."""
 
     @property
     def images(self) -> int:
-        """How many images the task measures."""
+        """The number of images that the task measures."""
         return self.stop - self.start
 
 
@@ -70,18 +71,21 @@ def run(task: Task) -> list[Rows]:
 
 @dataclass
 class _Files:
-    """What is known of one codec's files, a row per image."""
+    """What is measured of one codec's files, a row per image."""
 
     codec: Codec
     parts: NDArray[np.int32]
-    """(N, 4): the anatomy."""
+    """The bytes of each file by part, (N, 4), in the order of ByteBreakdown."""
     squared_error: NDArray[np.int64]
+    """The squared error of each decoded file, summed over pixels and channels, (N,)."""
     errors: dict[int, str] = field(default_factory=dict)
+    """The reason of each row that failed."""
     clock: Clock = field(default_factory=Clock)
+    """The seconds of encoding and decoding."""
 
 
 class _Measurement:
-    """Takes a task's images piece by piece, and gives the rows of all of them in the end."""
+    """The measuring of a task: takes its images in chunks, and gives the rows of all of them in the end."""
 
     def __init__(self, task: Task) -> None:
         self.task, self.clock, self.content = task, Clock(), Content()
@@ -89,9 +93,9 @@ class _Measurement:
         self.labels, self.pixels = np.full(n, -1, np.int64), np.zeros(n, np.int32)
         codecs = dict.fromkeys(codec for codec, _ in task.pairs)
         self.files = {c: _Files(c, np.zeros((n, 4), np.int32), np.zeros(n, np.int64)) for c in codecs}
-        self.predictions = {k: BatchedInference(k) for k in dict.fromkeys(k for _, k in task.pairs)}
+        self.inferences = {k: BatchedInference(k) for k in dict.fromkeys(k for _, k in task.pairs)}
         self.representatives: dict[Codec, Codec] = {}
-        """The codec that encodes for each: itself, or the first of those with equal files. Known once there is an image."""
+        """The codec that encodes for each: itself, or the first one with equal files; empty until there is an image."""
         self.measured = 0
 
     def add(self, block: Block) -> None:
@@ -121,10 +125,11 @@ class _Measurement:
     def _code(
         self, files: _Files, images: dict[int, AnyImage], sources: dict[int, RGB], source_digests: dict[int, bytes]
     ) -> None:
+        """Runs images through one codec, and hands the decoded ones to the classifiers that are to see them."""
         coded = chain.code(files.codec, images, sources, files.clock)
         files.errors.update(coded.failures)
-        wanted = {k for codec, k in self.task.pairs if self.representatives[codec] == files.codec}
-        waiting = [p for k, p in self.predictions.items() if k in wanted]
+        classifiers = {k for codec, k in self.task.pairs if self.representatives[codec] == files.codec}
+        inferences = [inference for k, inference in self.inferences.items() if k in classifiers]
         for row, pixels in coded.pixels.items():
             try:
                 files.parts[row] = chain.byte_breakdown(files.codec, coded.files[row])
@@ -134,19 +139,19 @@ class _Measurement:
             decoded_digest = digest(pixels)
             if decoded_digest != source_digests[row]:
                 files.squared_error[row] = chain.squared_error(pixels, sources[row])
-            for predictions in waiting:
-                predictions.add((files.codec, row), decoded_digest, pixels)
+            for inference in inferences:
+                inference.add((files.codec, row), decoded_digest, pixels)
 
     def rows(self) -> list[Rows]:
         """The rows of each pair, once all images are added."""
-        for predictions in self.predictions.values():
-            predictions.flush()
+        for inference in self.inferences.values():
+            inference.flush()
         return [self._rows(self.files[self.representatives.get(c, c)], k) for c, k in self.task.pairs]
 
     def _rows(self, files: _Files, classifier: Classifier) -> Rows:
-        n, predictions = self.task.images, self.predictions[classifier]
+        n, inference = self.task.images, self.inferences[classifier]
         errors = dict(files.errors)
-        predicted, log_probabilities = predictions.of(files.codec, self.labels, errors)
+        predicted, log_probabilities = inference.of(files.codec, self.labels, errors)
         failed, parts = np.fromiter(errors, int, len(errors)), files.parts.copy()
         squared_error = files.squared_error.copy()
         parts[failed] = squared_error[failed] = 0
@@ -166,12 +171,13 @@ class _Measurement:
             "encode": files.clock.seconds["encode"],
             "decode": files.clock.seconds["decode"],
             # What n images take; equal images were classified once.
-            "classify": predictions.seconds / max(1, predictions.classified) * n,
+            "classify": inference.seconds / max(1, inference.classified) * n,
         }
         return Rows(columns, errors, {stage: float(s) for stage, s in seconds.items()})
 
 
 def _check_versions(task: Task) -> None:
+    """Raises Refused where a plug-in has another version here than on the study's machine."""
     plugins = {p.spec: p for pair in task.pairs for p in (task.quantizer, *pair)}
     for spec, expected in task.versions:
         version = plugins[spec].version()

@@ -1,1 +1,1 @@
-"""What a study is: its matrix, its points, and the records that it keeps."""
+"""A study: the matrix that says what to measure, its points, and the records of what was measured."""

@@ -1,9 +1,8 @@
-"""A study's matrix.toml: which points to measure."""
+"""Studies and their matrix.toml, the file that says which points to measure."""
 
 from __future__ import annotations
 
 import os
-import tomllib
 from collections.abc import Iterable
 from dataclasses import dataclass, fields, replace
 from itertools import product
@@ -13,14 +12,15 @@ from typing import Any, TypeVar
 from ...classifiers import CLASSIFIERS
 from ...codecs import CODECS
 from ...codecs.raw import Raw
-from ...core.errors import BadSetting, RabenchError, Unavailable, nearest
+from ...core.errors import RabenchError, Unavailable, nearest
 from ...core.plugins import Family, Location, Plugin
 from ...core.specs import quote
+from ...core.toml_files import TomlFile
 from ...datasets import DATASETS
 from ...quantizers import QUANTIZERS
 from ...quantizers.none import NoQuantizer
-from .plugin_files import line_in, load_plugins, load_programs
-from .points import Point, tuned_from
+from .plugin_files import load_plugins, load_programs
+from .points import Point, fine_tuned
 
 FILE = "matrix.toml"
 EMBEDDED = Path(__file__).parent / "embedded"
@@ -34,57 +34,83 @@ TOP_KEYS = (
 POINT_KEYS = ("dataset", "quantizers", "codecs", "classifiers", "tuned")
 REPORT_KEYS = ("axis", "cam")
 PLUGIN_KEYS = ("files",)
+ADDED_KEYS = ("points", "plugins", "programs")
 ADDED = "added.toml"
-"""Beside a matrix: blocks that `rabench add` wrote."""
+"""The file beside a matrix that holds the blocks that `rabench add` wrote."""
 
 
 @dataclass(frozen=True)
 class Matrix:
-    """The union of a study's point blocks, in order, each point once."""
+    """What a study is to measure and to report."""
 
     title: str
+    """The study's title, as the report shows it."""
     points: tuple[Point, ...]
+    """The union of all [[points]] blocks, in order, each point once."""
     axis: str = "log2"
+    """The scale of rates in figures: log2 or linear."""
     cam: tuple[int, ...] = ()
-    """Images whose class activation maps the report shows."""
+    """The positions of the images whose class activation maps the report shows."""
 
 
 def with_references(matrix: Matrix) -> tuple[Point, ...]:
-    """The matrix's points, and for each data set and classifier the uncompressed image, to compare with."""
+    """The points of a matrix, after the reference that each data set and classifier is compared with.
+
+    The reference is the uncompressed image itself, shown to the classifier as it was trained.
+    """
     references = {Point(p.dataset, NoQuantizer(), Raw(), p.frozen): None for p in matrix.points}
     return tuple(references | dict.fromkeys(matrix.points))
 
 
 @dataclass(frozen=True)
 class Study:
-    """Where a study's matrix comes from, and the folder that receives what it produces."""
+    """A study by its files: the matrix that it reads, and the folder that it writes to."""
 
     name: str
     matrix: Path
+    """The TOML file that says what to measure."""
     folder: Path
+    """The folder that receives records, tables and figures."""
 
     @property
     def records(self) -> Path:
+        """The folder of the study's records."""
         return self.folder / "records"
 
     @property
     def added(self) -> Path:
+        """The file of what `rabench add` measured for the study; it need not exist."""
         return self.folder / ADDED
 
+    def load_plugins(self) -> None:
+        """Registers the plug-ins that the matrix, and what was added to it, name or declare; reads no point.
+
+        Raises RabenchError for a file that cannot be read or a mistake in it, naming the line.
+        """
+        load_plugins_of(self.matrix, self.added)
+
     def load(self) -> Matrix:
+        """The study's points, read from the matrix and from what was added to it, once its plug-ins are loaded.
+
+        Raises RabenchError for a mistake, naming file, line, key and what was meant.
+        """
         return load(self.matrix, self.added)
 
     def base(self) -> Path:
         """The folder that paths in the matrix begin at."""
-        return base_of(self.matrix, tomllib.loads(self.matrix.read_text(encoding="utf-8-sig")))
+        return base_of(TomlFile.open(self.matrix))
 
 
 def find_study(text: str, out: Path | None = None) -> Study:
-    """A folder with a matrix.toml, else runs/NAME, else an embedded study (which runs into runs/NAME)."""
+    """The study that a text names: a folder with a matrix.toml, else runs/TEXT, else a study that comes with rabench.
+
+    out: the folder that receives the results; default: the study's own, for one that comes with rabench runs/TEXT.
+    Raises Unavailable where there is no such study.
+    """
     folder = Path(text)
     if folder.name == FILE and folder.is_file():
         folder = folder.parent
-    embedded = {f.stem: f for f in EMBEDDED.glob("*.toml")}
+    embedded = {file.stem: file for file in EMBEDDED.glob("*.toml")}
     if (folder / FILE).is_file():
         return Study(folder.resolve().name, folder / FILE, out or folder)
     if (RUNS / text / FILE).is_file():
@@ -102,105 +128,106 @@ def find_study(text: str, out: Path | None = None) -> Study:
 
 
 def load(path: Path, added: Path | None = None) -> Matrix:
-    """The points of a matrix file and of what was added beside it. Errors name file, line, key and what was meant."""
-    where, content = opened(path)
-    where.check_keys(content, TOP_KEYS, "")
-    where.base = base_of(path, content)
-    _bring(where, content, where.base)
-    report = where.table(content, "report")
-    where.check_keys(report, REPORT_KEYS, " in [report]")
+    """The points of a matrix file and of what was added beside it, once their plug-ins are loaded.
+
+    Raises RabenchError for a mistake, naming file, line, key and what was meant.
+    """
+    file, addition = load_plugins_of(path, added)
+    base = base_of(file)
+    report = file.table("report")
+    file.check_keys(report, REPORT_KEYS, " in [report]")
     axis = report.get("axis", "log2")
     if axis not in AXES:
-        raise where.error(axis, f"report.axis must be one of {', '.join(AXES)}, got {axis!r}")
+        raise file.error(axis, f"report.axis must be one of {', '.join(AXES)}, got {axis!r}")
     cam = report.get("cam", [])
     if not isinstance(cam, list) or not all(isinstance(i, int) and i >= 0 for i in cam):
-        raise where.error("cam", f"report.cam is a list of images by position, such as cam = [0, 17], got {cam!r}")
-    points = dict.fromkeys(_points(where, content, content.get("points", [{}])))
-    if added is not None and added.is_file():
-        there, more = opened(added)
-        there.check_keys(more, ("points", "plugins", "programs"), "")
-        there.base = where.base
-        try:
-            _bring(there, more, added.parent)
-        except RabenchError as error:
-            raise type(error)(f"{error}; or take it and its [[points]] out of {added}") from None
-        points |= dict.fromkeys(_points(there, content, more.get("points", [])))
+        raise file.error("cam", f"report.cam is a list of images by position, such as cam = [0, 17], got {cam!r}")
+    points = dict.fromkeys(_points(file, base, file.content, file.content.get("points", [{}])))
+    if addition is not None:
+        points |= dict.fromkeys(_points(addition, base, file.content, addition.content.get("points", [])))
     if not points:
-        raise where.error("points", "there is no point to measure; write a [[points]] block with codecs")
-    _check_labels(points, where)
-    return Matrix(str(content.get("title", path.parent.name)), tuple(points), axis, tuple(cam))
+        raise file.error("points", "there is no point to measure; write a [[points]] block with codecs")
+    _check_labels(points, file)
+    return Matrix(str(file.content.get("title", path.parent.name)), tuple(points), axis, tuple(cam))
 
 
-def opened(path: Path) -> tuple[_Where, dict[str, Any]]:
-    """A TOML file's content, and what names its lines."""
+def load_plugins_of(path: Path, added: Path | None = None) -> tuple[TomlFile, TomlFile | None]:
+    """Registers the plug-ins that a matrix file, and the file added beside it, name or declare.
+
+    Returns both files; None for the second where there is none. Raises RabenchError, naming the file and the line.
+    """
+    file = TomlFile.open(path)
+    file.check_keys(file.content, TOP_KEYS)
+    _load_plugins(file, base_of(file))
+    if added is None or not added.is_file():
+        return file, None
+    addition = TomlFile.open(added)
+    addition.check_keys(addition.content, ADDED_KEYS)
     try:
-        text = path.read_text(encoding="utf-8-sig")
-        return _Where(path, text), tomllib.loads(text)
-    except UnicodeDecodeError as error:
-        raise BadSetting(f"{path}: no UTF-8 text ({error.reason} at byte {error.start}); save it as UTF-8") from None
-    except tomllib.TOMLDecodeError as error:
-        raise BadSetting(f"{path}: no valid TOML: {error}") from None
+        _load_plugins(addition, added.parent)
+    except RabenchError as error:
+        raise type(error)(f"{error}; or take it and its [[points]] out of {added}") from None
+    return file, addition
 
 
-def _bring(where: _Where, content: dict[str, Any], folder: Path) -> None:
-    """Makes the plug-ins known that a matrix names or declares."""
-    plugins = where.table(content, "plugins")
-    where.check_keys(plugins, PLUGIN_KEYS, " in [plugins]")
-    files = plugins.get("files", [])
-    if not isinstance(files, list) or not all(isinstance(f, str) for f in files):
-        raise where.error("files", f'plugins.files is a list of paths, such as files = ["mycodec.py"], got {files!r}')
-    for file in files:
+def _load_plugins(file: TomlFile, folder: Path) -> None:
+    """Registers the plug-ins that one file names, by paths that begin at ``folder``, or declares."""
+    plugins = file.table("plugins")
+    file.check_keys(plugins, PLUGIN_KEYS, " in [plugins]")
+    names = plugins.get("files", [])
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise file.error("files", f'plugins.files is a list of paths, such as files = ["mycodec.py"], got {names!r}')
+    for name in names:
         try:
-            load_plugins(Path(os.path.normpath(folder / file)))
+            load_plugins(Path(os.path.normpath(folder / name)))
         except RabenchError as error:
-            raise where.error(file, str(error)) from None
-    if "programs" in content:
-        load_programs(content["programs"], where.path, where)
+            raise file.error(name, str(error)) from None
+    load_programs(file)
 
 
-def _points(where: _Where, content: dict[str, Any], blocks: Any) -> Iterable[Point]:
-    if not isinstance(blocks, list) or not all(isinstance(b, dict) for b in blocks):
-        raise where.error("points", "points is written as [[points]], once for each block")
+def _points(file: TomlFile, base: Path, defaults: dict[str, Any], blocks: Any) -> Iterable[Point]:
+    """The points of [[points]] blocks in a file. defaults: what a block does not say; base: where its paths begin."""
+    if not isinstance(blocks, list) or not all(isinstance(block, dict) for block in blocks):
+        raise file.error("points", "points is written as [[points]], once for each block")
     for block in blocks:
-        where.check_keys(block, POINT_KEYS, " in [[points]]")
-        yield from _block_points(where, {**content, **block})
+        file.check_keys(block, POINT_KEYS, " in [[points]]")
+        yield from _block_points(file, base, {**defaults, **block})
 
 
-def base_of(path: Path, content: dict[str, Any]) -> Path:
-    return path.parent / str(content.get("base", ""))
+def base_of(file: TomlFile) -> Path:
+    """The folder that paths in a matrix file begin at: its ``base``, by default its own."""
+    return file.path.parent / str(file.content.get("base", ""))
 
 
-def _block_points(where: _Where, block: dict[str, Any]) -> Iterable[Point]:
-    datasets = where.sweep(DATASETS, "dataset", block)
-    quantizers = where.sweep(QUANTIZERS, "quantizers", {"quantizers": ["none"], **block})
-    codecs = where.sweep(CODECS, "codecs", block)
-    classifiers = where.sweep(CLASSIFIERS, "classifiers", block)
+def _block_points(file: TomlFile, base: Path, block: dict[str, Any]) -> Iterable[Point]:
+    datasets = _sweep(file, base, DATASETS, "dataset", block)
+    quantizers = _sweep(file, base, QUANTIZERS, "quantizers", {"quantizers": ["none"], **block})
+    codecs = _sweep(file, base, CODECS, "codecs", block)
+    classifiers = _sweep(file, base, CLASSIFIERS, "classifiers", block)
     points = [Point(d, q, c, k) for d, k, q, c in product(datasets, classifiers, quantizers, codecs)]
-    return points if block.get("tuned") is None else [*points, *_tuned(where, block["tuned"], points)]
+    return points if block.get("tuned") is None else [*points, *_tuned(file, base, block["tuned"], points)]
 
 
-def _tuned(where: _Where, folder: Any, points: Iterable[Point]) -> Iterable[Point]:
+def _tuned(file: TomlFile, base: Path, folder: Any, points: Iterable[Point]) -> Iterable[Point]:
     """Each point once more, its classifier fine-tuned on that point's images, weights in ``folder``."""
     if not isinstance(folder, str) or not folder:
-        raise where.error(
-            "tuned", f'tuned is the folder of fine-tuned weights, such as tuned = "tuned", got {folder!r}'
-        )
-    place = os.path.normpath((where.base / folder).absolute())
+        raise file.error("tuned", f'tuned is the folder of fine-tuned weights, such as tuned = "tuned", got {folder!r}')
+    weights = os.path.normpath((base / folder).absolute())
     for point in points:
         try:
-            tuned = tuned_from(point.classifier, place, point.quantizer, point.codec)
+            tuned = fine_tuned(point.classifier, weights, point.quantizer, point.codec)
         except RabenchError as error:
-            raise where.error("tuned", str(error)) from None
+            raise file.error("tuned", str(error)) from None
         yield replace(point, classifier=tuned, tuned_from=point.classifier)
 
 
-def _check_labels(points: Iterable[Point], where: _Where) -> None:
-    """Two files of one name would be one row of a table."""
+def _check_labels(points: Iterable[Point], file: TomlFile) -> None:
+    """Raises BadSetting for two files of one name: they would be one row of a table."""
     specs: dict[str, str] = {}
     for point in points:
         for plugin in (point.dataset, point.quantizer, point.codec, point.classifier):
             if specs.setdefault(plugin.label, plugin.spec) != plugin.spec:
-                raise where.error(
+                raise file.error(
                     plugin.name,
                     f"{specs[plugin.label]} and {plugin.spec} would both be called {plugin.label}; rename one of the files",
                 )
@@ -209,47 +236,21 @@ def _check_labels(points: Iterable[Point], where: _Where) -> None:
 T = TypeVar("T", bound=Plugin)
 
 
-class _Where:
-    """Says where in a matrix file a mistake stands."""
-
-    def __init__(self, path: Path, text: str) -> None:
-        self.path, self.base = path, path.parent
-        self._line = line_in(str(path), text)
-
-    def __call__(self, needle: object) -> str:
-        return self._line(needle)
-
-    def error(self, needle: Any, message: str) -> BadSetting:
-        return BadSetting(f"{self(needle)}: {message}")
-
-    def check_keys(self, table: dict[str, Any], known: tuple[str, ...], place: str) -> None:
-        for key in table:
-            if key not in known:
-                raise self.error(
-                    key, f"no key{place} is named {key!r}{nearest(key, known)}; there are {', '.join(known)}"
-                )
-
-    def table(self, content: dict[str, Any], key: str) -> dict[str, Any]:
-        found = content.get(key, {})
-        if not isinstance(found, dict):
-            raise self.error(key, f"{key} is a table, written as [{key}]")
-        return found
-
-    def sweep(self, family: Family[T], key: str, block: dict[str, Any]) -> list[T]:
-        """Every plug-in a key's text or texts ask for, paths resolved beside the matrix file."""
-        texts = block.get(key)
-        if texts is None:
-            raise self.error("[[points]]", f"{key} is missing; give it in each [[points]] or once above them")
-        texts = [texts] if isinstance(texts, str) else texts
-        if not isinstance(texts, list) or not texts or not all(isinstance(t, str) for t in texts):
-            raise self.error(key, f"{key} is a text or a list of texts such as {key} = {_example(family)}")
-        found: dict[T, None] = {}
-        for text in texts:
-            try:
-                found |= dict.fromkeys(beside(p, self.base) for p in family.sweep(text))
-            except RabenchError as error:
-                raise self.error(text, f"{key}: {error}") from None
-        return list(found)
+def _sweep(file: TomlFile, base: Path, family: Family[T], key: str, block: dict[str, Any]) -> list[T]:
+    """Every plug-in that the text or texts of a block's key ask for, their paths beside ``base``."""
+    texts = block.get(key)
+    if texts is None:
+        raise file.error("[[points]]", f"{key} is missing; give it in each [[points]] or once above them")
+    texts = [texts] if isinstance(texts, str) else texts
+    if not isinstance(texts, list) or not texts or not all(isinstance(text, str) for text in texts):
+        raise file.error(key, f"{key} is a text or a list of texts such as {key} = {_example(family)}")
+    plugins: dict[T, None] = {}
+    for text in texts:
+        try:
+            plugins |= dict.fromkeys(beside(plugin, base) for plugin in family.sweep(text))
+        except RabenchError as error:
+            raise file.error(text, f"{key}: {error}") from None
+    return list(plugins)
 
 
 def _example(family: Family[Any]) -> str:
@@ -259,7 +260,7 @@ def _example(family: Family[Any]) -> str:
 
 
 def beside(plugin: T, folder: Path) -> T:
-    """The plug-in with paths as written beside the matrix, where something lies there."""
+    """The plug-in with its relative paths begun at ``folder``, where something lies there; others stay as they are."""
     moved = {
         f.name: os.path.normpath((folder / value).absolute())  # workers may stand elsewhere
         for f in fields(plugin)
@@ -272,11 +273,11 @@ def beside(plugin: T, folder: Path) -> T:
 
 
 def written(plugin: Plugin, folder: Path) -> str:
-    """The short spec with its paths whole, as they are written in ``folder``."""
+    """The short spec of a plug-in with whole paths instead of mere file names, relative to ``folder``."""
     text = plugin.short
     for f in fields(plugin):
         value = getattr(plugin, f.name)
         if isinstance(f.metadata["among"], Location) and value and value != f.default:
-            there = os.path.relpath(value, folder.absolute()) if Path(value).is_absolute() else value
-            text = text.replace(f"{f.name}={quote(Path(value).stem)}", f"{f.name}={quote(Path(there).as_posix())}")
+            relative = os.path.relpath(value, folder.absolute()) if Path(value).is_absolute() else value
+            text = text.replace(f"{f.name}={quote(Path(value).stem)}", f"{f.name}={quote(Path(relative).as_posix())}")
     return text

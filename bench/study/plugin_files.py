@@ -1,9 +1,7 @@
-"""Plug-ins that a user brings in a file: Python, or programs declared in TOML."""
+"""Files of user plug-ins: Python classes, or programs declared in TOML."""
 
 from __future__ import annotations
 
-import tomllib
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +11,9 @@ from ...codecs import CODECS
 from ...codecs.base import Codec
 from ...codecs.declared import declare
 from ...core.errors import BadSetting, Unavailable
-from ...core.origins import Origin, PythonFile, plugins_of
+from ...core.origins import Origin, PythonFile, forget_changed_files, plugins_of
 from ...core.plugins import Family, Plugin
+from ...core.toml_files import TomlFile
 from ...datasets import DATASETS
 from ...datasets.base import Dataset
 from ...quantizers import QUANTIZERS
@@ -26,11 +25,17 @@ FAMILIES: tuple[tuple[type[Plugin], Family[Any]], ...] = (
     (Classifier, CLASSIFIERS),
     (Dataset, DATASETS),
 )
+"""The base class of each kind of plug-in, with the family that its members are registered in."""
 PROGRAMS = "programs"
 
 
 def load_plugins(path: Path) -> list[type[Plugin]]:
-    """Makes the plug-ins of a file known by their names. Raises BadSetting or Unavailable with one clear line."""
+    """Registers the plug-ins of a .py or .toml file, so that their names can be used like those that ship.
+
+    Returns their classes. Raises Unavailable for a file that cannot be read, BadSetting for a mistake in it or a name
+    that is taken.
+    """
+    forget_changed_files()
     try:
         content = path.read_bytes()
     except OSError as error:
@@ -38,44 +43,31 @@ def load_plugins(path: Path) -> list[type[Plugin]]:
             f"plug-in file {path}: {error.strerror}; give a .py file of classes, or a .toml file of [programs.NAME] tables"
         ) from None
     if path.suffix == ".py":
-        return _known(PythonFile(path.name, content))
+        return _register(PythonFile.of(path, content))
     if path.suffix != ".toml":
         raise BadSetting(f"plug-in file {path}: give a .py file, or a .toml file of [programs.NAME] tables")
-    try:
-        text = content.decode("utf-8-sig")
-        said = tomllib.loads(text)
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise BadSetting(f"{path}: no valid TOML: {error}") from None
-    for key in said:
+    file = TomlFile.open(path)
+    for key in file.content:
         if key != PROGRAMS:
-            raise BadSetting(f"{path}: no table is named {key!r}; a file of codecs holds [programs.NAME] alone")
-    if not said:
+            raise file.error(key, f"no table is named {key!r}; a file of codecs holds [programs.NAME] alone")
+    if not file.content:
         raise BadSetting(f"{path} declares no program; write a [programs.NAME] table")
-    return load_programs(said[PROGRAMS], path, line_in(str(path), text))
+    return load_programs(file)
 
 
-def load_programs(tables: Any, file: Path, where: Callable[[object], str]) -> list[type[Plugin]]:
-    """The codecs of ``[programs.NAME]`` tables. where: a needle in the file -> ``file, line 7``."""
+def load_programs(file: TomlFile) -> list[type[Plugin]]:
+    """Registers the codecs of a file's ``[programs.NAME]`` tables. Raises BadSetting for a mistake in one."""
+    tables = file.content.get(PROGRAMS, {})
     if not isinstance(tables, dict):
-        raise BadSetting(f"{where(PROGRAMS)}: programs are tables, written as [programs.NAME]")
-    origins = [declare(name, table, file, where) for name, table in tables.items()]
-    return [cls for origin in origins for cls in _known(origin)]
+        raise file.error(PROGRAMS, "programs are tables, written as [programs.NAME]")
+    origins = [declare(name, table, file) for name, table in tables.items()]
+    return [cls for origin in origins for cls in _register(origin)]
 
 
-def line_in(file: str, text: str) -> Callable[[object], str]:
-    """Names the first line that holds a text, comments aside."""
-    lines = text.splitlines()
-
-    def where(needle: object) -> str:
-        number = next((n for n, line in enumerate(lines, 1) if str(needle) in line.split("#")[0]), None)
-        return f"{file}{f', line {number}' if number else ''}"
-
-    return where
-
-
-def _known(origin: Origin) -> list[type[Plugin]]:
-    found = list(plugins_of(origin).values())
-    for cls in found:
+def _register(origin: Origin) -> list[type[Plugin]]:
+    """Adds the plug-ins of an origin to their families; returns their classes."""
+    classes = list(plugins_of(origin).values())
+    for cls in classes:
         for base, family in FAMILIES:
             if issubclass(cls, base):
                 family.add(cls)
@@ -84,4 +76,4 @@ def _known(origin: Origin) -> list[type[Plugin]]:
             raise BadSetting(
                 f"{origin.name}: {cls.__name__} is neither a codec nor a quantizer, classifier or data set"
             )
-    return found
+    return classes

@@ -1,25 +1,29 @@
-"""A point: what is measured, from the data set to the classifier."""
+"""A point of a study: the data set, quantizer, codec and classifier that are measured together."""
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 from ...classifiers.base import Classifier
-from ...classifiers.network import Network
 from ...codecs.base import Codec
 from ...codecs.raw import Raw
-from ...core.errors import Refused, Unavailable
+from ...core.errors import RabenchError, Refused
+from ...core.networks import weights_hash
+from ...core.plugins import Plugin
 from ...datasets.base import Dataset
 from ...quantizers.base import Quantizer
-from ...quantizers.colorcnn.quantizer import ColorCNNQuantizer
 from ...quantizers.none import NoQuantizer
+
+PLUGINS = ("dataset", "quantizer", "codec", "classifier")
+"""The names of a point's plug-ins, in the order in which an image meets them."""
 
 
 @dataclass(frozen=True)
 class Point:
-    """One quantizer, codec and classifier on one data set."""
+    """One quantizer, one codec and one classifier on one data set: a point of a rate-accuracy plot."""
 
     dataset: Dataset
     quantizer: Quantizer
@@ -33,110 +37,121 @@ class Point:
 
     @property
     def name(self) -> str:
-        """Among the points of one data set and classifier."""
+        """The name that tells the point from others of the same data set and classifier: ``median-cut:colors=2+png``."""
         return f"{self.quantizer.short}+{self.codec.short}{', fine-tuned' if self.tuned_from else ''}"
 
     @property
+    def title(self) -> str:
+        """The name as figures show it, with the codec alone where no quantizer comes before it."""
+        return self.name.removeprefix(f"{NoQuantizer.name}+")
+
+    @property
     def labels(self) -> tuple[str, str, str, str]:
-        """Data set, quantizer, codec and classifier as tables name them."""
+        """The labels of data set, quantizer, codec and classifier, as tables show them."""
         return (self.dataset.label, self.quantizer.label, self.codec.label, self.classifier.label)
 
     @property
     def key(self) -> tuple[str, str, str]:
-        """What a record is filed under; the images count by content, not by the data set's name."""
+        """The keys of quantizer, codec and classifier, which records are filed under.
+
+        The data set is not among them: a record knows its images by their content.
+        """
         return (self.quantizer.key, self.codec.key, self.classifier.key)
 
     def versions(self) -> tuple[str, str, str]:
-        """Which code and weights do the work. Raises Unavailable, with the remedy."""
+        """The versions of quantizer, codec and classifier: the code and the weights that do the work here.
+
+        Raises Unavailable, with the remedy, where one cannot work on this machine.
+        """
         return (self.quantizer.version(), self.codec.version(), self.classifier.version())
 
     @property
     def frozen(self) -> Classifier:
-        """The classifier as it was trained on originals: a table and a figure are about one of these."""
+        """The classifier before any fine-tuning; a table or a figure holds the points of one of these."""
         return self.tuned_from or self.classifier
 
     @property
     def is_reference(self) -> bool:
-        """Whether this is the uncompressed image itself, for a classifier as it was trained."""
+        """Whether the point is the uncompressed image, seen by a classifier that was not fine-tuned."""
         return self.tuned_from is None and isinstance(self.quantizer, NoQuantizer) and isinstance(self.codec, Raw)
 
+    @property
+    def parts(self) -> dict[str, Plugin]:
+        """The plug-ins by the names in PLUGINS; the classifier is the one before any fine-tuning."""
+        return dict(zip(PLUGINS, (self.dataset, self.quantizer, self.codec, self.frozen), strict=True))
+
     def check(self) -> None:
-        """Raises Unavailable or Refused, with the reason, where this point cannot be measured here."""
+        """Raises Unavailable or Refused, with the reason, where the point cannot be measured on this machine."""
         if self.tuned_from is not None:
-            _check_tuned(self)
+            check_tuning(self)
         self.versions()
-        _check_normalization(self)
+        for plugin in self.parts.values():
+            plugin.check_point({**self.parts, "classifier": self.classifier})
         check_classes(self.classifier, self.dataset)
+
+    def notes(self) -> list[str]:
+        """Sentences that a reader of the point's results must know, such as that a ColorCNN was trained for another classifier.
+
+        What needs weights or data that are not on this machine is left out.
+        """
+        notes: list[str] = []
+        for plugin in self.parts.values():
+            with suppress(RabenchError):  # reading results needs no weights
+                notes += plugin.point_notes(self.parts)
+        return notes
 
 
 def tuned_file(classifier: Classifier, quantizer: Quantizer, codec: Codec) -> str:
-    """The name of a classifier's weights tuned on a quantizer's and a codec's images, in a folder of such."""
+    """The file name of the weights that a classifier has after fine-tuning on a quantizer's and a codec's images."""
     name = f"{classifier.title}+{quantizer.short}+{codec.short}"
     return re.sub(r"[^A-Za-z0-9.+]+", "-", name) + ".safetensors"
 
 
-def tuned_from(classifier: Classifier, folder: str | Path, quantizer: Quantizer, codec: Codec) -> Classifier:
-    """What ``classifier`` becomes when it is fine-tuned, its weights in ``folder``.
+def fine_tuned(classifier: Classifier, folder: str | Path, quantizer: Quantizer, codec: Codec) -> Classifier:
+    """The classifier that ``classifier`` becomes by fine-tuning on a quantizer's and a codec's images.
 
-    Raises Refused for a classifier that cannot be tuned.
+    folder: where the tuned weights lie, or will lie. Raises Refused for a classifier that cannot be fine-tuned.
     """
-    if not isinstance(classifier, Network):
-        raise Refused(f"{classifier.short} cannot be fine-tuned: it is no network of rabench; name alexnet, vgg16, ...")
-    return replace(classifier, weights=str(Path(folder) / tuned_file(classifier, quantizer, codec)))
+    return classifier.fine_tuned(Path(folder) / tuned_file(classifier, quantizer, codec))
 
 
-def _check_tuned(point: Point) -> None:
-    wanted, tuned = f"{point.quantizer.label}+{point.codec.label}", point.classifier
-    assert isinstance(tuned, Network) and point.tuned_from is not None
-    if not Path(tuned.weights).is_file():
-        raise Unavailable(f"{tuned.weights} is not there yet; 'rabench finetune --study STUDY' makes it")
-    if (found := tuned.about.tuned_on) != wanted:
-        raise Refused(f"{tuned.weights} was tuned on {found or 'originals'}, not on {wanted}; tune one for it")
-    said = tuned.about.training
-    for what, then, now in (
-        (point.quantizer.short, said["quantizer_version"], point.quantizer.version()),
-        (point.tuned_from.short, said["from_version"], point.tuned_from.version()),
+def check_tuning(point: Point) -> None:
+    """Raises Unavailable or Refused where the point's tuned weights are missing, or were tuned on something else."""
+    assert point.tuned_from is not None
+    expected, tuning = f"{point.quantizer.label}+{point.codec.label}", point.classifier.tuning()
+    path = point.classifier.weights_path()
+    if tuning.images != expected:
+        raise Refused(f"{path} was tuned on {tuning.images or 'originals'}, not on {expected}; tune one for it")
+    for name, then, now in (
+        (point.quantizer.short, tuning.quantizer_version, point.quantizer.version()),
+        (point.tuned_from.short, tuning.classifier_version, point.tuned_from.version()),
     ):
-        if weights_of(then) != weights_of(now):
+        if weights_hash(then) != weights_hash(now):
             raise Refused(
-                f"{tuned.weights} was tuned with other weights of {what} ({weights_of(then)}, now {weights_of(now)}); "
+                f"{path} was tuned with other weights of {name} ({weights_hash(then)}, now {weights_hash(now)}); "
                 "'rabench finetune --study STUDY --restart' makes it anew"
             )
 
 
-def weights_of(version: str) -> str:
-    """Of a version what does not change with the machine: the weights' hash, or nothing."""
-    return version.split(",")[0] if version.startswith("sha256 ") else ""
-
-
-def _check_normalization(point: Point) -> None:
-    """A ColorCNN chooses colors for what a classifier makes of pixels."""
-    if not isinstance(point.quantizer, ColorCNNQuantizer) or not isinstance(point.classifier, Network):
-        return
-    chooses, judges = point.quantizer.about, point.classifier.about
-    if (chooses.mean, chooses.std) != (judges.mean, judges.std):
-        raise Refused(
-            f"{point.quantizer.short} was trained for pixels normalized by mean {chooses.mean} and std {chooses.std}, "
-            f"{point.classifier.short} takes mean {judges.mean} and std {judges.std}; train one for it: "
-            f"rabench train colorcnn --classifier {point.classifier.short} ..."
-        )
-
-
 def check_classes(classifier: Classifier, dataset: Dataset) -> None:
-    """Refuses a classifier that was trained for other classes than the data set has."""
-    known, wanted = classifier.classes, dataset.classes
-    if not wanted or known == wanted:
+    """Raises Refused for a classifier that was trained for other classes than the data set has.
+
+    Where either side has numbers instead of names, the number of classes must be equal.
+    """
+    predicted, labelled = classifier.classes, dataset.classes
+    if not labelled or predicted == labelled:
         return
-    unnamed = all(c.isdigit() for c in known) or all(c.isdigit() for c in wanted)
-    if unnamed and len(known) == len(wanted):
+    unnamed = all(c.isdigit() for c in predicted) or all(c.isdigit() for c in labelled)
+    if unnamed and len(predicted) == len(labelled):
         return
     raise Refused(
-        f"{classifier.short} knows {_some(known)} of {classifier.trained_on or 'an unnamed data set'}, "
-        f"but {dataset.short} has {_some(wanted)}; name weights trained on these, or train some: "
+        f"{classifier.short} knows {_some(predicted)} of {classifier.trained_on or 'an unnamed data set'}, "
+        f"but {dataset.short} has {_some(labelled)}; name weights trained on these, or train some: "
         f"rabench train classifier --dataset {dataset.short} ..."
     )
 
 
 def _some(classes: tuple[str, ...]) -> str:
-    shown = ", ".join(classes[:3])
-    return f"{len(classes)} classes ({shown}{', ...' if len(classes) > 3 else ''})"
+    """The number of classes and the first three names."""
+    names = ", ".join(classes[:3])
+    return f"{len(classes)} classes ({names}{', ...' if len(classes) > 3 else ''})"

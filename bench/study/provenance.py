@@ -1,4 +1,4 @@
-"""Where a study's records come from: run.json in its folder, an entry for each run that measured something."""
+"""The provenance of a study's records: run.json in its folder, with an entry for each run that measured something."""
 
 from __future__ import annotations
 
@@ -19,9 +19,12 @@ PACKAGES = ("torch", "numpy", "pillow", "pandas", "pyarrow", "scipy", "scikit-im
 
 
 def add(folder: Path, command: str, records: int, seconds: float, workers: int) -> None:
-    """Adds a run to a study's ``run.json``; paths in the command are told by their names alone."""
-    known = runs(folder)
-    known.append(
+    """Adds a run to the ``run.json`` of a study's folder, with versions and machine.
+
+    command: the command or call that ran. records: how many the run measured. workers: how many measured at once.
+    """
+    entries = runs(folder)
+    entries.append(
         {
             "command": command,
             "date": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -34,11 +37,11 @@ def add(folder: Path, command: str, records: int, seconds: float, workers: int) 
             "machine": {"system": f"{platform.system()} {platform.machine()}", "cpu": _cpu(), "cores": os.cpu_count()},
         }
     )
-    write_text(folder / FILE, json.dumps({"runs": known}, indent=1) + "\n")
+    write_text(folder / FILE, json.dumps({"runs": entries}, indent=1) + "\n")
 
 
 def runs(folder: Path) -> list[dict[str, Any]]:
-    """Those that are noted; none where there is no file or it is damaged."""
+    """The entries of ``run.json``, oldest first; an empty list where the file is missing or damaged."""
     try:
         return list(json.loads((folder / FILE).read_text())["runs"])
     except (OSError, ValueError, KeyError, TypeError):
@@ -46,18 +49,20 @@ def runs(folder: Path) -> list[dict[str, Any]]:
 
 
 def _versions() -> dict[str, str]:
-    found = {}
+    """The versions of the packages that results may depend on, as far as they are installed."""
+    versions = {}
     for name in PACKAGES:
         try:
-            found[name] = version(name)
+            versions[name] = version(name)
         except PackageNotFoundError:
             continue
-    return found
+    return versions
 
 
 def _cpu() -> str:
-    listed = Path("/proc/cpuinfo")  # of Linux alone
-    for line in listed.read_text().splitlines() if listed.is_file() else ():
+    """The name of the processor."""
+    file = Path("/proc/cpuinfo")  # of Linux alone
+    for line in file.read_text().splitlines() if file.is_file() else ():
         if line.startswith("model name"):
             return line.split(":", 1)[1].strip()
     return platform.processor() or sys.platform

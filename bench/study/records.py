@@ -1,4 +1,4 @@
-"""What is kept of a point: one Parquet file for each block of images, a row per image.
+"""Records of what was measured: for each point and block of images one Parquet file, with a row per image.
 
 A record's name is the hash of what was measured (settings, versions, images by content), so equal
 measurements have equal names on every machine, and studies merge by copying files. A record is
@@ -22,11 +22,13 @@ from numpy.typing import NDArray
 from ...core.files import atomic_write, remove_partial, write_text
 
 BLOCK = 1000
-"""Images a record holds; blocks begin at multiples of it for everybody."""
+"""The number of images in a record; blocks begin at multiples of it in every study."""
 FORMAT = 1
+"""The version of the file format, part of every record's name."""
 UNREADABLE = "data set: "
-"""How the reason of a row begins whose image could not be read; the block's hash covers it."""
+"""How the error of a row begins whose image could not be read; such a row is final, as the block's hash covers it."""
 STAGES = ("load", "quantize", "encode", "decode", "classify")
+"""The stages of the chain that are timed, in their order."""
 
 COLUMNS: dict[str, np.dtype[Any]] = {
     "image": np.dtype(np.int32),  # position in the data set
@@ -56,75 +58,88 @@ PACKING: dict[str, Any] = {
 
 @dataclass(frozen=True)
 class Identity:
-    """What a record is about."""
+    """What a record holds: which plug-ins, in which versions, measured which images."""
 
     labels: tuple[str, str, str, str]
-    """Data set, quantizer, codec, classifier: for people; not part of the name."""
+    """Data set, quantizer, codec and classifier as people read them; no part of the name."""
     key: tuple[str, str, str]
+    """The keys of quantizer, codec and classifier: their names and settings."""
     versions: tuple[str, str, str]
+    """The versions of quantizer, codec and classifier."""
     block: str
-    """sha256 of the images and labels."""
+    """The sha256 of the images and labels, as hex."""
 
     @property
     def name(self) -> str:
-        said = json.dumps([FORMAT, self.key, self.versions, self.block])
-        return hashlib.sha256(said.encode()).hexdigest()[:32]
+        """The record's file name without its ending: a hash of settings, versions and images, as hex."""
+        text = json.dumps([FORMAT, self.key, self.versions, self.block])
+        return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
 @dataclass(frozen=True)
 class Rows:
-    """A row per image, as columns; ``errors`` holds a reason for each image that failed."""
+    """What was measured of a block of images, a row per image."""
 
     columns: dict[str, NDArray[Any]]
+    """The values of all images, (N,) for each name in COLUMNS."""
     errors: dict[int, str]
-    """By row."""
+    """The stage and the reason of each failure, by the position of its row."""
     seconds: dict[str, float]
-    """What each stage took for these images."""
+    """The seconds that each of STAGES took for all rows."""
 
     def __len__(self) -> int:
         return len(self.columns["image"])
 
     @property
     def final(self) -> bool:
-        """Whether another try would give the same: all went through but images that cannot be read."""
+        """Whether measuring again would give the same rows: no image failed but those that cannot be read."""
         return all(reason.startswith(UNREADABLE) for reason in self.errors.values())
 
 
 @dataclass(frozen=True)
 class Record:
-    """A record as read back; ``rows`` is a data frame's worth of columns plus ``error``."""
+    """A record as it lies in a study's folder; its rows are read when they are asked for."""
 
     path: Path
+    """The record's Parquet file."""
     identity: Identity
+    """What the record holds."""
     about: dict[str, Any]
+    """The images' positions (``start``, ``stop``), the seconds of each stage and the version of rabench."""
 
     def rows(self) -> pa.Table:
-        """Raises OSError or ArrowInvalid where the file is damaged."""
+        """The table of COLUMNS and ``error``, a row per image. Raises OSError or ArrowInvalid for a damaged file."""
         return pq.read_table(self.path, page_checksum_verification=True)
 
 
 def write_table(table: pa.Table, path: Path, metadata: dict[str, str]) -> None:
+    """Writes a table as a Parquet file, packed as records are, with ``metadata`` in its footer."""
     with pq.ParquetWriter(path, table.schema, compression="zstd", **PACKING) as writer:
         writer.write_table(table)
         writer.add_key_value_metadata(metadata)
 
 
 class Records:
-    """The records of a study."""
+    """The folder of a study's records; those with failures lie in ``failed`` below it."""
 
     def __init__(self, folder: Path) -> None:
         self.folder, self.failed = folder, folder / "failed"
 
     def create(self) -> None:
+        """Makes the folders where they are missing, and removes what killed runs left unfinished. Raises OSError."""
         self.failed.mkdir(parents=True, exist_ok=True)
         remove_partial(self.folder)
         remove_partial(self.failed)
 
     def names(self) -> set[str]:
-        return {f.stem for f in self.folder.glob("*.parquet")}
+        """The names of all records without failures."""
+        return {file.stem for file in self.folder.glob("*.parquet")}
 
     def write(self, identity: Identity, rows: Rows, about: dict[str, Any]) -> None:
-        """Keeps a record; one with failures apart, replacing what an earlier try left there."""
+        """Writes a record, whole or not at all; one with failures apart, where it replaces that of an earlier run.
+
+        about: what else to keep: at least ``start`` and ``stop``, the positions of the block in its data set.
+        """
         metadata = {"format": FORMAT, "identity": asdict(identity), "seconds": rows.seconds, **about}
         errors = [rows.errors.get(i) for i in range(len(rows))]
         table = pa.table({**rows.columns, "error": pa.array(errors, pa.string())})
@@ -135,13 +150,18 @@ class Records:
             failed.unlink(missing_ok=True)
 
     def read(self) -> tuple[list[Record], list[str]]:
-        """Every record, a good one before a failed one of the same name; and files that are none."""
+        """Every record, and a line for each file that is no record or of a newer format.
+
+        Where a block was measured with failures and again without, the record without them counts.
+        """
         good, bad = {}, []
         for path in sorted([*self.failed.glob("*.parquet"), *self.folder.glob("*.parquet")], key=lambda p: p.name):
             try:
                 about = json.loads(pq.read_metadata(path).metadata[b"rabench"])
-                said, written = about.pop("identity"), about.pop("format", 1)
-                identity = Identity(tuple(said["labels"]), tuple(said["key"]), tuple(said["versions"]), said["block"])
+                names, written = about.pop("identity"), about.pop("format", 1)
+                identity = Identity(
+                    tuple(names["labels"]), tuple(names["key"]), tuple(names["versions"]), names["block"]
+                )
             except (pa.ArrowInvalid, OSError, KeyError, TypeError, ValueError) as error:
                 bad.append(f"{path}: no whole record ({str(error).splitlines()[0][:100]}); delete it and run again")
                 continue
@@ -154,49 +174,75 @@ class Records:
 
 
 class Index:
-    """What the last run knew: the blocks of each data set, and the versions of each point.
+    """What the last run knew, kept as blocks.json: the blocks of each data set, the versions of each point, overheads.
 
-    Saves reading all images again to learn which records are theirs. A data set's blocks are bound to its
-    stamp (names, sizes and times of its files), and checked against the content whenever one is loaded.
+    Without it all images would have to be read again to learn which records are theirs. A data set's blocks are bound
+    to its stamp (names, sizes and times of its files), and checked against the content whenever one is loaded.
     """
 
     def __init__(self, folder: Path) -> None:
         self.path = folder / "blocks.json"
         try:
-            said = json.loads(self.path.read_text())
-            self.datasets: dict[str, Any] = said["datasets"]
-            self.versions: dict[str, Any] = said["versions"]
+            content = json.loads(self.path.read_text())
+            self.datasets: dict[str, Any] = content["datasets"]
+            self.versions: dict[str, Any] = content["versions"]
+            self.overheads: dict[str, int] = content.get("overheads", {})
         except (OSError, ValueError, KeyError, TypeError):
-            self.datasets, self.versions = {}, {}
+            self.datasets, self.versions, self.overheads = {}, {}, {}
 
     def open(self, label: str, stamp: str, images: int, limit: int | None, about: dict[str, Any]) -> dict[str, Any]:
-        """The known blocks of a data set, by ``start-stop``; none where its files have changed."""
-        known = self.datasets.get(label, {})
-        blocks = known.get("blocks", {}) if known.get("stamp") == stamp else {}
+        """The blocks of a data set that are known, by ``start-stop``; none where the stamp says that its files changed.
+
+        The caller adds new blocks to the dict that this returns. images, limit: how many images the data set has, and
+        how many a run is limited to. about: what else to keep of the data set.
+        """
+        entry = self.datasets.get(label, {})
+        blocks = entry.get("blocks", {}) if entry.get("stamp") == stamp else {}
         self.datasets[label] = {"stamp": stamp, "images": images, "limit": limit, **about, "blocks": blocks}
         return blocks
 
     def forget(self, label: str) -> None:
+        """Drops a data set, so that the next run reads all its images again."""
         self.datasets.pop(label, None)
 
     def note(self, labels: tuple[str, ...], key: tuple[str, str, str], versions: tuple[str, str, str]) -> None:
-        """Keeps what a point was last measured with, so that a report never mixes versions."""
+        """Notes what a point was last measured with, so that a report never mixes versions."""
         self.versions[" + ".join(labels)] = {"key": key, "versions": versions}
 
     def noted(self, labels: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[str, ...]] | None:
-        """(key, versions) of a point's last run, or None."""
-        known = self.versions.get(" + ".join(labels))
-        return known and (tuple(known["key"]), tuple(known["versions"]))
+        """The key and the versions that a point was last measured with; None for a point that no run here has noted."""
+        entry = self.versions.get(" + ".join(labels))
+        return entry and (tuple(entry["key"]), tuple(entry["versions"]))
+
+    def overhead_bytes(self, identity: Identity, indexed: bool, size: tuple[int, int]) -> int | None:
+        """The bytes that the codec of a record takes for a flat image, or None where no run has measured them.
+
+        indexed: whether the image came from a palette. size: width and height.
+        """
+        return self.overheads.get(_overhead_name(identity, indexed, size))
+
+    def note_overhead(self, identity: Identity, indexed: bool, size: tuple[int, int], count: int) -> None:
+        """Notes the bytes of a flat image, as the codec and version of a record code it."""
+        self.overheads[_overhead_name(identity, indexed, size)] = count
 
     def save(self) -> None:
-        said = {"datasets": self.datasets, "versions": self.versions}
-        write_text(self.path, json.dumps(said, indent=1, sort_keys=True) + "\n")
+        """Writes the index, whole or not at all."""
+        content = {"datasets": self.datasets, "versions": self.versions, "overheads": self.overheads}
+        write_text(self.path, json.dumps(content, indent=1, sort_keys=True) + "\n")
 
     def measured(self, label: str) -> list[tuple[int, int, dict[str, Any]]]:
-        """(start, stop, what is known) of each block of the last run, in order."""
-        known = self.datasets.get(label)
-        if known is None:
+        """The start, the stop and the description of each block that the last run measured, in order.
+
+        A description holds the images' hash (``sha256``), ``sizes`` and formats (``sources``).
+        """
+        entry = self.datasets.get(label)
+        if entry is None:
             return []
-        end = min(known["images"], known["limit"] or known["images"])
+        blocks, end = entry["blocks"], min(entry["images"], entry["limit"] or entry["images"])
         spans = [(start, min(start + BLOCK, end)) for start in range(0, end, BLOCK)]
-        return [(a, b, known["blocks"][f"{a}-{b}"]) for a, b in spans if f"{a}-{b}" in known["blocks"]]
+        return [(start, stop, blocks[f"{start}-{stop}"]) for start, stop in spans if f"{start}-{stop}" in blocks]
+
+
+def _overhead_name(identity: Identity, indexed: bool, size: tuple[int, int]) -> str:
+    kind = "indexed" if indexed else "rgb"
+    return f"{identity.key[1]} | {identity.versions[1]} | {kind} {size[0]}x{size[1]}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ import torch
 
 from ...classifiers import CLASSIFIERS, weights
 from ...classifiers.inference import Normalized
-from ...classifiers.network import CIFAR, IMAGENET, Network
+from ...classifiers.network import Network
 from ...classifiers.resizing import resized_and_cropped
 from ...classifiers.training import Recipe, accuracy, train
 from ...core.errors import BadSetting, Refused, unknown
@@ -23,12 +23,11 @@ from ...core.networks import device, device_kind, on_device, round_weights
 from ...datasets.base import UNLABELLED, BadImage, Dataset
 from ..figures.learning_curve import learning_curve
 from ..study.matrix import written
-
-HELD_OUT = 0.05
+from .options import TrainingPlan, changed_options
 
 
 @dataclass(frozen=True)
-class Plan:
+class Plan(TrainingPlan):
     """What `rabench train classifier` was asked for."""
 
     network: str
@@ -39,27 +38,15 @@ class Plan:
     """0: the network's standard width."""
     size: int = 0
     """0: the size of the data set's images, which must all be alike then."""
-    held_out: float = HELD_OUT
-    limit: int | None = None
-    dtype: str = "fp16"
-    restart: bool = False
 
     @property
-    def checkpoint(self) -> Path:
-        return self.out.with_suffix(".checkpoint.safetensors")
-
-    @property
-    def figure(self) -> Path:
-        return self.out.with_suffix(".training.png")
+    def file(self) -> Path:
+        return self.out
 
     def command(self) -> str:
-        """The command that trains the same weights again; options at their defaults left out."""
         words = ["rabench train classifier", f"--network {self.network}", f"--dataset {written(self.dataset, Path())}"]
-        for holder in (self, self.recipe):
-            for f in fields(holder):
-                value = getattr(holder, f.name)
-                if f.name not in ("network", "dataset", "out", "recipe", "restart") and value != f.default:
-                    words.append(f"--no-{f.name}" if value is False else f"--{f.name.replace('_', '-')} {value}")
+        no_options = ("network", "dataset", "out", "recipe", "restart")
+        words += changed_options((self, Plan), (self.recipe, Recipe), leave_out=no_options)
         return " ".join([*words, f"--out {self.out.name}"])
 
 
@@ -82,7 +69,7 @@ def train_classifier(
         plan.checkpoint.unlink(missing_ok=True)
     images = load(plan.dataset, plan.size, plan.limit, on_load)
     training, held_out = split(images, len(plan.dataset), plan.held_out, plan.limit, plan.dataset.label)
-    normalization = CIFAR if plan.dataset.name.startswith("cifar") else IMAGENET
+    normalization = plan.dataset.normalization
     width = plan.width or cls.standard_width
     torch.manual_seed(plan.recipe.seed)
     network = cls.build(len(plan.dataset.classes), width)
@@ -143,7 +130,7 @@ def load(dataset: Dataset, size: int, limit: int | None, on_load: Callable[[int,
             fitted = resized_and_cropped(image, side)
             if fitted.shape != pixels.shape[1:]:
                 raise Refused(
-                    f"{dataset.label}: its images differ in size; say --size 64, or another side to resize and crop them to"
+                    f"{dataset.label}: its images differ in size; say `size=64`, or another side to resize and crop them to"
                 )
             pixels[number] = fitted
         labels[start : start + len(block.labels)] = block.labels
@@ -156,6 +143,6 @@ def load(dataset: Dataset, size: int, limit: int | None, on_load: Callable[[int,
 def _side(image: RGB, dataset: Dataset) -> int:
     if image.shape[0] != image.shape[1]:
         raise BadSetting(
-            f"{dataset.label}: images are {image.shape[1]}x{image.shape[0]}, not square; say --size 64, or another side to resize and crop them to"
+            f"{dataset.label}: images are {image.shape[1]}x{image.shape[0]}, not square; say `size=64`, or another side to resize and crop them to"
         )
     return image.shape[0]

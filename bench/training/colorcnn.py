@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,6 @@ from matplotlib.figure import Figure
 
 from ...classifiers.base import Classifier
 from ...classifiers.inference import Normalized
-from ...classifiers.network import Network
 from ...classifiers.training import accuracy
 from ...core.errors import BadSetting, Refused
 from ...core.files import check_writable
@@ -23,17 +22,18 @@ from ...datasets.base import Dataset
 from ...quantizers.colorcnn import training
 from ...quantizers.colorcnn import weights as files
 from ...quantizers.colorcnn.network import BACKBONES, ColorCNN
-from ...quantizers.colorcnn.training import RECIPES, Judge, Recipe
+from ...quantizers.colorcnn.training import RECIPES, FrozenClassifier, Recipe
 from ..study.matrix import written
 from ..study.points import check_classes
-from .classifier import HELD_OUT, load
+from .classifier import load
+from .options import TrainingPlan, changed_options
 
 SAMPLES = 8
 """Held-out images that the training figure shows."""
 
 
 @dataclass(frozen=True)
-class ColorPlan:
+class ColorPlan(TrainingPlan):
     """What `rabench train colorcnn` was asked for, for one number of colors."""
 
     dataset: Dataset
@@ -45,60 +45,37 @@ class ColorPlan:
     recipe: Recipe
     width: int = 64
     backbone: str = "unet"
-    held_out: float = HELD_OUT
-    limit: int | None = None
-    dtype: str = "fp16"
-    restart: bool = False
 
     def __post_init__(self) -> None:
         if self.backbone not in BACKBONES:
-            raise BadSetting(f"--backbone must be one of {', '.join(BACKBONES)}, got {self.backbone!r}")
+            raise BadSetting(f"`backbone` must be one of {', '.join(BACKBONES)}, got {self.backbone!r}")
         if not 2 <= self.colors <= 256:
-            raise BadSetting(f"--colors must be in 2..256, got {self.colors}")
+            raise BadSetting(f"`colors` must be in 2..256, got {self.colors}")
         if self.width < 1:
-            raise BadSetting(f"--width must be 1 or more, got {self.width}")
+            raise BadSetting(f"`width` must be 1 or more, got {self.width}")
 
     @property
     def file(self) -> Path:
         return self.out / files.file_name(self.colors)
 
-    @property
-    def checkpoint(self) -> Path:
-        return self.file.with_suffix(".checkpoint.safetensors")
-
-    @property
-    def figure(self) -> Path:
-        return self.file.with_suffix(".training.png")
-
     def command(self) -> str:
-        """The command that trains the same weights again; options as the named recipe has them left out."""
         words = [
             *("rabench train colorcnn", f"--dataset {written(self.dataset, Path())}"),
             f"--classifier {written(self.classifier, Path())}",
             *(f"--colors {self.colors}", f"--recipe {self.recipe_name}"),
         ]
-        for f in fields(self):
-            if f.name in ("width", "backbone", "held_out", "limit", "dtype") and getattr(self, f.name) != f.default:
-                words.append(f"--{f.name.replace('_', '-')} {getattr(self, f.name)}")
-        named = RECIPES[self.recipe_name]
-        for f in fields(self.recipe):
-            value = getattr(self.recipe, f.name)
-            if value != getattr(named, f.name):
-                option = f.name.replace("_", "-")
-                words.append(
-                    f"--{'' if value else 'no-'}{option}" if isinstance(value, bool) else f"--{option} {value}"
-                )
+        no_options = ("dataset", "classifier", "colors", "out", "recipe_name", "recipe", "restart")
+        words += changed_options((self, ColorPlan), (self.recipe, RECIPES[self.recipe_name]), leave_out=no_options)
         return " ".join([*words, f"--out {self.out.name}"])
 
 
-def judge_of(classifier: Classifier, dataset: Dataset) -> Judge:
+def judge_of(classifier: Classifier, dataset: Dataset) -> FrozenClassifier:
     """The network behind a classifier. Raises Refused for one that no gradient goes through, or of other classes."""
-    if not isinstance(classifier, Network):
-        raise Refused(
-            f"{classifier.short} cannot train a ColorCNN: no gradient goes through it; name alexnet, vgg16, ..."
-        )
+    network, normalization = classifier.module(), classifier.normalization
+    if normalization is None:
+        raise Refused(f"{classifier.short} cannot train a ColorCNN: it does not say how it normalizes pixels")
     check_classes(classifier, dataset)
-    return Judge(classifier.module(), classifier.about.mean, classifier.about.std)
+    return FrozenClassifier(network, *normalization)
 
 
 def train_colorcnn(
@@ -133,7 +110,12 @@ def train_colorcnn(
 
 
 def _write(
-    plan: ColorPlan, network: ColorCNN, judge: Judge, fitting: Images, held_out: Images, history: list[dict[str, Any]]
+    plan: ColorPlan,
+    network: ColorCNN,
+    judge: FrozenClassifier,
+    fitting: Images,
+    held_out: Images,
+    history: list[dict[str, Any]],
 ) -> files.About:
     round_weights(network, plan.dtype == "fp16")  # what is evaluated is what ships
     on_device(network, device())
@@ -168,7 +150,7 @@ def _write(
 
 
 def training_figure(
-    plan: ColorPlan, network: ColorCNN, judge: Judge, held_out: Images, history: list[dict[str, Any]]
+    plan: ColorPlan, network: ColorCNN, judge: FrozenClassifier, held_out: Images, history: list[dict[str, Any]]
 ) -> None:
     """Loss, regularizer and accuracies over epochs, and held-out images as they are drawn now; redrawn each epoch."""
     import pandas as pd

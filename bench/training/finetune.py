@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +12,8 @@ import torch
 from torch import nn
 
 from ...classifiers import weights as files
-from ...classifiers.base import Classifier
+from ...classifiers.base import Classifier, Normalization
 from ...classifiers.inference import Normalized
-from ...classifiers.network import Network
 from ...classifiers.training import Recipe, accuracy, train
 from ...codecs import CODECS
 from ...codecs.base import Codec
@@ -29,9 +28,9 @@ from ...quantizers.base import Quantizer
 from ..figures.learning_curve import learning_curve
 from ..running.executors import Pool
 from ..study.matrix import Study, beside, written
-from ..study.points import Point, check_classes, tuned_from
-from .classifier import HELD_OUT
+from ..study.points import Point, check_classes, fine_tuned
 from .encoded import EncodedSet
+from .options import TrainingPlan, changed_options
 
 RECIPE = Recipe(epochs=5, lr=0.01)
 """By default: a tenth of the learning rate that training from scratch has."""
@@ -48,16 +47,12 @@ class Target:
 
 
 @dataclass(frozen=True)
-class Tuning:
+class Tuning(TrainingPlan):
     """What `rabench finetune` was asked for, for one point."""
 
     study: Study
     target: Target
     recipe: Recipe = RECIPE
-    held_out: float = HELD_OUT
-    limit: int | None = None
-    dtype: str = "fp16"
-    restart: bool = False
 
     @property
     def point(self) -> Point:
@@ -70,13 +65,6 @@ class Tuning:
     @property
     def name(self) -> str:
         return f"{self.point.quantizer.short}+{self.point.codec.short}"
-
-    def beside(self, ending: str) -> Path:
-        return self.file.with_name(f"{self.file.stem}.{ending}")
-
-    @property
-    def checkpoint(self) -> Path:
-        return self.beside("checkpoint.safetensors")
 
     @property
     def best(self) -> Path:
@@ -104,20 +92,11 @@ class Tuning:
         }
 
     def command(self) -> str:
-        """The command that tunes such weights again from beside the study; options at their defaults left out."""
         point, base = self.point, self.study.base()
         words = [f"rabench finetune --study {self.study.name} --classifier {written(point.classifier, base)}"]
         words.append(f"--point {written(point.quantizer, base)}+{written(point.codec, base)}")
-        for holder, usual in ((self, Tuning), (self.recipe, RECIPE)):
-            for f in fields(holder):
-                value, default = getattr(holder, f.name), getattr(usual, f.name, f.default)
-                if f.name in ("study", "target", "recipe", "restart") or value == default:
-                    continue
-                option = f.name.replace("_", "-")
-                words.append(
-                    f"--{'' if value else 'no-'}{option}" if isinstance(value, bool) else f"--{option} {value}"
-                )
-        return " ".join(words)
+        no_options = ("study", "target", "recipe", "restart")
+        return " ".join([*words, *changed_options((self, Tuning), (self.recipe, RECIPE), leave_out=no_options)])
 
 
 def targets(
@@ -133,42 +112,37 @@ def targets(
         found = [p for p in tuned if classifier is None or p.tuned_from == classifier]
         if not found:
             raise BadSetting(
-                f"{study.name} pairs no point with a tuned classifier; name points with --point, such as "
-                "--point median-cut:colors=2+png"
+                f"{study.name} pairs no point with a tuned classifier; name points with `point`, such as "
+                "median-cut:colors=2+png"
             )
         files = {_file(p, out): replace(p, classifier=p.frozen, tuned_from=None) for p in reversed(found)}
         return [Target(point, file) for file, point in reversed(files.items())]
     if classifier is None:
-        raise BadSetting("--point needs --classifier: which one is to be tuned?")
+        raise BadSetting("`point` needs `classifier`: which one is to be tuned?")
     datasets = [dataset] if dataset else list(dict.fromkeys(p.dataset for p in matrix.points))
     if len(datasets) > 1:
         raise BadSetting(
-            f"{study.name} has {len(datasets)} data sets ({', '.join(d.short for d in datasets)}); say which with --dataset"
+            f"{study.name} has {len(datasets)} data sets ({', '.join(d.short for d in datasets)}); say which with `dataset`"
         )
     folders = dict.fromkeys(_file(p, out).parent for p in tuned)
     folder = out or (next(iter(folders)) if len(folders) == 1 else study.folder / FOLDER)
     chains = dict.fromkeys(chain for text in texts for chain in _chains(text, study.base()))
     return [
-        Target(Point(datasets[0], q, c, classifier), Path(_weights(tuned_from(classifier, folder, q, c))))
+        Target(Point(datasets[0], q, c, classifier), fine_tuned(classifier, folder, q, c).weights_path())
         for q, c in chains
     ]
 
 
 def _file(point: Point, out: Path | None) -> Path:
-    path = Path(_weights(point.classifier))
+    path = point.classifier.weights_path()
     return out / path.name if out else path
-
-
-def _weights(classifier: Classifier) -> str:
-    assert isinstance(classifier, Network)
-    return classifier.weights
 
 
 def _chains(text: str, folder: Path) -> Iterator[tuple[Quantizer, Codec]]:
     parts = split(text, "+")
     if len(parts) != 2:
         raise BadSetting(
-            f"--point is quantizer+codec, such as median-cut:colors=2+png or none+jpeg:quality=10, got {text!r}"
+            f"`point` is quantizer+codec, such as median-cut:colors=2+png or none+jpeg:quality=10, got {text!r}"
         )
     for quantizer in QUANTIZERS.sweep(parts[0]):
         for codec in CODECS.sweep(parts[1]):
@@ -190,8 +164,7 @@ def finetune(
     asked for, nothing is done.
     """
     classifier = tuning.point.classifier
-    if not isinstance(classifier, Network):
-        raise Refused(f"{classifier.short} cannot be fine-tuned: it is no network of rabench; name alexnet, vgg16, ...")
+    classifier.fine_tuned(tuning.file)  # refuses what cannot be tuned
     tuning.point.check()
     check_classes(classifier, tuning.coded.dataset)
     if (done := _done(tuning)) is not None:
@@ -215,7 +188,7 @@ def _done(tuning: Tuning) -> files.About | None:
 
 def _tune(
     tuning: Tuning,
-    classifier: Network,
+    classifier: Classifier,
     make_pool: Callable[[], Pool],
     on_block: Callable[[int, int], None],
     on_step: Progress,
@@ -223,13 +196,14 @@ def _tune(
     say: Callable[[str], None],
 ) -> files.About:
     fitting, held_out, reasons = _images(tuning, classifier.size, make_pool, on_block)
-    network, normalization = classifier.module(), (classifier.about.mean, classifier.about.std)
+    network, normalization = classifier.module(), classifier.normalization
+    assert normalization is not None  # of a classifier that can be tuned
     precision = tuning.recipe.precision
     before = accuracy(on_device(Normalized(network, *normalization), device()), held_out, device(), precision)
     if not tuning.checkpoint.exists():
         _write(tuning.best, tuning, network, {"epoch": 0})
     elif not tuning.best.exists():
-        raise Refused(f"{tuning.checkpoint} is there, but not {tuning.best}; begin again with --restart")
+        raise Refused(f"{tuning.checkpoint} is there, but not {tuning.best}; begin again with `restart=True`")
 
     def keep(history: list[dict[str, Any]]) -> None:
         held = [before, *(h["held_out_accuracy"] for h in history)]
@@ -237,7 +211,7 @@ def _tune(
             _write(tuning.best, tuning, network, {"epoch": len(history)})
 
     def draw(history: list[dict[str, Any]]) -> None:
-        learning_curve(history, f"{classifier.name}, {tuning.name}", tuning.beside("training.png"), before)
+        learning_curve(history, f"{classifier.name}, {tuning.name}", tuning.figure, before)
         on_epoch(history)
 
     train(
@@ -247,9 +221,25 @@ def _tune(
         say=say,
         before_save=keep,
     )
+    return _finish(tuning, network, normalization, fitting, held_out, before, reasons)
+
+
+def _finish(
+    tuning: Tuning,
+    network: nn.Module,
+    normalization: Normalization,
+    fitting: Images,
+    held_out: Images,
+    before: float,
+    reasons: list[str],
+) -> files.About:
+    """Writes the weights of the best epoch, with what they are.
+
+    before: held-out accuracy that the tuning began with. reasons: why images could not be coded.
+    """
     network.load_state_dict(read_weights(tuning.best))
     round_weights(network, tuning.dtype == "fp16")  # what is evaluated is what ships
-    judged = accuracy(on_device(Normalized(network, *normalization), device()), held_out, device())
+    after = accuracy(on_device(Normalized(network, *normalization), device()), held_out, device())
     training = {
         "command": tuning.command(),
         **tuning.asked(),
@@ -259,7 +249,7 @@ def _tune(
         "not_coded_example": reasons[0] if reasons else "",
         "held_out_images": len(held_out),
         "held_out_accuracy_before": before,
-        "held_out_accuracy": judged,
+        "held_out_accuracy": after,
         "torch": torch.__version__,
         "device": device_kind(),
         "threads": torch.get_num_threads(),
@@ -285,15 +275,13 @@ def _images(
     )
     if not len(kept) or not len(held):
         raise Refused(
-            f"{len(kept)} images to tune on and {len(held)} held out are too few; raise --limit or --held-out"
+            f"{len(kept)} images to tune on and {len(held)} held out are too few; raise `limit` or `held_out`"
         )
     return kept, held, reasons
 
 
 def _write(path: Path, tuning: Tuning, network: nn.Module, training: dict[str, Any]) -> files.About:
     point = tuning.point
-    assert isinstance(point.classifier, Network)
     tuned_on = f"{point.quantizer.label}+{point.codec.label}"
-    about = replace(point.classifier.about, tuned_on=tuned_on, training=training)
-    files.write(path, network.state_dict(), about, tuning.dtype == "fp16")
-    return about
+    point.classifier.write_tuned(path, network, tuned_on, training, tuning.dtype == "fp16")
+    return files.about(path)

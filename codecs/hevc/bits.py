@@ -8,15 +8,18 @@ class Malformed(ValueError):
 
 
 class BitWriter:
+    """A string of bits that grows, the high bits of each number first."""
+
     def __init__(self) -> None:
         self._value = self._length = 0
 
     def u(self, bits: int, value: int) -> None:
+        """Appends an unsigned number of so many bits."""
         self._value = self._value << bits | value
         self._length += bits
 
     def ue(self, value: int) -> None:
-        """Exponential Golomb code."""
+        """Appends a number as Exponential Golomb code."""
         bits = (value + 1).bit_length()
         self.u(2 * bits - 1, value + 1)
 
@@ -29,25 +32,31 @@ class BitWriter:
 
 
 class BitReader:
+    """A string of bits that is read from its start. Raises Malformed where it ends too early."""
+
     def __init__(self, data: bytes) -> None:
         self._value = int.from_bytes(data, "big")
         self._left = self._length = 8 * len(data)
 
     @property
     def position(self) -> int:
+        """Bits read so far."""
         return self._length - self._left
 
     @property
     def left(self) -> int:
+        """Bits not yet read."""
         return self._left
 
     def u(self, bits: int) -> int:
+        """Reads an unsigned number of so many bits."""
         if bits > self._left:
             raise Malformed("a header ends too early")
         self._left -= bits
         return self._value >> self._left & ((1 << bits) - 1)
 
     def ue(self) -> int:
+        """Reads a number in Exponential Golomb code."""
         zeros = 0
         while not self.u(1):
             zeros += 1
@@ -57,39 +66,42 @@ class BitReader:
 
 
 def ue7(value: int) -> bytes:
-    """BPG's integers: seven bits a byte, the high ones first, all bytes but the last with the top bit set."""
-    found = [value & 0x7F]
+    """An integer as BPG writes it: seven bits a byte, the high ones first, all bytes but the last with the top bit set."""
+    groups = [value & 0x7F]
     while value := value >> 7:
-        found.append(value & 0x7F | 0x80)
-    return bytes(reversed(found))
+        groups.append(value & 0x7F | 0x80)
+    return bytes(reversed(groups))
 
 
 def read_ue7(data: bytes, position: int) -> tuple[int, int]:
-    """(the integer, where the next byte is); 32 bits at the most, in no more bytes than needed."""
+    """(the integer at ``position``, where the next byte is); 32 bits at the most, in no more bytes than needed.
+
+    Raises Malformed for any other.
+    """
     value = 0
-    for place in range(position, min(position + 5, len(data))):
-        if place == position and data[place] == 0x80:
+    for index in range(position, min(position + 5, len(data))):
+        if index == position and data[index] == 0x80:
             break
-        value = value << 7 | data[place] & 0x7F
-        if data[place] < 0x80:
+        value = value << 7 | data[index] & 0x7F
+        if data[index] < 0x80:
             if value >= 1 << 32:
                 break
-            return value, place + 1
+            return value, index + 1
     raise Malformed("a number in the header is cut short or too long")
 
 
 def escape(payload: bytes) -> bytes:
-    """With emulation prevention: no 00 00 00, 00 00 01, 00 00 02 or 00 00 03 is left (7.4.2)."""
-    found, zeros = bytearray(), 0
+    """The payload with emulation prevention: no 00 00 00, 00 00 01, 00 00 02 or 00 00 03 is left (7.4.2)."""
+    escaped, zeros = bytearray(), 0
     for byte in payload:
         if zeros >= 2 and byte <= 3:
-            found.append(3)
+            escaped.append(3)
             zeros = 0
-        found.append(byte)
+        escaped.append(byte)
         zeros = zeros + 1 if byte == 0 else 0
-    return bytes(found)
+    return bytes(escaped)
 
 
 def unescape(payload: bytes) -> bytes:
-    """Without emulation prevention. Right for payloads that hold no 00 00 03 of their own, as all escaped ones."""
+    """The payload without emulation prevention. Right where it holds no 00 00 03 of its own, as all escaped ones."""
     return payload.replace(b"\0\0\3", b"\0\0")

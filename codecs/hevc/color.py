@@ -64,7 +64,7 @@ _GREEN_OF_CR = (-_fixed(2 * KR * (1 - KR) / KG, 22) * _SAMPLE).astype(np.int32)
 
 _DOWN_TAPS = (2, -4, -8, 17, 57, 57, 17, -8, -4, 2)
 _UP_TAPS = (2, -6, 18, 57, -10, 4, -1)
-"""Of even samples; odd ones mirror them."""
+"""The taps of even samples; those of odd ones are mirrored."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,7 +75,7 @@ class _Filter:
     before: int
     """Samples of a window that lie before the block."""
     step: tuple[int, int]
-    """So many samples for so many results."""
+    """How many samples further the window moves for how many results."""
 
 
 def _down() -> _Filter:
@@ -99,30 +99,31 @@ _DOWN, _UP = _down(), _up()
 
 
 def is_grey(image: RGB) -> bool:
-    for part in (image[0], image):  # the first row tells of nearly every image that is not
-        if not ((part[..., 0] == part[..., 1]).all() and (part[..., 0] == part[..., 2]).all()):
+    """Whether red, green and blue are equal at every pixel."""
+    for pixels in (image[0], image):  # the first row tells of nearly every image that is not
+        if not ((pixels[..., 0] == pixels[..., 1]).all() and (pixels[..., 0] == pixels[..., 2]).all()):
             return False
     return True
 
 
 def to_planes(image: RGB, halved: bool) -> Planes:
-    """halved: chroma at half resolution (4:2:0), its samples centered between those of luma."""
+    """The planes of an image. halved: chroma at half resolution (4:2:0), its samples centered between those of luma."""
     return to_planes_each([image], halved)[0]
 
 
 def to_planes_each(images: Sequence[RGB], halved: bool) -> list[Planes]:
-    """The planes of each; small images of one size are converted together."""
-    found: list[Planes] = []
-    for (height, width, _), same in groupby(images, np.shape):
-        alike = list(same)
+    """The planes of each image; small ones of one size that follow each other are converted together."""
+    planes: list[Planes] = []
+    for (height, width, _), run in groupby(images, np.shape):
+        stack = list(run)
         step = max(1, TOGETHER // (height * width)) if max(height, width) <= SMALL else 1
-        for start in range(0, len(alike), step):
-            found += _stack_to_planes(alike[start : start + step], halved)
-    return found
+        for start in range(0, len(stack), step):
+            planes += _stack_to_planes(stack[start : start + step], halved)
+    return planes
 
 
 def _stack_to_planes(images: list[RGB], halved: bool) -> list[Planes]:
-    """Of images of one size; large ones come alone."""
+    """The planes of images of one size; large ones come alone."""
     count, (height, width, _) = len(images), images[0].shape
     tall = np.concatenate(images) if count > 1 else images[0]  # (count * H, W, 3)
     planes = np.empty((3, count * height, width), np.uint8)
@@ -140,7 +141,7 @@ def _stack_to_planes(images: list[RGB], halved: bool) -> list[Planes]:
 
 
 def to_rgb(planes: Planes) -> RGB:
-    """(H, W, 3); chroma of half resolution is interpolated."""
+    """The image of planes, (H, W, 3); chroma of half resolution is interpolated."""
     luma, chroma = planes
     height, width = luma.shape
     if chroma is None:
@@ -169,9 +170,9 @@ def _strips(height: int, width: int) -> list[slice]:
 
 def _halve_small(chroma: Plane) -> Plane:
     """(..., H, W) -> (..., ceil(H/2), ceil(W/2))"""
-    *many, height, width = chroma.shape
-    across = _halved_across(chroma.reshape(-1, width).astype(np.float32) @ _whole(_DOWN, width).T)
-    return _halved_down(_whole(_DOWN, height) @ across.reshape(*many, height, -1))
+    *leading, height, width = chroma.shape
+    across = _halved_across(chroma.reshape(-1, width).astype(np.float32) @ _line_matrix(_DOWN, width).T)
+    return _halved_down(_line_matrix(_DOWN, height) @ across.reshape(*leading, height, -1))
 
 
 def _halve(chroma: Plane) -> Plane:
@@ -179,11 +180,11 @@ def _halve(chroma: Plane) -> Plane:
     _, height, width = chroma.shape
     rows, columns = (height + 1) // 2, (width + 1) // 2
     halves = np.empty((2, rows, columns), np.uint8)
-    taken = _windows(_DOWN, 0, columns, width)  # (blocks, BLOCK + 8)
+    column_windows = _windows(_DOWN, 0, columns, width)  # (blocks, BLOCK + 8)
     for strip in _strips(rows, columns):
-        needed = _windows(_DOWN, strip.start, strip.stop, height)
-        lines = np.take(chroma, needed, axis=1).astype(np.float32)  # (2, blocks, BLOCK + 8, W)
-        across = np.take(lines, taken, axis=-1) @ _DOWN.matrix.T  # (2, blocks, BLOCK + 8, blocks, BLOCK/2)
+        row_windows = _windows(_DOWN, strip.start, strip.stop, height)
+        lines = np.take(chroma, row_windows, axis=1).astype(np.float32)  # (2, blocks, BLOCK + 8, W)
+        across = np.take(lines, column_windows, axis=-1) @ _DOWN.matrix.T  # (2, blocks, BLOCK + 8, blocks, BLOCK/2)
         across = across.reshape(*lines.shape[:3], -1)[..., :columns]
         down = _DOWN.matrix @ _halved_across(across)  # (2, blocks, BLOCK/2, columns)
         halves[:, strip] = _halved_down(down.reshape(2, -1, columns)[:, : strip.stop - strip.start])
@@ -206,10 +207,10 @@ def _doubled(chroma: Plane, rows: slice, height: int, width: int) -> Plane:
     """Rows of full resolution, (2, rows, width), from (2, ceil(H/2), ceil(W/2)): vertically first."""
     _, halves, columns = chroma.shape
     if max(height, width) <= SMALL:
-        sums = _whole(_UP, height) @ chroma.astype(np.float32) @ _whole(_UP, width).T
+        sums = _line_matrix(_UP, height) @ chroma.astype(np.float32) @ _line_matrix(_UP, width).T
     else:
-        needed = _windows(_UP, rows.start, rows.stop, halves)
-        lines = np.take(chroma, needed, axis=1).astype(np.float32)  # (2, blocks, BLOCK/2 + 6, columns)
+        row_windows = _windows(_UP, rows.start, rows.stop, halves)
+        lines = np.take(chroma, row_windows, axis=1).astype(np.float32)  # (2, blocks, BLOCK/2 + 6, columns)
         down = (_UP.matrix @ lines).reshape(2, -1, columns)[:, : rows.stop - rows.start]
         across = np.take(down, _windows(_UP, 0, width, columns), axis=-1) @ _UP.matrix.T  # (2, rows, blocks, BLOCK)
         sums = across.reshape(2, down.shape[1], -1)[..., :width]
@@ -227,9 +228,9 @@ def _windows(kernel: _Filter, start: int, stop: int, length: int) -> NDArray[np.
 
 
 @lru_cache(maxsize=64)
-def _whole(kernel: _Filter, length: int) -> NDArray[np.float32]:
+def _line_matrix(kernel: _Filter, length: int) -> NDArray[np.float32]:
     """The filter of a whole short line, edges and all, as one matrix. length: at full resolution."""
     half = (length + 1) // 2
-    given, results = (half, length) if kernel is _UP else (length, half)
-    taken = _windows(kernel, 0, results, given)[..., None] == np.arange(given)  # (blocks, samples, given)
-    return (kernel.matrix @ taken.astype(np.float32)).reshape(-1, given)[:results]
+    samples, results = (half, length) if kernel is _UP else (length, half)
+    picks = _windows(kernel, 0, results, samples)[..., None] == np.arange(samples)  # (blocks, window, samples)
+    return (kernel.matrix @ picks.astype(np.float32)).reshape(-1, samples)[:results]

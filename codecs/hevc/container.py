@@ -12,7 +12,7 @@ MAGIC = b"BPG\xfb"
 START = b"\0\0\1"
 
 PIXELS = 1 << 24
-"""A picture may have this many, so that a file takes no more than some 220 MB to decode, whatever it declares."""
+"""The most that a picture may have, so that a file takes no more than some 220 MB to decode, whatever it declares."""
 
 _FORMATS = ("grey", "4:2:0", "4:2:2", "4:4:4", "4:2:0 with chroma as in MPEG-2", "4:2:2 with chroma as in MPEG-2")
 _COLOR_SPACES = ("YCbCr (BT.601)", "RGB", "YCgCo", "YCbCr (BT.709)", "YCbCr (BT.2020)")
@@ -36,7 +36,7 @@ class Picture:
     pps: bytes
     """The PPS NAL unit, without start code."""
     rest: bytes
-    """The NAL units after it, the first one's start code left out: SEI messages, slices."""
+    """The NAL units after the PPS, the first one's start code left out: SEI messages, slices."""
 
     @property
     def coded(self) -> bytes:
@@ -46,7 +46,7 @@ class Picture:
 
 
 def write(picture: Picture) -> bytes:
-    """The file; its picture data go to the end, as bpgenc writes it."""
+    """The bytes of the file; its picture data go to the end, as bpgenc writes it."""
     p = picture
     head = MAGIC + bytes((p.pixel_format << 5, 0)) + ue7(p.width) + ue7(p.height) + ue7(0)
     return b"".join((head, ue7(len(p.header)), p.header, p.pps, START, p.rest))
@@ -63,8 +63,8 @@ def read(data: bytes) -> Picture:
     _check_flags(data[4], data[5])
     length, position = read_ue7(data, position)
     if data[5] & 0x08:  # extension: metadata such as EXIF
-        skipped, position = read_ue7(data, position)
-        position += skipped
+        extension_length, position = read_ue7(data, position)
+        position += extension_length
     end = position + length if length else len(data)
     if end > len(data):
         raise Malformed(f"the file ends {end - len(data)} bytes too early")
@@ -103,7 +103,7 @@ def check_size(width: int, height: int) -> None:
 
 def _check_flags(first: int, second: int) -> None:
     kind, space = first >> 5, second >> 4
-    found = [
+    checks = [
         (kind not in (0, 1, 3), f"chroma format {_named(_FORMATS, kind)}"),
         (first & 0x10 or second & 0x04, "an alpha plane"),
         (first & 0x0F, f"{8 + (first & 0x0F)} bits a sample"),
@@ -111,9 +111,9 @@ def _check_flags(first: int, second: int) -> None:
         (second & 0x02, "limited range"),
         (second & 0x01, "animation"),
     ]
-    wrong = ", ".join(what for condition, what in found if condition)
-    if wrong:
-        raise Unsupported(f"{wrong}; read are 8-bit grey, 4:2:0 and 4:4:4 pictures in full-range YCbCr (BT.601)")
+    features = ", ".join(feature for condition, feature in checks if condition)
+    if features:
+        raise Unsupported(f"{features}; read are 8-bit grey, 4:2:0 and 4:4:4 pictures in full-range YCbCr (BT.601)")
 
 
 def _named(names: tuple[str, ...], number: int) -> str:

@@ -23,9 +23,10 @@ class Contexts(Generic[K, C]):
     """
 
     def __init__(self, make: Callable[[K], C], weigh: Callable[[K], int], limit: int) -> None:
+        """weigh: a context's weight by its key, in the unit of ``limit``."""
         self._make, self._weigh, self._limit = make, weigh, limit
         self._begin()
-        _all.add(self)
+        _instances.add(self)
 
     def _begin(self) -> None:
         self._lock = threading.Lock()
@@ -35,6 +36,7 @@ class Contexts(Generic[K, C]):
 
     @contextmanager
     def lent(self, key: K) -> Iterator[C]:
+        """A context for one user alone, until the ``with`` block ends."""
         context = self._take(key)
         if context is None:
             context = self._make(key)
@@ -47,39 +49,39 @@ class Contexts(Generic[K, C]):
 
     def _take(self, key: K) -> C | None:
         with self._lock:
-            for place in range(len(self._idle) - 1, -1, -1):
-                if self._idle[place][0] == key:
+            for index in range(len(self._idle) - 1, -1, -1):
+                if self._idle[index][0] == key:
                     self._weight -= self._weigh(key)
-                    return self._idle.pop(place)[1]
+                    return self._idle.pop(index)[1]
         return None
 
     def _give_back(self, key: K, context: C) -> None:
-        gone: list[Any] = []  # freed after the lock is
+        evicted: list[Any] = []  # freed after the lock is
         with self._lock:
             self._idle.append((key, context))
             self._weight += self._weigh(key)
             while self._weight > self._limit:
-                gone.append(self._idle.pop(0))
-                self._weight -= self._weigh(gone[-1][0])
+                evicted.append(self._idle.pop(0))
+                self._weight -= self._weigh(evicted[-1][0])
 
     def clear(self) -> None:
         """Lets all idle contexts go."""
         with self._lock:
-            gone, self._idle, self._weight = self._idle, [], 0
-        del gone
+            idle, self._idle, self._weight = self._idle, [], 0
+        del idle
 
     def abandon(self) -> None:
-        """Begins anew, and keeps what there was from ever being freed."""
-        kept = [self._idle, self._lent]
-        ctypes.pythonapi.Py_IncRef(ctypes.py_object(kept))
+        """Begins anew, and keeps the contexts there were from ever being freed."""
+        inherited = [self._idle, self._lent]
+        ctypes.pythonapi.Py_IncRef(ctypes.py_object(inherited))
         self._begin()
 
 
-_all: weakref.WeakSet[Contexts[Any, Any]] = weakref.WeakSet()
+_instances: weakref.WeakSet[Contexts[Any, Any]] = weakref.WeakSet()
 
 
 def _after_fork() -> None:
-    for contexts in list(_all):
+    for contexts in list(_instances):
         contexts.abandon()
 
 

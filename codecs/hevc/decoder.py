@@ -21,7 +21,7 @@ _IDLE_PIXELS = 1 << 20
 """Idle decoders may hold this many pixels in all: 32 of up to 181x181."""
 
 _BEYOND = b"\xff" * 64
-"""What a whole picture's decoder never reads."""
+"""Bytes behind a picture, which a decoder does not read where the picture is whole."""
 
 Key = tuple[bytes, int, int, int]
 """The HEVC header, pixel format, width and height of a file."""
@@ -54,7 +54,7 @@ Decoders: Contexts[Key, Decoder] = Contexts(Decoder, lambda key: max(key[2] * ke
 
 
 def decode(picture: Picture) -> Planes:
-    """The picture at its true size. Raises Malformed.
+    """The planes of a picture at its true size. Raises Malformed.
 
     A file cut short has no mark of it, and FFmpeg decodes on into whatever follows. So the picture is decoded twice,
     with other bytes behind it: a whole one does not depend on them.
@@ -62,10 +62,10 @@ def decode(picture: Picture) -> Planes:
     errors = library().error.FFmpegError
     try:
         with Decoders.lent((picture.header, picture.pixel_format, picture.width, picture.height)) as decoder:
-            found = decoder.planes(picture, b"")
-            again = decoder.planes(picture, _BEYOND)
-            cropped = _cropped(found, picture)
-            if not all(np.array_equal(a, b) for a, b in zip(cropped, _cropped(again, picture), strict=True)):
+            planes = decoder.planes(picture, b"")
+            planes_again = decoder.planes(picture, _BEYOND)
+            cropped = _cropped(planes, picture)
+            if not all(np.array_equal(a, b) for a, b in zip(cropped, _cropped(planes_again, picture), strict=True)):
                 raise Malformed("the picture data end too early, or are damaged")
             chroma = np.stack(cropped[1:]) if len(cropped) > 1 else None
             return Planes(cropped[0].copy(), chroma)

@@ -1,4 +1,4 @@
-"""What an HEVC decoder is told before a picture, and the few bits of it that a BPG file keeps.
+"""The parameter sets that an HEVC decoder reads before a picture, and the few bits of them that a BPG file keeps.
 
 A BPG file drops the video parameter set and nearly all of the sequence parameter set, since both can
 be told from the picture's size and format (BPG specification 0.9.8, section 3.1, hevc_header).
@@ -12,9 +12,10 @@ from .bits import BitReader, BitWriter, Malformed, escape, unescape
 
 VPS, SPS, PPS = 32, 33, 34
 IDR_W_RADL, IDR_N_LP, CRA = 19, 20, 21
+"""Types of NAL units: parameter sets, and slices of intra pictures (table 7-1)."""
 
 MONOCHROME, YUV420, YUV444 = 0, 1, 3
-"""chroma_format_idc of HEVC and pixel_format of BPG alike; 2 is 4:2:2."""
+"""Values of HEVC's chroma_format_idc and of BPG's pixel_format; 2 is 4:2:2."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,7 @@ class CodingTools:
         return -(-side >> self.log2_min_coding_block) << self.log2_min_coding_block
 
     def header(self) -> bytes:
-        """As a BPG file keeps them, without the length before."""
+        """The tools as a BPG file keeps them, without the length before."""
         bits = BitWriter()
         bits.ue(self.log2_min_coding_block - 3)
         self._write(bits)
@@ -82,7 +83,7 @@ class CodingTools:
 
 
 def read_header(header: bytes) -> CodingTools:
-    """The tools a BPG file names. Raises Malformed."""
+    """The tools that a BPG file's hevc_header names. Raises Malformed."""
     bits = BitReader(header)
     sizes = (bits.ue() + 3, bits.ue(), bits.ue() + 2, bits.ue(), bits.ue())
     sao = bits.u(1)
@@ -197,6 +198,6 @@ def read_sps(unit: bytes) -> tuple[CodingTools, tuple[int, int, int]]:
     return CodingTools(*sizes, depth, sao, None, smoothing, None), (pixel_format, width, height)
 
 
-def _expect(found: object, wanted: object, what: str) -> None:
-    if found != wanted:
-        raise Malformed(f"{what}: {found} instead of {wanted}")
+def _expect(actual: object, expected: object, field: str) -> None:
+    if actual != expected:
+        raise Malformed(f"{field}: {actual} instead of {expected}")

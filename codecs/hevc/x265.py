@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     import av
 
 PRESETS = ("superfast", "veryfast", "faster", "fast", "medium", "slow", "slower", "veryslow", "placebo")
-"""x265's, by bpgenc's level 1..9."""
+"""x265's presets, by bpgenc's level 1..9."""
 _PIXELS = {MONOCHROME: "gray", YUV420: "yuv420p", YUV444: "yuv444p"}
 
 _OPTIONS = {
@@ -47,7 +47,7 @@ _IDLE_PIXELS = 1 << 18
 
 
 def library() -> Any:
-    """PyAV. Raises Unavailable, with the remedy."""
+    """The module av, which is PyAV. Raises Unavailable, with the remedy, where it is missing or has no x265."""
     try:
         import av
     except ImportError:
@@ -68,13 +68,13 @@ def version() -> str:
         raise Unavailable(
             f"x265 cannot be opened ({error.strerror}); is TMPDIR a folder that can be written?"
         ) from None
-    found = re.search(rb"x265 \(build (\d+)\) - ([^\s:]+)", packet)
-    return f"x265 {found[2].decode()} build {found[1].decode()}" if found else "x265 of unknown version"
+    match = re.search(rb"x265 \(build (\d+)\) - ([^\s:]+)", packet)
+    return f"x265 {match[2].decode()} build {match[1].decode()}" if match else "x265 of unknown version"
 
 
 @dataclass(frozen=True)
 class Setup:
-    """What an encoder is opened for; width and height padded."""
+    """The settings that an encoder is opened with; width and height are padded."""
 
     width: int
     height: int
@@ -84,10 +84,11 @@ class Setup:
     block: int = 8
     """The smallest coding block's side."""
     info: bool = False
+    """Whether x265 writes its version into the stream."""
 
 
 def setup(width: int, height: int, pixel_format: int, qp: int, effort: int) -> Setup:
-    """For pictures of that size before padding.
+    """The setup for pictures of that size before padding. qp, effort: bpgenc's.
 
     A picture is padded to whole coding blocks; FFmpeg's wrapper refuses sides below 16.
     """
@@ -96,27 +97,27 @@ def setup(width: int, height: int, pixel_format: int, qp: int, effort: int) -> S
 
 
 def encode(pictures: Sequence[tuple[Planes, int]], qp: int, effort: int) -> list[Picture]:
-    """Coded pictures, each on its own, from planes and pixel formats. qp: bpgenc's."""
-    found: list[Picture] = []
-    wanted = [
+    """Coded pictures, each on its own, from planes and pixel formats. qp, effort: bpgenc's."""
+    coded: list[Picture] = []
+    setups = [
         setup(planes.luma.shape[1], planes.luma.shape[0], pixel_format, qp, effort) for planes, pixel_format in pictures
     ]
-    for this, same in groupby(zip(wanted, pictures, strict=True), itemgetter(0)):
-        with Encoders.lent(this) as encoder:
-            alike = [planes for _, (planes, _) in same]
-            at_once = max(1, min(FRAMES, _IDLE_PIXELS // (this.width * this.height)))
-            for start in range(0, len(alike), at_once):
-                few = alike[start : start + at_once]
-                packets = encoder.packets(few)
-                found += [
+    for encoder_setup, run in groupby(zip(setups, pictures, strict=True), itemgetter(0)):
+        with Encoders.lent(encoder_setup) as encoder:
+            run_planes = [planes for _, (planes, _) in run]
+            batch = max(1, min(FRAMES, _IDLE_PIXELS // (encoder_setup.width * encoder_setup.height)))
+            for start in range(0, len(run_planes), batch):
+                batch_planes = run_planes[start : start + batch]
+                packets = encoder.packets(batch_planes)
+                coded += [
                     encoder.picture(packet, planes.luma.shape[1], planes.luma.shape[0])
-                    for planes, packet in zip(few, packets, strict=True)
+                    for planes, packet in zip(batch_planes, packets, strict=True)
                 ]
-    return found
+    return coded
 
 
 def lambda_tables() -> str:
-    """Rate against distortion as the x265 of bpgenc weighs them: lambda^2 = 0.85 * 2^((qp - 12) / 3).
+    """A file for x265 that weighs rate against distortion as the x265 of bpgenc: lambda^2 = 0.85 * 2^((qp - 12) / 3).
 
     Later versions weigh by 0.038 * exp(0.234 qp), which costs 1.4 to 10 % of bytes at a QP.
     """
@@ -127,12 +128,12 @@ def lambda_tables() -> str:
 class Encoder:
     """An x265 context that is kept open; a picture's bytes do not depend on those before it."""
 
-    def __init__(self, wanted: Setup) -> None:
+    def __init__(self, setup: Setup) -> None:
         av = library()
-        self._setup = wanted
+        self._setup = setup
         self._context: av.VideoCodecContext = av.CodecContext.create("libx265", "w")
         context = self._context
-        context.width, context.height, context.pix_fmt = wanted.width, wanted.height, _PIXELS[wanted.pixel_format]
+        context.width, context.height, context.pix_fmt = setup.width, setup.height, _PIXELS[setup.pixel_format]
         context.time_base, context.framerate, context.thread_count = Fraction(1, 25), Fraction(25), 1
         # Only while it opens does x265 read the tables. They are one for all encoders of a process.
         with TemporaryDirectory(prefix="rabench-lambda-") as folder:
@@ -141,23 +142,23 @@ class Encoder:
             context.options = self._options(str(tables))
             context.open()
         self._frames: list[tuple[av.VideoFrame, list[Plane]]] = []
-        self._new_frame = lambda: av.VideoFrame(wanted.width, wanted.height, context.pix_fmt)
+        self._new_frame = lambda: av.VideoFrame(setup.width, setup.height, context.pix_fmt)
         self._count = 0
-        self._known: _Known | None = None
+        self._template: _Template | None = None
 
     def _options(self, tables: str) -> dict[str, str]:
         s = self._setup
-        asked = {**_OPTIONS, "info": int(s.info), "qp": s.qp, "lambda-file": re.sub(r"([\\':=])", r"\\\1", tables)}
+        options = {**_OPTIONS, "info": int(s.info), "qp": s.qp, "lambda-file": re.sub(r"([\\':=])", r"\\\1", tables)}
         if s.block > 8:
-            asked["min-cu-size"] = s.block
+            options["min-cu-size"] = s.block
         if PRESETS[s.effort - 1] == "placebo" and min(s.width, s.height) < 32:
             # FFmpeg's wrapper makes the largest blocks 16 wide, which cannot be split four times.
-            asked["tu-intra-depth"] = asked["tu-inter-depth"] = 3
-        params = ":".join(f"{name}={value}" for name, value in asked.items())
+            options["tu-intra-depth"] = options["tu-inter-depth"] = 3
+        params = ":".join(f"{name}={value}" for name, value in options.items())
         return {"preset": PRESETS[s.effort - 1], "tune": "ssim", "x265-params": params}
 
     def packets(self, pictures: Sequence[Planes]) -> list[bytes]:
-        """What x265 writes for each of some pictures: parameter sets and a slice.
+        """The bytes that x265 writes for each of some pictures: parameter sets and a slice.
 
         x265 leaves the caches cold: all frames are filled before the first is coded.
         """
@@ -165,25 +166,27 @@ class Encoder:
             frame = self._new_frame()
             self._frames.append((frame, [_view(plane) for plane in frame.planes]))
         for (frame, views), planes in zip(self._frames, pictures, strict=False):
-            for view, plane in zip(views, _all(planes), strict=True):
+            for view, plane in zip(views, _planes_of(planes), strict=True):
                 _fill(view, plane)
             frame.pts, self._count = self._count, self._count + 1
         packets = [self._context.encode(frame) for frame, _ in self._frames[: len(pictures)]]
-        if any(len(found) != 1 for found in packets):
-            raise RuntimeError(f"x265 gave {[len(found) for found in packets]} packets for {len(pictures)} pictures")
-        return [bytes(found[0]) for found in packets]
+        if any(len(frame_packets) != 1 for frame_packets in packets):
+            raise RuntimeError(
+                f"x265 gave {[len(frame_packets) for frame_packets in packets]} packets for {len(pictures)} pictures"
+            )
+        return [bytes(frame_packets[0]) for frame_packets in packets]
 
     def picture(self, packet: bytes, width: int, height: int) -> Picture:
-        """What a BPG file keeps of a packet."""
-        if self._known is None:
-            self._known = _learn(packet, self._setup)
-        return self._known.picture(packet, width, height)
+        """The picture that a BPG file keeps of a packet. width, height: before padding."""
+        if self._template is None:
+            self._template = _template_of(packet, self._setup)
+        return self._template.picture(packet, width, height)
 
 
 Encoders: Contexts[Setup, Encoder] = Contexts(Encoder, lambda s: max(s.width * s.height, 1 << 14), _IDLE_PIXELS)
 
 
-def _all(planes: Planes) -> tuple[Plane, ...]:
+def _planes_of(planes: Planes) -> tuple[Plane, ...]:
     return (planes.luma,) if planes.chroma is None else (planes.luma, planes.chroma[0], planes.chroma[1])
 
 
@@ -203,8 +206,8 @@ def _fill(view: Plane, plane: Plane) -> None:
 
 
 @dataclass(frozen=True)
-class _Known:
-    """What an encoder writes before every slice, and where in a slice it counts pictures."""
+class _Template:
+    """The bytes that an encoder writes before every slice, and where in a slice it counts pictures."""
 
     prefix: bytes
     """Parameter sets and the slice's start code."""
@@ -223,8 +226,8 @@ class _Known:
         return Picture(self.pixel_format, width, height, self.header, self.pps, bytes(slice_))
 
 
-def _learn(packet: bytes, s: Setup) -> _Known:
-    """From an encoder's first packet: VPS, SPS, PPS, slice."""
+def _template_of(packet: bytes, s: Setup) -> _Template:
+    """The template by an encoder's first packet: VPS, SPS, PPS, slice."""
     units = packet.split(START)[1:]  # each after 00 00 01; the zero of a longer start code ends the one before
     kinds = [unit[0] >> 1 & 0x3F for unit in units]
     if kinds not in ([VPS, SPS, PPS, IDR_W_RADL], [VPS, SPS, PPS, IDR_N_LP]):
@@ -235,7 +238,7 @@ def _learn(packet: bytes, s: Setup) -> _Known:
     place = _loop_filter_flag(units[3], tools, s.pixel_format)
     prefix = packet[: len(packet) - len(units[3])]
     header, pps = tools.header(), units[2].rstrip(b"\0")
-    return _Known(prefix, s.pixel_format, header, pps, place // 8, 0x80 >> place % 8)
+    return _Template(prefix, s.pixel_format, header, pps, place // 8, 0x80 >> place % 8)
 
 
 def _loop_filter_flag(slice_: bytes, tools: CodingTools, pixel_format: int) -> int:

@@ -24,7 +24,7 @@ DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
 class Autoencoder(nn.Module):
-    """(N, 3, H, W) in -1..1 -> (N, 12, H / 4, W / 4) -> (N, 3, H, W)."""
+    """An encoder and a decoder: (N, 3, H, W) in -1..1 -> latents, (N, 12, H / 4, W / 4) -> (N, 3, H, W)."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -38,7 +38,8 @@ class Autoencoder(nn.Module):
 
 
 @lru_cache(maxsize=2)
-def loaded(path: str, _digest: str) -> Autoencoder:
+def load_network(path: str, _digest: str) -> Autoencoder:
+    """The network with the weights of a file, read once a process as long as their hash stays the same."""
     network = Autoencoder()
     network.load_state_dict(load_file(path))
     return network.eval().requires_grad_(False).to(DEVICE)
@@ -50,7 +51,10 @@ class LearnedCodec(rabench.Codec):
 
     name = "autoencoder"
     step: int = rabench.setting(
-        16, (4, 8, 16, 32, 64, 128), quality_parameter=True, help="of quantization; 4 large and good, 128 small"
+        16,
+        (4, 8, 16, 32, 64, 128),
+        quality_parameter=True,
+        help="quantization step: 4 large and good, 128 small and poor",
     )
     weights: str = rabench.setting("", rabench.Location("a .safetensors file that train.py wrote"))
 
@@ -64,7 +68,7 @@ class LearnedCodec(rabench.Codec):
 
     def _network(self) -> Autoencoder:
         self.version()
-        return loaded(self.weights, self._digest())
+        return load_network(self.weights, self._digest())
 
     def encode(self, image: rabench.AnyImage) -> bytes:
         return self.encode_batch([image])[0]
@@ -74,39 +78,39 @@ class LearnedCodec(rabench.Codec):
 
     def encode_batch(self, images):
         network, files = self._network(), [b""] * len(images)
-        for places, pixels in alike([rabench.as_rgb(i) for i in images]):
+        for positions, pixels in by_shape([rabench.as_rgb(i) for i in images]):
             high, wide = pixels[0].shape[:2]
             padding = ((0, -high % STRIDE), (0, -wide % STRIDE), (0, 0))
             x = np.stack([np.pad(p, padding, mode="edge") for p in pixels])
-            for place, latent in zip(places, each(network.encoder, to_network(x)), strict=True):
+            for position, latent in zip(positions, run_in_calls(network.encoder, to_network(x)), strict=True):
                 symbols = np.clip(np.rint(latent * 16 / self.step), -127, 127).astype(np.int8)
                 body = zlib.compress(symbols.tobytes(), 9, wbits=-15)
-                files[place] = MAGIC + struct.pack(">HHB", high, wide, self.step) + body
+                files[position] = MAGIC + struct.pack(">HHB", high, wide, self.step) + body
         return files
 
     def decode_batch(self, files):
         network = self._network()
-        found, latents, sizes = [np.empty(0, np.uint8)] * len(files), [], []
+        images, latents, sizes = [np.empty(0, np.uint8)] * len(files), [], []
         for data in files:
-            high, wide, step, body = parsed(data)
+            high, wide, step, body = parse(data)
             rows, columns = -(-high // STRIDE), -(-wide // STRIDE)
             symbols = np.frombuffer(zlib.decompress(body, -15, LATENTS * rows * columns + 1), np.int8)
             if len(symbols) != LATENTS * rows * columns:
                 raise ValueError(f"autoencoder: {len(symbols)} symbols instead of {LATENTS * rows * columns}")
             latents.append(symbols.reshape(LATENTS, rows, columns).astype(np.float32) * step / 16)
             sizes.append((high, wide))
-        for places, few in alike(latents):
-            for place, pixels in zip(places, each(network.decoder, np.stack(few)), strict=True):
-                high, wide = sizes[place]
+        for positions, stack in by_shape(latents):
+            for position, pixels in zip(positions, run_in_calls(network.decoder, np.stack(stack)), strict=True):
+                high, wide = sizes[position]
                 image = np.clip(np.rint((pixels.transpose(1, 2, 0) + 1) * 127.5), 0, 255).astype(np.uint8)
-                found[place] = image[:high, :wide].copy()
-        return found
+                images[position] = image[:high, :wide].copy()
+        return images
 
     def byte_breakdown(self, data: bytes) -> rabench.ByteBreakdown:
         return rabench.ByteBreakdown(container=9, payload=len(data) - 9)
 
 
-def parsed(data: bytes):
+def parse(data: bytes):
     """Height, width, step and the deflated symbols. Raises ValueError for what is no such file."""
     if len(data) < 10 or data[:4] != MAGIC:
         raise ValueError("autoencoder: no such file")
@@ -117,27 +121,28 @@ def parsed(data: bytes):
 
 
 def to_network(pixels):
+    """Pixels as the network takes them: (N, H, W, 3) uint8 -> (N, 3, H, W) in -1..1."""
     return pixels.transpose(0, 3, 1, 2).astype(np.float32) / 127.5 - 1
 
 
-def each(network, batch):
-    """The network's answers; what an image's file holds may not depend on its neighbours.
+def run_in_calls(network, batch):
+    """The network's outputs for a batch, called so that no image's output depends on its neighbours.
 
     On a GPU every call has exactly CALL images, the last padded with black; on a CPU one.
     """
     call = CALL if DEVICE.type == "cuda" else 1
-    found = []
+    outputs = []
     with torch.inference_mode():
         for start in range(0, len(batch), call):
-            few = batch[start : start + call]
-            padded = np.concatenate([few, np.zeros((call - len(few), *few.shape[1:]), np.float32)])
-            found.append(network(torch.from_numpy(padded).to(DEVICE)).cpu().numpy()[: len(few)])
-    return np.concatenate(found)
+            group = batch[start : start + call]
+            padded = np.concatenate([group, np.zeros((call - len(group), *group.shape[1:]), np.float32)])
+            outputs.append(network(torch.from_numpy(padded).to(DEVICE)).cpu().numpy()[: len(group)])
+    return np.concatenate(outputs)
 
 
-def alike(arrays):
-    """Positions and arrays of each shape."""
-    found = {}
-    for place, array in enumerate(arrays):
-        found.setdefault(array.shape, []).append(place)
-    return [(places, [arrays[p] for p in places]) for places in found.values()]
+def by_shape(arrays):
+    """For each shape, the positions of its arrays and the arrays themselves."""
+    positions_by_shape = {}
+    for position, array in enumerate(arrays):
+        positions_by_shape.setdefault(array.shape, []).append(position)
+    return [(positions, [arrays[p] for p in positions]) for positions in positions_by_shape.values()]

@@ -1,4 +1,4 @@
-"""Trains the autoencoder on the training patches of photos: some three minutes of one CPU core.
+"""Trains the autoencoder on the training patches of the data set photos: some three minutes of one CPU core.
 
 python examples/autoencoder/train.py [EPOCHS]
 """
@@ -17,6 +17,7 @@ BATCH, RATE = 64, 2e-3
 
 
 def main(epochs: int = 8) -> None:
+    """Trains, printing the loss, and writes autoencoder.safetensors beside this file."""
     torch.manual_seed(0)
     images = rabench.DATASETS.make("photos:split=train").load(0, 12_000).images
     patches = np.stack([image for image in images if isinstance(image, np.ndarray)])

@@ -1,6 +1,6 @@
-"""Images drawn from a probability map: with gradients for training, exactly for use.
+"""Images drawn from a probability map: with gradients for training, in whole colors for use.
 
-All in the published terms: m (N, C, H, W) is the probability of each color at each pixel, M its argmax.
+The terms are the published ones: m (N, C, H, W) is the probability of each color at each pixel, M its argmax.
 """
 
 from __future__ import annotations
@@ -22,19 +22,19 @@ class Jitter:
     """One number for the whole batch, all colors and channels, as the published code draws it; else one each."""
 
     def draw(self, images: int, colors: int, generator: torch.Generator) -> torch.Tensor:
-        """To be added to (N, 3, C). Drawn on the CPU, so that a seed means the same everywhere."""
+        """Noise to add to palettes, (N, 3, C). Drawn on the CPU, so that a seed means the same everywhere."""
         shape = (1, 1, 1) if self.shared else (images, 3, colors)
         return self.strength * torch.randn(shape, generator=generator)
 
 
 def soft_palette(images: torch.Tensor, probabilities: torch.Tensor) -> torch.Tensor:
-    """(N, 3, H, W), (N, C, H, W) -> (N, 3, C): the mean of all pixels, weighted by each color's probability."""
+    """Each color as the mean of all pixels, weighted by its probability: (N, 3, H, W), (N, C, H, W) -> (N, 3, C)."""
     pixels, weights = images.flatten(2), probabilities.flatten(2)
     return pixels @ weights.transpose(1, 2) / (weights.sum(2)[:, None] + TINY)
 
 
 def soft_image(palette: torch.Tensor, probabilities: torch.Tensor) -> torch.Tensor:
-    """(N, 3, C), (N, C, H, W) -> (N, 3, H, W): each pixel the mean of the palette, weighted by its probabilities."""
+    """Each pixel as the mean of the palette, weighted by its probabilities: (N, 3, C), (N, C, H, W) -> (N, 3, H, W)."""
     return (palette @ probabilities.flatten(2)).unflatten(2, probabilities.shape[2:])
 
 
@@ -44,7 +44,7 @@ def redrawn(
     jitter: torch.Tensor | float = 0.0,
     color_norm: float = 1.0,
 ) -> torch.Tensor:
-    """What the classifier sees in training: more than C colors, so that gradients reach every pixel.
+    """The images that the classifier sees in training: of more than C colors, so that gradients reach every pixel.
 
     color_norm: divides the palette, in training only. jitter: added to it.
     """
@@ -75,8 +75,9 @@ def regularizer(probabilities: torch.Tensor) -> torch.Tensor:
 
 
 def hard_palette(pixels: torch.Tensor, indices: torch.Tensor, colors: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """(N, 3, H, W) uint8, (N, H, W) -> (N, C, 3) uint8 means, halves to even, and (N, C) how many pixels each has.
+    """Each color as the mean of its pixels, and how many pixels it has.
 
+    (N, 3, H, W) uint8, (N, H, W) -> (N, C, 3) uint8, rounded with halves to even, and (N, C).
     Sums are whole numbers and exact, whatever the order in which they are added.
     """
     n = len(pixels)

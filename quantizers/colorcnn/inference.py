@@ -1,4 +1,4 @@
-"""A trained ColorCNN at work: argmax of the map, means of the source pixels, on a GPU where there is one."""
+"""Quantization by a trained ColorCNN: argmax of the map, means of the source pixels, on a GPU where there is one."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ BATCH_PIXELS = {"cpu": 1 << 15, "cuda": 1 << 20}
 
 
 class Deployed(torch.nn.Module):
-    """uint8 pixels, (N, 3, H, W) -> indices, (N, H, W) uint8."""
+    """A ColorCNN with its normalization: uint8 pixels, (N, 3, H, W) -> indices, (N, H, W)."""
 
     mean: torch.Tensor
     std: torch.Tensor
@@ -43,7 +43,7 @@ def quantize(path: Path, sha256: str, images: Sequence[RGB], precision: str) -> 
     """Each image in at most as many colors as the weights are for, palettes trimmed to the colors used."""
     torch.backends.cudnn.allow_tf32 = False  # fp32 means fp32, on a GPU too
     network, colors = _loaded(path, sha256)
-    found: dict[int, AnyImage] = {}
+    quantized: dict[int, AnyImage] = {}
     by_shape: dict[tuple[int, ...], list[int]] = {}
     for number, image in enumerate(images):
         by_shape.setdefault(image.shape, []).append(number)
@@ -51,18 +51,18 @@ def quantize(path: Path, sha256: str, images: Sequence[RGB], precision: str) -> 
         start = 0
         while start < len(numbers):
             batch = max(1, min(256, BATCH_PIXELS[device().type] // (height * width)))
-            few = numbers[start : start + batch]
+            batch_numbers = numbers[start : start + batch]
             stack = np.zeros((batch, height, width, 3), np.uint8)
-            for place, number in enumerate(few):
-                stack[place] = images[number]
+            for row, number in enumerate(batch_numbers):
+                stack[row] = images[number]
             try:
                 drawn = _batch(network, colors, stack, precision)
             except torch.OutOfMemoryError:
                 _halve(batch * height * width, batch)
                 continue
-            found |= zip(few, drawn, strict=False)
+            quantized |= zip(batch_numbers, drawn, strict=False)
             start += batch
-    return [found[number] for number in range(len(images))]
+    return [quantized[number] for number in range(len(images))]
 
 
 def _halve(pixels: int, batch: int) -> None:
@@ -80,26 +80,26 @@ def _halve(pixels: int, batch: int) -> None:
 
 
 def _batch(network: Deployed, colors: int, stack: NDArray[np.uint8], precision: str) -> list[AnyImage]:
-    where = device()
-    pixels = torch.from_numpy(stack).to(where).permute(0, 3, 1, 2)  # channels_last as it lies
-    with torch.inference_mode(), torch.autocast(where.type, torch.bfloat16, enabled=precision == "bf16"):
+    target = device()
+    pixels = torch.from_numpy(stack).to(target).permute(0, 3, 1, 2)  # channels_last as it lies
+    with torch.inference_mode(), torch.autocast(target.type, torch.bfloat16, enabled=precision == "bf16"):
         indices = network(pixels)
         palettes, _ = hard_palette(pixels, indices, colors)
-    maps, colors_of = indices.to(torch.uint8).cpu().numpy(), palettes.cpu().numpy()
-    return [IndexedImage(m, c).trimmed() for m, c in zip(maps, colors_of, strict=True)]
+    index_maps, palette_arrays = indices.to(torch.uint8).cpu().numpy(), palettes.cpu().numpy()
+    return [IndexedImage(m, c).trimmed() for m, c in zip(index_maps, palette_arrays, strict=True)]
 
 
 @lru_cache(maxsize=8)
 def _loaded(path: Path, sha256: str) -> tuple[Deployed, int]:
-    said = files.about(path)
-    network, state = ColorCNN(said.colors, said.width, said.backbone), read_weights(path)
-    wanted, found = ({name: tuple(t.shape) for name, t in s.items()} for s in (network.state_dict(), state))
-    if wrong := sorted(name for name in wanted | found if wanted.get(name) != found.get(name)):
+    about = files.about(path)
+    network, state = ColorCNN(about.colors, about.width, about.backbone), read_weights(path)
+    expected, actual = ({name: tuple(t.shape) for name, t in s.items()} for s in (network.state_dict(), state))
+    if mismatched := sorted(name for name in expected | actual if expected.get(name) != actual.get(name)):
         raise Refused(
-            f"{path.name} says {said.colors} colors, {said.backbone}, width {said.width}, which makes {wrong[0]} "
-            f"{wanted.get(wrong[0])}, but holds {found.get(wrong[0])}; train it anew: {files.MADE_BY}"
+            f"{path.name} says {about.colors} colors, {about.backbone}, width {about.width}, which makes {mismatched[0]} "
+            f"{expected.get(mismatched[0])}, but holds {actual.get(mismatched[0])}; train it anew: {files.MADE_BY}"
         )
     network.load_state_dict(state)
-    deployed = Deployed(network, said.mean, said.std).eval().requires_grad_(False)
+    deployed = Deployed(network, about.mean, about.std).eval().requires_grad_(False)
     on_device(deployed, device())
-    return deployed, said.colors
+    return deployed, about.colors

@@ -1,4 +1,4 @@
-"""The networks: pixels -> for each pixel, how much it belongs to each of C colors."""
+"""ColorCNN's networks: an image -> for each pixel, the probability of each of C colors."""
 
 from __future__ import annotations
 
@@ -82,6 +82,7 @@ class ColorCNN(nn.Module):
         )
 
     def logits(self, x: torch.Tensor) -> torch.Tensor:
+        """The map before its softmax: (N, 3, H, W), normalized -> (N, C, H, W)."""
         height, width = x.shape[2:]
         right, below = -width % self.stride, -height % self.stride
         if right or below:

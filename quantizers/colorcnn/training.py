@@ -16,7 +16,16 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from ...core.learning import Checkpoint, GradientAccumulation, Images, Progress, augmented, one_cycle, run_epoch
+from ...core.learning import (
+    Checkpoint,
+    GradientAccumulation,
+    Images,
+    Progress,
+    augmented,
+    one_cycle,
+    run_epoch,
+    train_epochs,
+)
 from ...core.networks import fingerprint, on_device
 from .drawing import Jitter, chosen, hard_palette, redrawn, regularizer
 from .network import ColorCNN
@@ -34,7 +43,7 @@ class Recipe:
     lr: float = 1e-2
     """The highest learning rate."""
     momentum: float = 0.5
-    """Of sgd; adamw keeps its usual 0.9 and 0.999."""
+    """The momentum of sgd; adamw keeps its usual 0.9 and 0.999."""
     weight_decay: float = 5e-4
     restart_epochs: int = 20
     """Epochs from one warm restart to the next (sgd)."""
@@ -43,7 +52,7 @@ class Recipe:
     """Weight of the regularizer."""
     fidelity: float = 0.0
     """Weight of the squared error between the training image and its original, in the classifier's normalized space (0:
-    as published). What Hou et al. add in ColorCNN+ (TIP 2024) in another form: it keeps to what clustering would do."""
+    as published). Hou et al. add such a term in ColorCNN+ (TIP 2024), in another form; it pulls towards clustering."""
     jitter: float = 1.0
     """Strength of the noise on the palette, in the classifier's normalized space."""
     jitter_shared: bool = True
@@ -51,14 +60,14 @@ class Recipe:
     color_norm: float = 4.0
     """Divides the palette in training."""
     sharpness: float = 1.0
-    """What the map's logits are multiplied by at the end of training, from 1 at its beginning: pixels become mixtures
-    of colors less and less, as they will never be later."""
+    """The factor of the map's logits at the end of training, from 1 at its beginning: pixels become less and less
+    mixtures of colors, which do not exist once the image is stored."""
     map_noise: float = 0.0
-    """Strength of Gumbel noise on the map's logits in training, to the same end."""
+    """Strength of Gumbel noise on the map's logits in training; it, too, makes mixtures of colors rare."""
     crop: int = -1
     """Padding of the random crop in pixels; -1: an eighth of the image's side."""
     border: str = "black"
-    """What the crop brings in: black, as published, or the image mirrored at its edges."""
+    """The filling of the random crop's border: black, as published, or the image mirrored at its edges."""
     flip: bool = True
     seed: int = 0
     precision: str = "fp32"
@@ -79,11 +88,11 @@ RECIPES = {
         border="mirrored",
     ),
 }
-"""By name; docs/log.md says what each reaches."""
+"""The recipes by name; docs/log.md says which accuracy each reaches."""
 
 
 @dataclass(frozen=True)
-class Judge:
+class FrozenClassifier:
     """The classifier that a ColorCNN is trained for: normalized pixels (N, 3, H, W) -> logits."""
 
     network: nn.Module
@@ -91,11 +100,11 @@ class Judge:
     std: tuple[float, ...]
 
     def frozen(self, device: torch.device) -> nn.Module:
-        """As it is used: no gradient reaches its parameters, no batch changes its statistics."""
+        """The network on a device, frozen in place: no gradient reaches its parameters, no batch changes its statistics."""
         return on_device(self.network, device).eval().requires_grad_(False)
 
     def normalized(self, pixels: torch.Tensor) -> torch.Tensor:
-        """uint8 (N, 3, H, W) -> float."""
+        """Pixels as the network takes them: uint8 (N, 3, H, W) -> float."""
         mean = torch.tensor(self.mean, device=pixels.device).view(1, 3, 1, 1) * 255
         std = torch.tensor(self.std, device=pixels.device).view(1, 3, 1, 1) * 255
         return (pixels.float() - mean) / std
@@ -103,7 +112,7 @@ class Judge:
 
 def train(
     network: ColorCNN,
-    judge: Judge,
+    classifier: FrozenClassifier,
     training: Images,
     held_out: Images,
     recipe: Recipe,
@@ -113,26 +122,25 @@ def train(
     on_epoch: Callable[[list[dict[str, Any]]], None] = lambda _: None,
     say: Callable[[str], None] = lambda _: None,
 ) -> list[dict[str, Any]]:
-    """Trains ``network`` in place; gives the history, one entry an epoch.
+    """Trains ``network`` in place for a classifier that stays as it is; gives the history, one entry an epoch.
 
     Goes on from ``checkpoint`` where there is one, and writes it after each epoch.
-    say: told when a GPU has too little memory for a batch, which goes in parts then.
+    say: told when a GPU has too little memory for a batch, which then goes in parts.
     Raises Diverged when the loss is no number, Refused when the checkpoint is of another run.
     """
     on_device(network, device)
-    classifier = judge.frozen(device)
+    frozen = classifier.frozen(device)
     optimizer = _optimizer(network, recipe)
-    state = Checkpoint(checkpoint, _run(recipe, network, judge, training, held_out))
-    parts, history = GradientAccumulation(say), state.load(network, optimizer)
-    pixels = torch.from_numpy(training.pixels).to(device)
-    labels = torch.from_numpy(training.labels).to(device)
-    for epoch in range(len(history), recipe.epochs):
-        figures = _epoch(network, classifier, judge, optimizer, pixels, labels, recipe, epoch, on_step, parts)
-        held = accuracy(network, classifier, judge, held_out, device, recipe.precision)
-        history.append({"epoch": epoch + 1, **figures, "held_out_accuracy": held})
-        state.save(network, optimizer, history)
-        on_epoch(history)
-    return history
+    state = Checkpoint(checkpoint, _run(recipe, network, classifier, training, held_out))
+    accumulation, images = GradientAccumulation(say), training.on(device)
+
+    def learn(epoch: int) -> dict[str, float]:
+        return _epoch(network, frozen, classifier, optimizer, *images, recipe, epoch, on_step, accumulation)
+
+    def judge() -> float:
+        return accuracy(network, frozen, classifier, held_out, device, recipe.precision)
+
+    return train_epochs(network, optimizer, state, recipe.epochs, learn, judge, on_epoch)
 
 
 def _optimizer(network: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
@@ -154,15 +162,15 @@ def learning_rate(recipe: Recipe, epochs_done: float) -> float:
 
 def _epoch(
     network: ColorCNN,
-    classifier: nn.Module,
-    judge: Judge,
+    frozen: nn.Module,
+    classifier: FrozenClassifier,
     optimizer: torch.optim.Optimizer,
     pixels: torch.Tensor,
     labels: torch.Tensor,
     recipe: Recipe,
     epoch: int,
     on_step: Progress,
-    parts: GradientAccumulation,
+    accumulation: GradientAccumulation,
 ) -> dict[str, float]:
     device = pixels.device
     generator = torch.Generator().manual_seed(recipe.seed * 1_000_003 + epoch)
@@ -179,13 +187,13 @@ def _epoch(
     def learn(part: torch.Tensor, size: int) -> torch.Tensor:
         # (N, H, W, 3) -> (N, 3, H, W): channels_last as it lies
         x = augmented(pixels[part], crop, recipe.flip, generator, recipe.border).permute(0, 3, 1, 2)
-        images, y = judge.normalized(x), labels[part]
+        images, y = classifier.normalized(x), labels[part]
         jitter = noise.draw(len(y), network.colors, generator).to(device)
         with torch.autocast(device.type, torch.bfloat16, enabled=recipe.precision == "bf16"):
             z = network.logits(images).float()
             m = chosen(z, sharpness, recipe.map_noise, on_map)
             drawn = redrawn(images, m, jitter, recipe.color_norm)
-            logits = classifier(drawn)
+            logits = frozen(drawn)
         spread = regularizer(z.softmax(1))
         loss = functional.cross_entropy(logits.float(), y) + recipe.gamma * spread
         if recipe.fidelity:
@@ -195,47 +203,52 @@ def _epoch(
 
     network.train()
     lr, (loss, spread, correct) = run_epoch(
-        *(optimizer, learn, len(labels), recipe.batch, epoch, rate, (generator, on_map), parts, on_step, device)
+        *(optimizer, learn, len(labels), recipe.batch, epoch, rate, (generator, on_map), accumulation, on_step, device)
     )
     return {"lr": lr, "loss": loss, "regularizer": spread, "training_accuracy": correct}
 
 
 def accuracy(
     network: ColorCNN,
-    classifier: nn.Module,
-    judge: Judge,
+    frozen: nn.Module,
+    classifier: FrozenClassifier,
     images: Images,
     device: torch.device,
     precision: str = "fp32",
 ) -> float:
-    """Top-1 of the classifier on images as they will be stored: argmax, palettes of 8-bit means."""
+    """Top-1 accuracy, 0 to 1, of the classifier on images as they will be stored: argmax, palettes of 8-bit means.
+
+    frozen: what ``classifier.frozen(device)`` gives.
+    """
     network.eval()
     correct = 0
     with torch.inference_mode(), torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16"):
         for start in range(0, len(images), 128):
             x = torch.from_numpy(images.pixels[start : start + 128]).to(device).permute(0, 3, 1, 2)
-            drawn = hard_image(network, judge, x)
+            drawn = hard_image(network, classifier, x)
             y = torch.from_numpy(images.labels[start : start + 128]).to(device)
-            correct += int((classifier(judge.normalized(drawn)).argmax(1) == y).sum())
+            correct += int((frozen(classifier.normalized(drawn)).argmax(1) == y).sum())
     return correct / max(1, len(images))
 
 
-def hard_image(network: ColorCNN, judge: Judge, pixels: torch.Tensor) -> torch.Tensor:
-    """uint8 (N, 3, H, W) -> the same images in few colors, uint8."""
-    indices = network.logits(judge.normalized(pixels)).argmax(1)  # (N, H, W)
+def hard_image(network: ColorCNN, classifier: FrozenClassifier, pixels: torch.Tensor) -> torch.Tensor:
+    """The images as they will be stored, in few colors: uint8 (N, 3, H, W) -> the same shape and type."""
+    indices = network.logits(classifier.normalized(pixels)).argmax(1)  # (N, H, W)
     palettes, _ = hard_palette(pixels, indices, network.colors)  # (N, C, 3)
     drawn = palettes.gather(1, indices.flatten(1)[..., None].expand(-1, -1, 3))  # (N, H * W, 3)
     return drawn.transpose(1, 2).unflatten(2, pixels.shape[2:])
 
 
-def _run(recipe: Recipe, network: ColorCNN, judge: Judge, training: Images, held_out: Images) -> dict[str, str]:
+def _run(
+    recipe: Recipe, network: ColorCNN, classifier: FrozenClassifier, training: Images, held_out: Images
+) -> dict[str, str]:
     sample = int(training.pixels[:: max(1, len(training) // 64)].sum(dtype="int64"))
     return {
         "number of colors": str(network.colors),
         "width": str(network.width),
         "backbone": type(network.backbone).__name__,
-        "normalization": f"mean {judge.mean}, std {judge.std}",
-        "classifier": fingerprint(judge.network),
+        "normalization": f"mean {classifier.mean}, std {classifier.std}",
+        "classifier": fingerprint(classifier.network),
         "recipe": json.dumps(asdict(recipe), sort_keys=True),
         "set of images": json.dumps([len(training), len(held_out), int(training.labels.sum()), sample]),
     }

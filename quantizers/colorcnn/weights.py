@@ -2,27 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
-from functools import lru_cache
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...core.errors import Refused, Unavailable, nearest
-from ...core.files import sha256_of
-from ...core.networks import about_weights, write_weights
+from ...core.networks import WeightsFormat
 
 if TYPE_CHECKING:
-    import torch
+    pass
 
 SHIPPED = Path(__file__).parent / "weights"
-FORMAT = "colorcnn 1"
 MADE_BY = "rabench train colorcnn"
 
 
 @dataclass(frozen=True)
 class About:
-    """What a weights file says of itself."""
+    """The metadata of a ColorCNN's weights file."""
 
     colors: int
     width: int
@@ -30,16 +26,22 @@ class About:
     dataset: str
     """The data set it was trained on, as a label."""
     classifier: str
-    """The classifier it was trained for, as a label, and that one's version: its weights by sha256."""
+    """The classifier it was trained for, as a label."""
     classifier_version: str
+    """The version of the classifier it was trained for: its weights by sha256."""
     mean: tuple[float, float, float]
     std: tuple[float, float, float]
     training: dict[str, Any] = field(default_factory=dict)
     """Recipe, seed, images, held-out accuracy, command."""
 
 
+FILES = WeightsFormat("colorcnn 1", About, ("mean", "std"), MADE_BY)
+write, about = FILES.write, FILES.about
+"""Write and read a weights file; see WeightsFormat."""
+
+
 def file_name(colors: int) -> str:
-    """Of the weights for that many colors, in a folder of them."""
+    """The name of the file with weights for that many colors, in a folder of such files."""
     return f"colorcnn-{colors}.safetensors"
 
 
@@ -49,7 +51,7 @@ def shipped() -> dict[str, Path]:
 
 
 def numbers(folder: Path) -> list[int]:
-    """Of colors that a folder has weights for."""
+    """The numbers of colors that a folder has weights for, sorted."""
     names = (f.stem.removeprefix("colorcnn-") for f in folder.glob(file_name(0).replace("0", "*")))
     return sorted(int(name) for name in names if name.isdigit())
 
@@ -59,42 +61,24 @@ def find(weights: str, colors: int) -> Path:
 
     Raises Unavailable where there is none, Refused for a file of another number of colors.
     """
-    here = shipped()
-    place = here.get(weights) or Path(weights).expanduser()
-    if place.is_dir():
-        if (path := place / file_name(colors)).is_file():
+    folders = shipped()
+    location = folders.get(weights) or Path(weights).expanduser()
+    if location.is_dir():
+        if (path := location / file_name(colors)).is_file():
             return path
-        known = numbers(place)
+        available = numbers(location)
         raise Unavailable(
-            f"{place.name} holds no weights for {colors} colors, it has {', '.join(map(str, known)) or 'none'}; "
+            f"{location.name} holds no weights for {colors} colors, it has {', '.join(map(str, available)) or 'none'}; "
             f"{MADE_BY} --colors {colors} makes them"
         )
-    if not place.is_file():
+    if not location.is_file():
         raise Unavailable(
-            f"no weights at {weights!r}{nearest(weights, here)}; give a file or folder that '{MADE_BY}' wrote, "
-            f"or one of {', '.join(here) or 'none that ship'}"
+            f"no weights at {weights!r}{nearest(weights, folders)}; give a file or folder that '{MADE_BY}' wrote, "
+            f"or one of {', '.join(folders) or 'none that ship'}"
         )
-    found = about(place)
-    if found.colors != colors:
+    metadata = about(location)
+    if metadata.colors != colors:
         raise Refused(
-            f"{place.name} was trained for {found.colors} colors, asked are {colors}; say colors={found.colors}"
+            f"{location.name} was trained for {metadata.colors} colors, asked are {colors}; say colors={metadata.colors}"
         )
-    return place
-
-
-def write(path: Path, state: Mapping[str, torch.Tensor], said: About, half: bool = True) -> None:
-    """Whole or not at all; floating-point tensors as fp16, or fp32 where not ``half``."""
-    write_weights(path, state, {"format": FORMAT, **asdict(said)}, half)
-
-
-def about(path: Path) -> About:
-    """Raises Unavailable for a file that holds no ColorCNN's weights."""
-    return _about(path, sha256_of(path))
-
-
-@lru_cache(maxsize=64)
-def _about(path: Path, sha256: str) -> About:
-    known = about_weights(path, FORMAT, MADE_BY)
-    for name in ("mean", "std"):
-        known[name] = tuple(known[name])
-    return About(**known)
+    return location

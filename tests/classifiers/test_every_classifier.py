@@ -9,9 +9,10 @@ import pytest
 import torch
 from onnx_files import onnx_classifier
 from rabench.classifiers import CLASSIFIERS, weights
-from rabench.classifiers.network import IMAGENET, Network
+from rabench.classifiers.network import Network
 from rabench.classifiers.weights import About
 from rabench.core.errors import RabenchError, Refused, Unavailable
+from rabench.datasets.base import Dataset
 
 RNG = np.random.default_rng(0)
 
@@ -23,7 +24,7 @@ def classifier(request, tmp_path):
     if issubclass(cls, Network):
         torch.manual_seed(0)
         network = cls.build(5, 8)
-        about = About(request.param, 8, "toys:split=train", tuple("abcde"), *IMAGENET, 16)
+        about = About(request.param, 8, "toys:split=train", tuple("abcde"), *Dataset.normalization, 16)
         weights.write(tmp_path / "w.safetensors", network.state_dict(), about)
         return cls(weights=str(tmp_path / "w.safetensors"))
     return onnx_classifier(tmp_path)
@@ -101,7 +102,7 @@ def test_a_misspelt_name_of_shipped_weights_is_answered_with_the_right_one():
 def test_naming_a_classifier_imports_no_torch():
     code = (
         "import sys; from rabench.bench.commands.listing import tables\n"
-        "print([t for t, _ in tables(None)]); sys.exit('torch' in sys.modules)"
+        "print([t.title for t in tables(None)]); sys.exit('torch' in sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from onnx_files import MATRIX, onnx_classifier
 from rabench.classifiers import CLASSIFIERS
-from rabench.classifiers.network import IMAGENET
 from rabench.core.errors import BadSetting, Refused, Unavailable
+from rabench.datasets.base import Dataset
 
 
 def test_the_network_sees_the_pixels_its_settings_describe(tmp_path):
@@ -15,7 +15,8 @@ def test_the_network_sees_the_pixels_its_settings_describe(tmp_path):
     np.testing.assert_allclose(plain.logits([image])[0], color @ MATRIX, rtol=1e-5)
     swapped = CLASSIFIERS.make(f'onnx:path="{tmp_path}/net.onnx":mean="0,0,0":std="1,1,1":channels=bgr')
     np.testing.assert_allclose(swapped.logits([image[..., ::-1]]), plain.logits([image]))
-    scaled = (color - IMAGENET[0]) / IMAGENET[1]
+    mean, std = Dataset.normalization
+    scaled = (color - mean) / std
     np.testing.assert_allclose(classifier.logits([image])[0], scaled @ MATRIX, rtol=1e-4)
 
 

@@ -4,9 +4,9 @@ import shutil
 
 import pytest
 import rabench
-from given_studies import PHOTOS, PHOTOS_AS_PNG, measure, times_of, written_study
+from given_studies import PHOTOS_AS_PNG, measured_study, photos_matrix, times_of, written_study
 from plugin_texts import CODEC, python_file
-from rabench.bench.commands.add import add, against_each
+from rabench.bench.commands.add import add, comparison_tables
 from rabench.bench.running import executors
 from rabench.bench.study.matrix import find_study
 from rabench.codecs import CODECS
@@ -16,10 +16,8 @@ from rabench.core.errors import BadSetting, Unavailable
 @pytest.fixture
 def measured(tmp_path):
     """A study of JPEG and WebP that is measured."""
-    points = '[[points]]\ncodecs = ["jpeg:quality=5,20,50", "webp:quality=5,50"]\n'
-    study = written_study(tmp_path / "study", PHOTOS + points)
-    measure(study, limit=100)
-    return study
+    matrix = photos_matrix('codecs = ["jpeg:quality=5,20,50", "webp:quality=5,50"]')
+    return measured_study(tmp_path / "study", matrix, limit=100)
 
 
 @pytest.mark.slow
@@ -30,8 +28,8 @@ def test_a_codec_is_added_without_measuring_the_others_again(measured, tmp_path)
     assert (outcome.measured, outcome.finished) == (8, 0)
     after = times_of(measured)
     assert before.items() <= after.items() and len(after) == len(before) + 8
-    ((_, pairs, new),) = against_each(rabench.report(measured.folder).pairs, done.codecs)
-    assert [pairs.curves[i] for i in new] == ["none+coarse"]
+    (table,) = comparison_tables(rabench.report(measured.folder).groups, done.codecs)
+    assert set(table.frame.curve) == {"none+coarse"} and "none+jpeg" in set(table.frame.against)
     again = find_study(str(measured.folder))
     assert len(again.load().points) == 5 + 8
     assert add(again, "coarse:bits=1..8", ["none"], [], executors.in_process).outcome.measured == 0
@@ -70,14 +68,14 @@ def test_a_lost_plug_in_file_says_how_to_go_on(measured, tmp_path):
 
 
 def test_what_cannot_be_added_leaves_the_study_as_it_was(measured, tmp_path):
-    for text, reason in (
+    for text, message in (
         ("jpg", "no codec is named 'jpg'"),
         ("bpgenc", "bpgenc is not on the PATH"),
         ("jpeg2000:rate=0", "jpeg2000"),
     ):
         if text == "bpgenc" and shutil.which("bpgenc"):
             continue
-        with pytest.raises(rabench.RabenchError, match=reason):
+        with pytest.raises(rabench.RabenchError, match=message):
             add(measured, text, ["none"], [], executors.in_process)
         assert not measured.added.exists()
     with pytest.raises(BadSetting, match=r"quantizers: no quantizer is named 'medan-cut'"):

@@ -8,6 +8,7 @@ from command_line import MATRIX, rabench
 from plugin_texts import OTHER_FAMILIES, python_file
 from rabench import __version__
 from rabench.bench.commands import console
+from rabench.core.tables import Kind, Table
 from rich.console import Console
 
 
@@ -24,7 +25,8 @@ def test_no_figure_of_a_table_is_cut_on_a_narrow_terminal(width, monkeypatch):
     )
     printed = io.StringIO()
     monkeypatch.setattr(console, "out", Console(file=printed, width=width, highlight=False))
-    console.print_table("A title", table, ["a note"])
+    kinds = dict(zip(table, (Kind.NAME, Kind.TEXT, *[Kind.NUMBER] * 3), strict=True))
+    console.print_table(Table("A title", table, kinds, ("a note",)))
     for cell in [*table.curve, *table.bpp, *table["accuracy %"], *table["BD-rate"], "jpeg:chroma=444"]:
         assert cell in printed.getvalue()
 
@@ -77,7 +79,7 @@ def test_a_matrix_with_a_typo_names_file_line_and_key(study, cli):
     (study / "mine" / "matrix.toml").write_text(MATRIX.replace("codecs", "codexs"))
     status, _, error = cli("run", "mine")
     assert status == 2
-    assert "mine/matrix.toml, line 5: no key in [[points]] is named 'codexs' (did you mean 'codecs'" in error
+    assert "mine/matrix.toml, line 6: no key in [[points]] is named 'codexs' (did you mean 'codecs'" in error
 
 
 def test_a_folder_that_cannot_be_written_is_one_clear_line(study, cli):

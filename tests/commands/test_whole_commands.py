@@ -89,7 +89,7 @@ def test_a_file_that_is_no_image_is_named(study):
     for _ in range(2):
         done = rabench("run", "mine", "--workers", "0", cwd=study)
         assert done.returncode == 3
-        assert "an image could not be read and counts for nothing: bad.png: OSError" in done.stderr
+        assert "1 image could not be read and is left out of every figure: bad.png: OSError" in done.stderr
         assert "run again" not in done.stderr
 
 

@@ -7,8 +7,16 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
-from rabench.bench.comparing.bjontegaard import bd_accuracy, bd_rate, drawn, integral, pareto_knots, raw, value_at
-from rabench.bench.comparing.bootstrap import Table, draws
+from rabench.bench.comparing.bjontegaard import (
+    bd_accuracy,
+    bd_rate,
+    curve_samples,
+    integral,
+    pareto_knots,
+    raw_knots,
+    value_at,
+)
+from rabench.bench.comparing.bootstrap import PairedImages, resample
 from scipy.interpolate import Akima1DInterpolator, PchipInterpolator
 from simulated import BITS, CURVES, of_accuracy, of_bd, of_difference, synthetic
 
@@ -20,11 +28,11 @@ def rows(*curve):
 
 
 def accuracy(anchor, test, *how):
-    return float(bd_accuracy(drawn(rows(*anchor), *how), drawn(rows(*test), *how)).value[0])
+    return float(bd_accuracy(curve_samples(rows(*anchor), *how), curve_samples(rows(*test), *how)).value[0])
 
 
 def rate(anchor, test, *how):
-    return float(bd_rate(drawn(rows(*anchor), *how), drawn(rows(*test), *how)).value[0])
+    return float(bd_rate(curve_samples(rows(*anchor), *how), curve_samples(rows(*test), *how)).value[0])
 
 
 def monotone(points):
@@ -68,14 +76,14 @@ def test_integrals_are_scipys(between, theirs):
             expected = np.trapezoid(np.interp([low, high], x, a), [low, high])
         else:
             expected = theirs(x, a).integrate(low, high)
-        found = integral(replace(raw(*rows(r, a)), between=between), np.array([low]), np.array([high]))
+        found = integral(replace(raw_knots(*rows(r, a)), between=between), np.array([low]), np.array([high]))
         assert found[0] == pytest.approx(float(expected), abs=1e-12)
 
 
 def test_values_on_curves_are_scipys():
     for points in (3, 6, 9):
         r, a = np.sort(RNG.uniform(0.3, 3, points)), RNG.uniform(0, 1, points)
-        knots, x = raw(*rows(r, a)), np.log10(r)
+        knots, x = raw_knots(*rows(r, a)), np.log10(r)
         for place in [*RNG.uniform(x[0], x[-1], 5), x[0], x[1], x[-1]]:
             assert value_at(knots, place)[0] == pytest.approx(float(PchipInterpolator(x, a)(place)), abs=1e-12)
         assert np.isnan(value_at(knots, x[-1] + 0.1)[0])
@@ -154,7 +162,7 @@ def test_all_rates_times_k_shift_nothing_and_one_curves_shift_bd_rate_by_k(one, 
 
 @hard_to_meet
 @given(curves, curves, st.data())
-def test_a_dominated_point_changes_no_figure_of_the_envelope(one, other, data):
+def test_a_dominated_point_changes_no_figure_of_the_front(one, other, data):
     a, t = halves(one), halves(other)
     found, saved = accuracy(a, t), rate(a, t)
     assume(np.isfinite(found))
@@ -170,20 +178,20 @@ def test_many_curves_at_once_are_each_what_they_are_alone():
     anchor = RNG.uniform(0.3, 3, (50, 5)), np.sort(RNG.uniform(0.2, 0.8, (50, 5)))
     for figure in (bd_accuracy, bd_rate):
         for on_front in (True, False):
-            together = figure(drawn(anchor, on_front), drawn((r, a), on_front)).value
+            together = figure(curve_samples(anchor, on_front), curve_samples((r, a), on_front)).value
             alone = [
-                figure(*(drawn((x[i : i + 1], y[i : i + 1]), on_front) for x, y in (anchor, (r, a)))).value[0]
+                figure(*(curve_samples((x[i : i + 1], y[i : i + 1]), on_front) for x, y in (anchor, (r, a)))).value[0]
                 for i in range(50)
             ]
             np.testing.assert_allclose(together, alone)
 
 
-def test_bootstrap_draws_are_paired_and_seeded():
+def test_bootstrap_resamples_are_paired_and_seeded():
     table = synthetic(np.random.default_rng(0), 500, [0.3, 0.3], [900, 900])
-    one = Table(table.images, table.bits[:, [0, 0]], table.right[:, [0, 0]], table.pixels)
-    r, a = draws(one, 300)
+    one = PairedImages(table.images, table.bits[:, [0, 0]], table.right[:, [0, 0]], table.pixels)
+    r, a = resample(one, 300)
     np.testing.assert_array_equal(a[:, 0], a[:, 1])
-    np.testing.assert_array_equal(draws(one, 300)[1], a)
+    np.testing.assert_array_equal(resample(one, 300)[1], a)
     assert a[:, 0].std() == pytest.approx(np.sqrt(a.mean() * (1 - a.mean()) / 500), rel=0.15)
     assert r.shape == (300, 2)
 
@@ -197,7 +205,7 @@ def test_intervals_of_an_accuracy_hold_it_as_often_as_they_say(share):
 @pytest.mark.parametrize("shares", [(0.2, 0.25), (0.5, 0.5), (0.75, 0.8)])
 def test_intervals_of_a_paired_difference_hold_it_as_often_as_they_say(shares):
     found = of_difference(shares, 1000, 2000)
-    assert found.flips >= 30 and 0.93 <= found.held <= 0.97
+    assert found.discordant >= 30 and 0.93 <= found.held <= 0.97
 
 
 @pytest.mark.slow
@@ -206,4 +214,4 @@ def test_intervals_of_bd_accuracy_hold_it_as_often_as_they_say(name):
     """Of 300 studies, where 95 % are 285 and the 99.9 % range is 271 to 296; docs/coverage.md has 2,000."""
     anchor, test, bits = CURVES[name]
     found = of_bd((BITS, anchor), (bits * BITS, test), 1000, 300, count=400)
-    assert found.flips >= 30 and 271 / 300 <= found.held <= 296 / 300
+    assert found.discordant >= 30 and 271 / 300 <= found.held <= 296 / 300

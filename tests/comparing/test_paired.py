@@ -10,16 +10,18 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import rabench
+from given_studies import measured_fixture, measured_study, photos_matrix
 from hypothesis import given
 from hypothesis import strategies as st
-from rabench.bench.comparing.compare import compare, find_curve
-from rabench.bench.comparing.curves import Curve, wilson
-from rabench.bench.comparing.intervals import holm, mcnemar, tango
+from rabench.bench.comparing.bjontegaard import Distances
+from rabench.bench.comparing.bootstrap import estimate
+from rabench.bench.comparing.compare import Method, compare, find_curve
+from rabench.bench.comparing.comparison import as_text
+from rabench.bench.comparing.curves import Curve
+from rabench.bench.comparing.intervals import holm, mcnemar, tango, wilson
 from rabench.bench.comparing.operating_points import operating_points, requirement
 from rabench.bench.comparing.pareto import beaten_by, dominated, pareto_front
-from rabench.bench.reporting.comparison_tables import as_text, shown
 from rabench.bench.reporting.report import report
-from rabench.bench.running import executors, runner
 from rabench.bench.study.matrix import find_study
 from rabench.bench.study.records import write_table
 from rabench.core.errors import BadSetting, Refused, Unavailable
@@ -99,36 +101,24 @@ def test_holm_raises_p_values_by_their_rank():
     assert holm([0.9, 0.8]) == [1.0, 1.0]
 
 
-MATRIX = """
-dataset = "photos"
-classifiers = ["small:weights=small-photos"]
-[[points]]
-quantizers = ["median-cut:colors=2,4", "octree:colors=2,4", "octree:colors=2:dither=floyd-steinberg"]
-codecs = ["png"]
-[[points]]
-codecs = ["jpeg:quality=5,50"]
-"""
-
-
-@pytest.fixture(scope="module")
-def study(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("compared")
-    (folder / "matrix.toml").write_text(MATRIX)
-    found = find_study(str(folder))
-    runner.run(found, executors.in_process, limit=150)
-    return found
+MATRIX = photos_matrix(
+    'quantizers = ["median-cut:colors=2,4", "octree:colors=2,4", "octree:colors=2:dither=floyd-steinberg"]\ncodecs = ["png"]',
+    'codecs = ["jpeg:quality=5,50"]',
+)
+study = measured_fixture(MATRIX, limit=150)
 
 
 def test_points_of_equal_settings_are_compared_on_the_same_images(study):
     (found,) = compare(study, "median-cut+png", ["octree+png"])
-    _, (title, table, notes) = shown(found)
-    assert title == "photos (150 images), small-photos: points against median-cut+png"
+    _, points = found.tables()
+    table = points.frame
+    assert points.title == "photos (150 images), small-photos: points against median-cut+png"
     assert table.quantizer.tolist() == ["octree:colors=2", "octree:colors=4"]
     for _, row in table.iterrows():
         difference = (int(row.gained) - int(row.lost)) / 1.5
         assert float(row.difference.split()[0]) == pytest.approx(difference, abs=0.005)
         assert float(row["accuracy %"]) - float(row["anchor %"]) == pytest.approx(difference, abs=0.011)
-    assert "Tango" in notes[0]
+    assert "Tango" in points.notes[0]
 
 
 def test_every_other_curve_is_compared_where_none_is_named(study):
@@ -147,7 +137,7 @@ def test_every_format_says_the_same(study):
     said = json.loads(as_text(found, "json"))[0]
     assert said["images"] == 150 and said["points"][0]["gained"] == found[0].points.gained[0]
     jpeg = said["curves"][1]
-    assert jpeg["bd_rate"] is None and "in common" in jpeg["bd_rate_reason"]
+    assert jpeg["bd_rate_percent"] is None and "in common" in jpeg["bd_rate_percent_reason"]
     rows = pd.read_csv(io.StringIO(as_text(found, "csv")))
     assert (
         rows.kind.value_counts().to_dict() == {"curve": 2, "point": 3}
@@ -159,13 +149,13 @@ def test_every_format_says_the_same(study):
 
 def test_names_that_fit_no_curve_or_several_name_the_candidates(study):
     with pytest.raises(
-        BadSetting, match=r"--anchor 'median.png' fits no curve .did you mean 'median-cut.png'.*none.jpeg"
+        BadSetting, match=r"`anchor` 'median.png' fits no curve .did you mean 'median-cut.png'.*none.jpeg"
     ):
         compare(study, "median+png")
     known = [Curve("octree:kernel=1", "png", (0,)), Curve("octree:kernel=2", "png", (1,))]
     with pytest.raises(BadSetting, match=r"fits 2 curves; there are octree:kernel=1.png; octree:kernel=2.png"):
-        find_curve("octree+png", known, "--test")
-    assert find_curve("octree:kernel=2+png", known, "--test") == known[1]
+        find_curve("octree+png", known, "test")
+    assert find_curve("octree:kernel=2+png", known, "test") == known[1]
     with pytest.raises(Refused, match=r"nothing of octree:dither.* can be compared with none.jpeg"):
         compare(study, "none+jpeg", ["octree:dither=floyd-steinberg+png"])
 
@@ -177,18 +167,19 @@ def test_a_study_that_was_never_measured_is_told(tmp_path):
 
 
 def test_operating_points_by_need(study):
-    ((title, table, _),), bad = operating_points(study, requirement(70, None))
+    (table,), bad = operating_points(study, requirement(70, None))
     assert not bad
-    assert title.endswith("accuracy >= 70 %")
-    reached = table[table.bpp != "-"]
-    assert reached.bpp.astype(float).is_monotonic_increasing
+    assert table.title.endswith("accuracy >= 70 %")
+    reached = table.frame[table.frame.bpp != "-"]
+    assert len(reached) and reached.bpp.astype(float).is_monotonic_increasing
     assert all(float(a.split()[0]) >= 70 for a in reached["accuracy %"])
-    ((_, table, _),), _ = operating_points(study, requirement(None, 2.0))
-    assert all(float(b) <= 2 for b in table["bpp"].tolist() if b != "-")
-    assert any(v != "-" for v in table["on the curve"].tolist())
-    ((_, table, _),), _ = operating_points(study, requirement(None, 500.0))
-    assert "-" not in table["on the curve"].tolist()  # more bits than any point are no worse
-    with pytest.raises(Refused, match="say either --at-least PERCENT or --at-most BPP"):
+    (table,), _ = operating_points(study, requirement(None, 2.0))
+    within = [float(b) for b in table.frame.bpp if b != "-"]
+    assert within and max(within) <= 2
+    assert any(v != "-" for v in table.frame["on the curve"].tolist())
+    (table,), _ = operating_points(study, requirement(None, 500.0))
+    assert "-" not in table.frame["on the curve"].tolist()  # more bits than any point are no worse
+    with pytest.raises(Refused, match=r"say either `at_least` .percent. or `at_most` .bits per pixel."):
         requirement(None, None)
 
 
@@ -227,7 +218,7 @@ def test_every_point_is_on_the_front_or_beaten_by_one_of_it(points):
             assert beater in front and rate[beater] <= rate[i] and accuracy[beater] >= accuracy[i]
 
 
-def test_flips_name_the_images(study):
+def test_discordant_images_are_named(study):
     (found,) = compare(study, "median-cut+png", ["octree+png"])
     row = found.points.iloc[0]
     images = rabench.load(study.folder).images
@@ -238,55 +229,40 @@ def test_flips_name_the_images(study):
     octree, median = right["octree:colors=2:dither=none"], right["median-cut:colors=2:dither=none"]
     assert set(row.gained_images) == octree - median and set(row.lost_images) == median - octree
     assert (row.gained, row.lost) == (len(row.gained_images), len(row.lost_images))
-    title, table, _ = shown(found, flips=True)[-1]
-    assert "flip" in title and table.gained[0].startswith(" ".join(map(str, row.gained_images[:3])))
+    table = found.tables(discordant=True)[-1]
+    assert "discordant" in table.title
+    assert table.frame.gained[0].startswith(" ".join(map(str, row.gained_images[:3])))
 
 
 def test_agreement_counts_the_uncompressed_images_prediction_as_right(study):
     (found,) = compare(study, "median-cut+png", ["octree+png"], labels="agreement")
     rows = rabench.load(study.folder).points.set_index(["quantizer", "codec"])
     agreement = rows.loc[("octree:colors=2:dither=none", "png:effort=6:palette=yes")].agreement
-    assert found.points.accuracy[0] == pytest.approx(agreement)
-    (title, table, (note,)), (second, points, _) = shown(found)
-    assert "agreement with the uncompressed images" in title and "agreement with the uncompressed images" in second
-    assert (
-        "agreement %" in points and "BD-agreement" in table and "accuracy" not in f"{list(table)}{note}{list(points)}"
-    )
+    assert found.points.accuracy_percent[0] == pytest.approx(100 * agreement)
+    curves, points = found.tables()
+    assert all("agreement with the uncompressed images" in table.title for table in (curves, points))
+    assert "agreement %" in points.frame and "BD-agreement" in curves.frame
+    assert "accuracy" not in f"{list(curves.frame)}{curves.notes}{list(points.frame)}"
     assert set(pd.read_csv(io.StringIO(as_text([found], "csv"))).labels) == {"agreement"}
     assert "agreement" in as_text([found], "latex") and '"labels": "agreement"' in as_text([found], "json")
-    with pytest.raises(BadSetting, match="--labels must be one of dataset, agreement, got 'own'"):
+    with pytest.raises(BadSetting, match="`labels` must be one of dataset, agreement, got 'own'"):
         compare(study, "median-cut+png", labels="own")
 
 
-OTHER = """
-dataset = "photos"
-classifiers = ["small:weights=small-photos"]
-[[points]]
-codecs = ["webp:quality=5,50"]
-"""
-
-
-@pytest.fixture(scope="module")
-def other(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("other")
-    (folder / "matrix.toml").write_text(OTHER)
-    found = find_study(str(folder))
-    runner.run(found, executors.in_process, limit=150)
-    return found
+OTHER = photos_matrix('codecs = ["webp:quality=5,50"]')
+other = measured_fixture(OTHER, limit=150)
 
 
 def test_curves_of_two_studies_are_compared_as_if_they_were_of_one(study, other, tmp_path):
     (found,) = compare([study, other], "none+jpeg", ["none+webp"])
     assert (found.anchor, found.images) == (f"none+jpeg [{study.name}]", 150)
     assert found.curves.curve.tolist() == [f"none+webp [{other.name}]"]
-    (tmp_path / "matrix.toml").write_text(OTHER.replace('"webp', '"jpeg:quality=5,50", "webp'))
-    one = find_study(str(tmp_path))
-    runner.run(one, executors.in_process, limit=150)
+    one = measured_study(tmp_path, OTHER.replace('"webp', '"jpeg:quality=5,50", "webp'), 150)
     (alone,) = compare(one, "none+jpeg", ["none+webp"])
     pd.testing.assert_frame_equal(alone.curves.drop(columns="curve"), found.curves.drop(columns="curve"))
     # The same curve in both: nothing between them
     (same,) = compare([study, one], f"none+jpeg [{study.name}]", [f"none+jpeg [{one.name}]"])
-    assert same.curves.bd_accuracy[0] == 0 and same.points.gained.sum() == same.points.lost.sum() == 0
+    assert same.curves.bd_accuracy_points[0] == 0 and same.points.gained.sum() == same.points.lost.sum() == 0
     with pytest.raises(BadSetting, match=r"fits 2 curves; there are none.jpeg \["):
         compare([study, one], "none+jpeg")
 
@@ -294,14 +270,12 @@ def test_curves_of_two_studies_are_compared_as_if_they_were_of_one(study, other,
 @pytest.mark.parametrize(
     ("change", "what"),
     [
-        (('"photos"', '"photos:split=train"'), r"no images \(whole blocks of 1,000, or equal --limit\)"),
+        (('"photos"', '"photos:split=train"'), r"no images \(whole blocks of 1,000, or an equal `limit`\)"),
         (("weights=small-photos", "weights=small-photos:precision=bf16"), "no classifier"),
     ],
 )
 def test_studies_of_different_images_or_classifiers_are_refused(study, tmp_path, change, what):
-    (tmp_path / "matrix.toml").write_text(OTHER.replace(*change))
-    apart = find_study(str(tmp_path))
-    runner.run(apart, executors.in_process, limit=20)
+    apart = measured_study(tmp_path, OTHER.replace(*change), 20)
     with pytest.raises(Refused, match=f"has {what} in common with the other studies: photos .150 images"):
         compare([study, apart], "none+jpeg", ["none+webp"])
 
@@ -317,9 +291,7 @@ def test_a_damaged_block_of_one_study_leaves_the_others_images_in_place(study, t
 
 
 def test_a_curve_whose_images_all_failed_is_left_out(tmp_path):
-    (tmp_path / "matrix.toml").write_text(OTHER.replace("webp:quality=5,50", "jpeg:quality=5,50", 1))
-    found = find_study(str(tmp_path))
-    runner.run(found, executors.in_process, limit=20)
+    found = measured_study(tmp_path, OTHER.replace("webp:quality=5,50", "jpeg:quality=5,50", 1), 20)
     for path in (tmp_path / "records").glob("*.parquet"):
         table, about = pq.read_table(path), pq.read_metadata(path).metadata[b"rabench"]
         if b"jpeg" in about:
@@ -359,3 +331,50 @@ def test_damaged_records_and_those_of_a_newer_version_are_named_and_skipped(othe
     assert any("of a newer rabench (format 2, this one reads 1); update rabench" in line for line in written.bad)
     assert len(written.summary) == 2
     assert operating_points(found, requirement(1.5, None))[1] == written.bad
+
+
+def test_a_codec_alone_means_its_originals_even_where_quantized_images_go_through_it_too():
+    curves = [Curve("none", "jpeg", (0,)), Curve("octree", "jpeg", (1,)), Curve("octree", "png", (2,))]
+    assert find_curve("jpeg", curves, "anchor") == curves[0]
+    assert find_curve("png", curves, "anchor") == curves[2]
+
+
+def test_a_range_asked_for_is_what_bd_figures_are_of(study):
+    (whole,) = compare(study, "median-cut+png", ["octree+png"])
+    points = whole.points
+    low, high = (
+        1.02 * max(points.bpp.min(), points.anchor_bpp.min()),
+        0.98 * min(points.bpp.max(), points.anchor_bpp.max()),
+    )
+    method = Method.checked(rates=(low, high), accuracies=(1, 100))
+    (within,) = compare(study, "median-cut+png", ["octree+png"], method=method)
+    row = within.curves.iloc[0]
+    assert row.bd_accuracy_points_overlap == pytest.approx(1)
+    assert np.isnan(row.bd_rate_percent) and "of the range of accuracies asked for" in row.bd_rate_percent_reason
+    x = np.linspace(np.log10(low), np.log10(high), 10_001)
+    test = np.interp(x, np.log10(points.bpp), points.accuracy_percent)  # two points: a straight line
+    anchor = np.interp(x, np.log10(points.anchor_bpp), points.anchor_accuracy_percent)
+    assert row.bd_accuracy_points == pytest.approx(np.trapezoid(test - anchor, x) / (x[-1] - x[0]), abs=1e-6)
+    assert row.bd_accuracy_points != pytest.approx(whole.curves.iloc[0].bd_accuracy_points, abs=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("option", "message"),
+    [
+        ({"rates": (4, 1)}, "`rates` is a range of bits per pixel above 0, low before high"),
+        ({"accuracies": (50, 120)}, "`accuracies` is a range of percentages"),
+        ({"interpolation": "linear"}, "`interpolation` must be one of pchip, akima, got 'linear'"),
+    ],
+)
+def test_ranges_that_are_none_are_refused(study, option, message):
+    with pytest.raises(BadSetting, match=message):
+        rabench.compare(study.folder, "median-cut+png", **option)
+
+
+def test_no_figure_is_given_where_half_of_the_resamples_have_none():
+    whole = Distances(np.array([417.8]), np.array([0.6]), "accuracies")
+    resampled = Distances(np.array([400.0] * 29 + [np.nan] * 71), np.full(100, 0.5), "accuracies")
+    found = estimate(whole, resampled)
+    assert np.isnan(found.value) and found.reason == "no figure in 71 % of the resamples: too little in common"
+    some = estimate(whole, Distances(np.linspace(400, 430, 100), np.full(100, 0.5), "accuracies"))
+    assert some.value == 417.8 and some.low < 417.8 < some.high and not some.reason

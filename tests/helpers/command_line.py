@@ -4,9 +4,9 @@ import os
 import subprocess
 import sys
 
-from given_studies import PHOTOS
+from given_studies import photos_matrix
 
-MATRIX = PHOTOS + '[[points]]\nquantizers = ["none", "median-cut:colors=2..6"]\ncodecs = ["png"]\n'
+MATRIX = photos_matrix('quantizers = ["none", "median-cut:colors=2..6"]\ncodecs = ["png"]')
 """Of the study that the tests of commands run."""
 ENVIRONMENT = {**os.environ, "COLUMNS": "120", "PYTHONWARNINGS": "default"}
 

@@ -1,7 +1,8 @@
-"""Studies for tests: of points that a test gives, or of a matrix file that it writes."""
+"""Studies for tests: of points that a test gives, or of a matrix file that it writes; and what is measured of them."""
 
 from dataclasses import dataclass
 
+import pytest
 from plugins_for_tests import Brightness, Noise
 from rabench.bench.comparing.reading import read
 from rabench.bench.running import executors, runner
@@ -12,9 +13,15 @@ from rabench.codecs import CODECS
 from rabench.quantizers import QUANTIZERS
 
 NONE, RAW = QUANTIZERS.make("none"), CODECS.make("raw")
-PHOTOS = 'dataset = "photos"\nclassifiers = ["small:weights=small-photos"]\n'
-"""How a matrix begins: photographs, and the classifier that ships."""
-PHOTOS_AS_PNG = PHOTOS + '[[points]]\ncodecs = ["png"]\n'
+
+
+def photos_matrix(*blocks, title="Photographs", more=""):
+    """A matrix.toml of the embedded photographs and their classifier; a [[points]] block for each text. more: tables."""
+    head = f'title = "{title}"\ndataset = "photos"\nclassifiers = ["small:weights=small-photos"]\n'
+    return head + more + "".join(f"[[points]]\n{block}\n" for block in blocks)
+
+
+PHOTOS_AS_PNG = photos_matrix('codecs = ["png"]')
 
 
 @dataclass(frozen=True)
@@ -43,6 +50,23 @@ def written_study(folder, matrix):
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "matrix.toml").write_text(matrix)
     return find_study(str(folder))
+
+
+def measured_study(folder, matrix, limit):
+    """A study in ``folder`` with this matrix.toml, measured on the first images of its data sets."""
+    study = written_study(folder, matrix)
+    measure(study, limit)
+    return study
+
+
+def measured_fixture(matrix, limit):
+    """A fixture: the study of that matrix, measured once for all tests of a file."""
+
+    @pytest.fixture(scope="module")
+    def study(tmp_path_factory):
+        return measured_study(tmp_path_factory.mktemp("measured"), matrix, limit)
+
+    return study
 
 
 def measure(study, limit=None, workers=0, progress=None, **options):

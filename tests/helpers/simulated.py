@@ -7,8 +7,8 @@ ones are, and each point's expected accuracy is known.
 from dataclasses import dataclass
 
 import numpy as np
-from rabench.bench.comparing.bjontegaard import bd_accuracy, bd_rate, drawn
-from rabench.bench.comparing.bootstrap import Table, draws, estimate
+from rabench.bench.comparing.bjontegaard import bd_accuracy, bd_rate, curve_samples
+from rabench.bench.comparing.bootstrap import PairedImages, estimate, resample
 from rabench.bench.comparing.intervals import paired, wilson
 from scipy.stats import norm
 
@@ -22,7 +22,7 @@ def synthetic(rng, n, shares, bits):
     limit = norm.ppf(shares) * np.sqrt(1 + CHANCE**2)
     right = (rng.normal(size=(n, 1)) + noise < limit).astype(float)
     sizes = np.asarray(bits) * rng.lognormal(0, 0.3, (n, 1))
-    return Table(np.arange(n), sizes, right, np.full(n, 64.0 * 64))
+    return PairedImages(np.arange(n), sizes, right, np.full(n, 64.0 * 64))
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Coverage:
     """Share that held the truth."""
     silent: float
     """Share of studies in which nothing was said."""
-    flips: float
+    discordant: float
     """Discordant images of two points, the mean."""
 
 
@@ -63,15 +63,17 @@ def of_bd(anchor, test, images, studies, count=2000, figure=bd_accuracy, seed=0)
     rng, said, flips = np.random.default_rng(seed), [], []
     (rates, shares), (other_rates, other_shares) = anchor, test
     n = len(shares)
-    truth = float(figure(*(drawn((np.array([r], float), np.array([s], float))) for r, s in (anchor, test))).value[0])
+    truth = float(
+        figure(*(curve_samples((np.array([r], float), np.array([s], float))) for r, s in (anchor, test))).value[0]
+    )
     for _ in range(studies):
         table = synthetic(rng, images, [*shares, *other_shares], [*rates, *other_rates])
-        each = draws(table, count, seed=int(rng.integers(1 << 30)))
+        each = resample(table, count, seed=int(rng.integers(1 << 30)))
         here, there = (
             ((r[:, :n], a[:, :n]) for r, a in (table.whole, each)),
             ((r[:, n:], a[:, n:]) for r, a in (table.whole, each)),
         )
-        (a_whole, a_each), (t_whole, t_each) = map(drawn, here), map(drawn, there)
+        (a_whole, a_each), (t_whole, t_each) = map(curve_samples, here), map(curve_samples, there)
         found = estimate(figure(a_whole, t_whole), figure(a_each, t_each))
         said.append((found.low, found.high))
         flips.append(np.sum(table.right[:, n // 2] != table.right[:, n + n // 2]))
@@ -100,20 +102,20 @@ def main(studies=2000):
     for images in (100, 1000, 10_000):
         for share in (0.02, 0.2, 0.5, 0.8, 0.98):
             print(_line(f"{100 * share:.0f} %", of_accuracy(share, images, studies), f"{images:,}"))
-    print("\n| accuracies | images | images that flip | 95 % intervals that hold the difference | nothing said |")
+    print("\n| accuracies | images | discordant images | 95 % intervals that hold the difference | nothing said |")
     print("| ---: | ---: | ---: | ---: | ---: |")
     for images in (20, 100, 1000):
         for shares in ((0.2, 0.25), (0.5, 0.5), (0.5, 0.55), (0.75, 0.8), (0.97, 0.98)):
             found = of_difference(shares, images, studies)
             names = " and ".join(f"{100 * s:.0f}" for s in shares)
-            print(_line(f"{names} %", found, f"{images:,}", f"{found.flips:.0f}"))
+            print(_line(f"{names} %", found, f"{images:,}", f"{found.discordant:.0f}"))
     for title, figure in (("BD-accuracy", bd_accuracy), ("BD-rate", bd_rate)):
-        print(f"\n| curves | images | images that flip | 95 % intervals that hold {title} | nothing said |")
+        print(f"\n| curves | images | discordant images | 95 % intervals that hold {title} | nothing said |")
         print("| :--- | ---: | ---: | ---: | ---: |")
         for images in (200, 1000):
             for name, (anchor, test, bits) in CURVES.items():
                 found = of_bd((BITS, anchor), (bits * BITS, test), images, studies, count=1000, figure=figure)
-                print(_line(name, found, f"{images:,}", f"{found.flips:.0f}"), flush=True)
+                print(_line(name, found, f"{images:,}", f"{found.discordant:.0f}"), flush=True)
 
 
 if __name__ == "__main__":

@@ -17,4 +17,4 @@ def a_colorcnn(colors=2, width=4):
 def photos_judge():
     """What a ColorCNN for photographs is judged by: the classifier that ships."""
     classifier = CLASSIFIERS.make("small:weights=small-photos")
-    return training.Judge(classifier.module(), classifier.about.mean, classifier.about.std)
+    return training.FrozenClassifier(classifier.module(), classifier.about.mean, classifier.about.std)

@@ -1,12 +1,14 @@
 """Class activation maps against their definition, and the figure that shows them."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
+from given_studies import measured_study
 from plugins_for_tests import Constant
 from rabench.bench.reporting.report import report
 from rabench.bench.reporting.show import show
-from rabench.bench.running import executors, runner
 from rabench.bench.study.matrix import find_study
 from rabench.classifiers import CLASSIFIERS
 from rabench.classifiers.activation import activation_maps
@@ -20,7 +22,7 @@ SMALL = CLASSIFIERS.make("small:weights=small-photos")
 
 def test_the_map_of_a_network_with_a_global_average_is_the_weighted_sum_of_its_features(photographs):
     (seen,) = activation_maps(SMALL, photographs[:1])
-    network = SMALL.module().eval()
+    network: Any = SMALL.module().eval()
     mean, std = (torch.tensor(v).view(1, 3, 1, 1) * 255 for v in (SMALL.about.mean, SMALL.about.std))
     x = (torch.tensor(photographs[0]).permute(2, 0, 1)[None].float() - mean) / std
     with torch.no_grad():
@@ -61,7 +63,7 @@ def test_images_of_any_size_and_of_one_color(photographs):
 
 
 def test_what_is_no_network_is_refused(photographs):
-    with pytest.raises(Refused, match="constant has no class activation maps"):
+    with pytest.raises(Refused, match="constant is no PyTorch network that rabench can look into; name alexnet"):
         activation_maps(Constant(), photographs[:1])
 
 
@@ -79,12 +81,10 @@ def test_a_report_shows_the_images_that_the_matrix_names(tmp_path):
         'dataset = "photos"\nclassifiers = ["small:weights=small-photos"]\ncodecs = ["jpeg:quality=50"]\n'
         "[report]\ncam = [3, 5000]\n"
     )
-    (tmp_path / "matrix.toml").write_text(text)
-    study = find_study(str(tmp_path))
-    runner.run(study, executors.in_process, limit=20)
+    study = measured_study(tmp_path, text, 20)
     written = report(study)
     assert tmp_path / "cam-3.png" in written.files
-    assert written.left_out == ("class activation maps are left out: photos has images 0..1149, got --image 5000",)
+    assert written.left_out == ("class activation maps are left out: photos has images 0..1149, got `image` 5000",)
     (tmp_path / "matrix.toml").write_text(text.replace("[3, 5000]", '"3"'))
     with pytest.raises(BadSetting, match=r"matrix.toml, line 5: report.cam is a list of images .* got '3'"):
         report(study)

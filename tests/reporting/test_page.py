@@ -5,42 +5,35 @@ import io
 import json
 import re
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import rabench
+from given_studies import measured_fixture, photos_matrix
 from PIL import Image
 from rabench.bench.comparing.reading import read
-from rabench.bench.figures.rate_accuracy import MARKERS
+from rabench.bench.figures.curve_styles import MARKERS
 from rabench.bench.reporting.gallery import gallery
-from rabench.bench.reporting.page import SYMBOLS
+from rabench.bench.reporting.page_data import SYMBOLS
 from rabench.bench.reporting.report import report
-from rabench.bench.running import executors, runner
 from rabench.bench.study.matrix import find_study
 
 pytestmark = pytest.mark.slow
 
-MATRIX = """
-title = "A study & its <curves>"
-dataset = "photos"
-classifiers = ["small:weights=small-photos"]
-[[points]]
-quantizers = ["median-cut:colors=2,4,16", "octree:colors=2,4,16"]
-codecs = ["png"]
-[[points]]
-codecs = ["jpeg:quality=1,5,50"]
-"""
+MATRIX = photos_matrix(
+    'quantizers = ["median-cut:colors=2,4,16", "octree:colors=2,4,16"]\ncodecs = ["png"]',
+    'codecs = ["jpeg:quality=1,5,50"]',
+    title="A study & its <curves>",
+)
+measured = measured_fixture(MATRIX, limit=150)
 
 
 @pytest.fixture(scope="module")
-def study(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("page")
-    (folder / "matrix.toml").write_text(MATRIX)
-    found = find_study(str(folder))
-    runner.run(found, executors.in_process, limit=150)
-    report(found)
-    return found
+def study(measured):
+    report(measured)
+    return measured
 
 
 @pytest.fixture(scope="module")
@@ -71,7 +64,7 @@ def test_the_page_says_what_the_summary_says(study, data):
         assert said["accuracy"] == pytest.approx(
             [100 * v for v in (row.accuracy, row.accuracy_low, row.accuracy_high)], rel=1e-5
         )
-        assert sum(said["anatomy"]) == pytest.approx(said["bpp"][0], rel=1e-4)
+        assert sum(said["breakdown"]) == pytest.approx(said["bpp"][0], rel=1e-4)
 
 
 def test_packed_predictions_are_those_of_the_records(study, data):
@@ -93,7 +86,7 @@ def test_the_gallery_shows_what_the_codecs_made(study, data):
         decoded = point.codec.decode(file)
         assert (pixels == getattr(decoded, "rgb", decoded)).all()
         assert (picture["bytes"], picture["alike"]) == (len(file), True)
-    assert {s["why"] for s in data["gallery"]["images"]} == {"flips", "random"}
+    assert {s["why"] for s in data["gallery"]["images"]} == {"discordant", "random"}
 
 
 def test_the_page_marks_codecs_as_the_figures_do():
@@ -102,12 +95,12 @@ def test_the_page_marks_codecs_as_the_figures_do():
 
 def test_the_gallery_keeps_to_its_room(study):
     (group,) = read(study).groups
-    stamp = group.measured[0].point.dataset.stamp()
-    small = gallery(group, stamp, room=100_000)
-    assert 0 < len(small.images) < len(gallery(group, stamp, room=2_000_000).images)
+    small = gallery(group, room=100_000)
+    assert 0 < len(small.images) < len(gallery(group, room=2_000_000).images)
     assert sum(len(p.source) for s in small.images for p in s.pictures.values()) < 100_000
-    assert gallery(group, stamp, room=10).left_out == "no image fits into the page"
-    assert gallery(group, "other", room=10_000).left_out == "photos has changed since it was measured"
+    assert gallery(group, room=10).left_out == "no image fits into the page"
+    other = replace(group, sources=replace(group.sources, stamp="other"))
+    assert gallery(other, room=10_000).left_out == "photos has changed since it was measured"
 
 
 def test_without_the_data_set_the_page_says_why_there_are_no_pictures(study, tmp_path, monkeypatch):
@@ -155,7 +148,7 @@ def chosen(browser, selector, value):
 
 def test_a_browser_draws_the_figure_without_an_error(opened):
     assert len(opened.find_elements("css selector", ".rate-accuracy .scatterlayer .trace")) == 3
-    assert len(opened.find_elements("css selector", ".anatomy .barlayer .trace")) == 4
+    assert len(opened.find_elements("css selector", ".breakdown .barlayer .trace")) == 4
     assert opened.get_log("browser") == []
 
 
@@ -214,7 +207,7 @@ def test_a_click_on_a_point_shows_its_images_and_the_flips(opened, study):
     assert all(name in card.text for card in opened.find_elements("css selector", ".card"))
     (found,) = rabench.compare(study.folder, "none+raw", [])
     line = found.points[(found.points.quantizer == "median-cut:colors=4")].iloc[0]
-    said = one(opened, ".flipped").text
+    said = one(opened, ".counts").text
     assert f"{line.gained} are right in B alone" in said and f"{line.lost} in A alone" in said
     assert opened.get_log("browser") == []
 

@@ -3,46 +3,44 @@
 import csv
 import re
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pytest
+from given_studies import measured_fixture, measured_study, photos_matrix
 from hypothesis import given
 from hypothesis import strategies as st
 from plugins_for_tests import Brightness, Noise
 from png_files import png_parts
-from rabench.bench.comparing.curves import Curve, curves, psnr, wilson
+from rabench.bench.comparing.curves import Curve, curves, psnr
+from rabench.bench.comparing.intervals import wilson
 from rabench.bench.comparing.reading import read
-from rabench.bench.figures.rate_accuracy import View, rate_accuracy, styles_of
-from rabench.bench.reporting import tables
-from rabench.bench.reporting.report import few_classes, report
+from rabench.bench.figures.curve_styles import styles_of
+from rabench.bench.figures.rate_accuracy import rate_accuracy
+from rabench.bench.reporting.notes import few_classes
+from rabench.bench.reporting.report import report
 from rabench.bench.running import executors, runner
 from rabench.bench.running.runner import Progress
 from rabench.bench.study.matrix import find_study
 from rabench.bench.study.points import Point
+from rabench.bench.study.sources import Sources
 from rabench.codecs import CODECS
+from rabench.core.tables import Kind, Table
 from rabench.datasets import DATASETS
 from rabench.quantizers import QUANTIZERS
 from scipy.stats import binomtest
 
-MATRIX = """
-dataset = "photos"
-classifiers = ["small:weights=small-photos"]
-[[points]]
-quantizers = ["none", "median-cut:colors=2,8", "octree:colors=2,8:dither=floyd-steinberg"]
-codecs = ["png"]
-[[points]]
-codecs = ["jpeg:quality=10,50,90", "webp:quality=30"]
-"""
+MATRIX = photos_matrix(
+    'quantizers = ["none", "median-cut:colors=2,8", "octree:colors=2,8:dither=floyd-steinberg"]\ncodecs = ["png"]',
+    'codecs = ["jpeg:quality=10,50,90", "webp:quality=30"]',
+)
+study = measured_fixture(MATRIX, limit=120)
 
 
 @pytest.fixture(scope="module")
-def measured(tmp_path_factory):
-    """A small study on photographs: (study, its report)."""
-    folder = tmp_path_factory.mktemp("study")
-    (folder / "matrix.toml").write_text(MATRIX)
-    study = find_study(str(folder))
-    runner.run(study, executors.in_process, 120, Progress())
+def measured(study):
+    """The study, and its report."""
     return study, report(study)
 
 
@@ -107,7 +105,7 @@ def test_an_equal_run_gives_an_equal_summary_and_equal_figures(measured, tmp_pat
     again = find_study(str(study.folder), tmp_path / "again")
     runner.run(again, executors.in_process, 120, Progress())
     report(again)
-    for name in ("summary.csv", "table.md", "table.tex", "rate-accuracy.png", "curve-against-curve.svg"):
+    for name in ("summary.csv", "table.md", "table.tex", "rate-accuracy.png", "bd-heatmap.svg"):
         assert (tmp_path / "again" / name).read_bytes() == (study.folder / name).read_bytes(), name
 
 
@@ -126,7 +124,7 @@ def test_every_file_said_to_be_written_is_there_and_readable(measured):
     names = {f.name for f in written.files}
     figures = {
         f"{figure}.{ending}"
-        for figure in ("rate-accuracy", "rate-over-setting", "accuracy-over-setting", "anatomy", "curve-against-curve")
+        for figure in ("rate-accuracy", "rate-over-setting", "accuracy-over-setting", "byte-breakdown", "bd-heatmap")
         for ending in ("png", "svg")
     }
     assert names == {"summary.csv", "timing.csv", "table.md", "table.tex", "report.html"} | figures
@@ -137,7 +135,7 @@ def test_every_file_said_to_be_written_is_there_and_readable(measured):
         assert len(list(csv.DictReader(file))) == len(written.summary) == 10
 
 
-def test_tables_name_the_sources_the_floor_and_the_interval(measured):
+def test_tables_name_the_sources_the_overhead_and_the_interval(measured):
     text = (measured[0].folder / "table.md").read_text()
     assert "from JPEG" in text and "were lossy files before they came here" in text
     assert "| none | png |" in text
@@ -153,13 +151,15 @@ def test_tables_name_the_sources_the_floor_and_the_interval(measured):
 @pytest.mark.slow
 def test_psnr_is_a_column_on_demand(measured):
     study, _ = measured
-    assert "PSNR" not in (study.folder / "table.md").read_text().split("|")[0]
-    assert "PSNR dB" in report(study, with_psnr=True).tables[0][1].columns
-    assert "PSNR dB" not in report(study).tables[0][1].columns
+    assert "| PSNR dB |" not in (study.folder / "table.md").read_text()
+    assert "PSNR dB" in report(study, with_psnr=True).tables[0].frame
+    assert "| PSNR dB |" in (study.folder / "table.md").read_text()
+    assert "PSNR dB" not in report(study).tables[0].frame
 
 
 def test_latex_escapes_what_tex_would_read():
-    text = tables.latex("a_b & c", pd.DataFrame([{"x": "50 %", "y": "#1_{2}~^"}]), [])
+    frame = pd.DataFrame([{"x": "50 %", "y": "#1_{2}~^"}])
+    text = Table("a_b & c", frame, {"x": Kind.NUMBER, "y": Kind.TEXT}).latex()
     assert r"a\_b \& c" in text and r"50 \%" in text and r"\#1\_\{2\}\textasciitilde{}\textasciicircum{}" in text
     assert text.count(r"\\") >= 2
 
@@ -184,7 +184,7 @@ def test_a_curve_is_the_points_that_differ_in_rate_alone():
     ]
 
 
-def test_where_both_dials_turn_each_number_of_colors_is_a_curve():
+def test_where_both_quality_parameters_vary_each_number_of_colors_is_a_curve():
     points = [made(f"octree:colors={c}", f"jpeg:quality={q}") for c in (2, 4) for q in (10, 90)]
     found = curves(points, np.array([1.0, 2, 3, 4]))
     assert [c.name for c in found] == ["octree:colors=2+jpeg", "octree:colors=4+jpeg"]
@@ -193,19 +193,18 @@ def test_where_both_dials_turn_each_number_of_colors_is_a_curve():
 
 @pytest.mark.parametrize("axis, label", [("log2", "log scale"), ("linear", "bits per pixel)")])
 def test_the_figure_has_axes_with_units_and_a_legend_entry_a_curve_outside_the_data(measured, axis, label):
-    study, written = measured
-    rows = written.summary
-    points = list(study.load().points)
-    found = curves(points, rows.bpp.to_numpy()[1:])
-    figure = rate_accuracy(rows.iloc[1:].reset_index(drop=True), found, View("t", axis, True, 0.9, 3.0))
+    (group,) = read(measured[0]).groups
+    pixels = 120 * 32 * 32
+    sources = Sources({(32, 32): 120}, {"JPEG": (120, 3 * pixels // 8)})
+    figure = rate_accuracy(replace(group, sources=sources), axis)
     from matplotlib.backends.backend_agg import FigureCanvasAgg
 
     FigureCanvasAgg(figure).draw()
     axes, legend = figure.axes[0], figure.legends[0]
     assert label in axes.get_xlabel() and "%" in axes.get_ylabel()
     texts = [t.get_text() for t in legend.get_texts()]
-    assert texts[: len(found)] == [c.name for c in found]
-    assert "uncompressed: 90.0 %" in texts and "native files: 3.00 bpp" in texts
+    assert texts[:5] == ["png", "median-cut+png", "octree:dither=floyd-steinberg+png", "jpeg", "webp"]
+    assert f"uncompressed: {100 * group.rows.accuracy[0]:.1f} %" in texts and "native files: 3.00 bpp" in texts
     assert not legend.get_window_extent().overlaps(axes.get_window_extent())
     ticks = [t.get_text() for t in axes.get_xticklabels()]
     assert axis == "linear" or {"1", "2", "4"} <= set(ticks)
@@ -227,10 +226,9 @@ def test_originals_are_told_apart_by_color_and_many_codecs_of_few_quantizers_too
 
 
 def test_images_of_a_part_of_the_classes_are_noted(measured):
-    found = read(measured[0])
-    (group,) = found.groups
-    assert few_classes(group, 8) == []
-    (note,) = few_classes(group, 100)
+    (group,) = read(measured[0]).groups
+    assert few_classes(group) == []
+    (note,) = few_classes(replace(group, sources=Sources(classes=100)))
     assert note.startswith("These 120 images are of 8 of 100 classes")
 
 
@@ -240,9 +238,7 @@ def test_unlabelled_images_are_judged_by_agreement(tmp_path):
     (tmp_path / "images").mkdir()
     for i, image in enumerate(DATASETS.make("photos").load(0, 12).images):
         Image.fromarray(image).resize((40 + i, 50)).save(tmp_path / "images" / f"{i}.png")
-    (tmp_path / "matrix.toml").write_text(MATRIX.replace('"photos"', '"folder:path=images"'))
-    study = find_study(str(tmp_path))
-    runner.run(study, executors.in_process, None, Progress())
+    study = measured_study(tmp_path, MATRIX.replace('"photos"', '"folder:path=images"'), None)
     written = report(study)
     assert written.summary.labelled.eq(0).all() and written.summary.accuracy.isna().all()
     assert written.summary.agreement.iloc[0] == 1
@@ -251,14 +247,12 @@ def test_unlabelled_images_are_judged_by_agreement(tmp_path):
     assert (written.summary.bpp != written.summary.mean_bpp).any()
     assert (tmp_path / "rate-accuracy.png").exists()
     native = 8 * sum(f.stat().st_size for f in (tmp_path / "images").iterdir()) / written.summary.pixels.iloc[0]
-    assert native > 1
+    assert f"native files: {native:.2f} bpp" in (tmp_path / "rate-accuracy.svg").read_text()
 
 
 @pytest.mark.slow
 def test_two_data_sets_get_a_figure_each(tmp_path):
-    (tmp_path / "matrix.toml").write_text(MATRIX.replace('"photos"', '["photos", "photos:split=train"]'))
-    study = find_study(str(tmp_path))
-    runner.run(study, executors.in_process, 20, Progress())
+    study = measured_study(tmp_path, MATRIX.replace('"photos"', '["photos", "photos:split=train"]'), 20)
     for name in ("rate-accuracy.png", "rate-accuracy-mine.png"):
         (tmp_path / name).write_bytes(b"")
     written = report(study)
@@ -273,7 +267,6 @@ def test_colors_chosen_for_another_classifier_are_noted(tmp_path):
 
     from rabench.bench.reporting.report import report
     from rabench.bench.running import executors, runner
-    from rabench.bench.study.matrix import find_study
     from rabench.classifiers import weights
     from rabench.core.networks import read_weights
 
@@ -281,15 +274,13 @@ def test_colors_chosen_for_another_classifier_are_noted(tmp_path):
     state = read_weights(path)
     weights.write(tmp_path / "other.safetensors", {k: v * 1.01 for k, v in state.items()}, weights.about(path))
     text = 'dataset = "photos"\nclassifiers = ["small:weights=other.safetensors"]\nquantizers = ["colorcnn:colors=2"]\ncodecs = ["png"]\n'
-    (tmp_path / "matrix.toml").write_text(text)
-    study = find_study(str(tmp_path))
-    runner.run(study, executors.in_process, limit=10)
+    study = measured_study(tmp_path, text, 10)
     told = "ColorCNN's weights photos were trained for small:precision=fp32:weights=small-photos, not for small:weights=other."
-    assert told in (report(study).tables[0][2])
+    assert told in report(study).tables[0].notes
     shutil.rmtree(tmp_path / "records")
     (tmp_path / "matrix.toml").write_text(text.replace("other.safetensors", "small-photos"))
     runner.run(study, executors.in_process, limit=10)
-    assert told not in report(study).tables[0][2]
+    assert told not in report(study).tables[0].notes
 
 
 def test_equal_figures_are_equal_files(tmp_path):
@@ -311,8 +302,8 @@ def test_figures_for_a_paper_are_as_wide_as_its_columns(measured, tmp_path):
     shutil.copytree(measured[0].folder, copy)
     written = report(find_study(str(copy)), paper=True)
     pdfs = sorted(f.name for f in written.files if f.suffix == ".pdf")
-    assert "rate-accuracy-1-column.pdf" in pdfs and "anatomy-2-columns.pdf" in pdfs
-    assert "anatomy-1-column.pdf" not in pdfs  # names and bars need the page's width
+    assert "rate-accuracy-1-column.pdf" in pdfs and "byte-breakdown-2-columns.pdf" in pdfs
+    assert "byte-breakdown-1-column.pdf" not in pdfs  # names and bars need the page's width
     for columns, inches in (("1-column", 3.35), ("2-columns", 6.9)):
         box = re.search(rb"/MediaBox \[ ?0 0 ([\d.]+) ", (copy / f"rate-accuracy-{columns}.pdf").read_bytes())
         assert box is not None and float(box.group(1)) == pytest.approx(72 * inches, abs=0.1)

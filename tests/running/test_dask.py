@@ -6,21 +6,16 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
-from given_studies import PHOTOS
-from plugin_texts import CODEC
+from given_studies import photos_matrix
+from plugin_texts import CODEC, WEIGHTED, python_file
 from processes import wait_until
 
 HELPERS = str(Path(__file__).parents[1] / "helpers")
-MATRIX = (
-    PHOTOS
-    + """
-[plugins]
-files = ["coarse.py"]  # whose bytes go to the workers
-[[points]]
-quantizers = ["none", "octree:colors=2,4"]
-codecs = ["png", "jpeg:quality=30", "coarse:bits=3"]
-"""
+MATRIX = photos_matrix(
+    'quantizers = ["none", "octree:colors=2,4"]\ncodecs = ["png", "jpeg:quality=30", "coarse:bits=3", "weighted"]',
+    more='[plugins]\nfiles = ["coarse.py", "weighted.py"]\n',  # whose bytes go to the workers
 )
 SCHEDULER = ["-m", "distributed.cli.dask_scheduler", "--port", "0", "--no-dashboard", "--host", "127.0.0.1"]
 WORKER = ["-m", "distributed.cli.dask_worker", "--nthreads", "1", "--no-dashboard", "--no-nanny"]
@@ -62,7 +57,10 @@ def cluster(tmp_path, environment):
 @pytest.mark.slow
 def test_a_cluster_gives_what_one_process_gives(tmp_path, cluster, environment):
     (tmp_path / "matrix.toml").write_text(MATRIX)
-    (tmp_path / "coarse.py").write_text(CODEC.replace("{name}", "coarse"))
+    python_file(tmp_path, CODEC)
+    step = "np.load(HERE / 'weights.npy')[0]"
+    (tmp_path / "weighted.py").write_text(WEIGHTED.format(before="", step=step, version="'1'"))
+    np.save(tmp_path / "weights.npy", np.array([8], np.uint8))
 
     def summary(out, *words):
         command = [sys.executable, "-m", "rabench", "run", str(tmp_path), "--limit", "300", "--out", str(out), *words]

@@ -64,7 +64,7 @@ def test_a_corrupt_image_is_a_row_with_its_error_for_every_point(study):
     assert measure(scratched).failed_rows == 2
     reported = report(scratched)
     assert reported.summary.failed.tolist() == [1, 1]
-    assert "could not be read and counts for nothing: scratched" in reported.failures[0]
+    assert reported.failures[0] == "1 image could not be read and is left out of every figure: scratched"
 
 
 def test_a_block_with_a_junk_file_has_one_hash_and_is_measured_once(tmp_path):

@@ -102,7 +102,7 @@ def test_another_studys_matrix_is_not_overwritten(tmp_path):
     photos, taken = written_study(tmp_path / "photos", PHOTOS_AS_PNG), tmp_path / "taken"
     taken.mkdir()
     (taken / "matrix.toml").write_text("# written by hand\n")
-    with pytest.raises(Refused, match=r"holds another study's matrix\.toml; give another --out"):
+    with pytest.raises(Refused, match=r"holds another study's matrix\.toml; name another `out`"):
         measure(replace(photos, folder=taken), 5)
     assert (taken / "matrix.toml").read_text() == "# written by hand\n"
     (taken / "matrix.toml").unlink()

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from given_studies import PHOTOS, measure, written_study
+from given_studies import measure, photos_matrix, written_study
 from processes import needs_proc, runs, wait_until
 from rabench.bench.study.plugin_files import load_plugins
 from rabench.bench.study.records import Records
@@ -52,7 +52,7 @@ def declared(folder, how="well", timeout=60, name="coder", **changes):
     }
     lines = [f"[programs.{name}]", *(f"{key} = {json.dumps(value)}" for key, value in table.items())]
     lines += [f"[programs.{name}.settings]", "step = { default = 8, from = 1, to = 64 }"]
-    return "\n".join(lines)
+    return "\n".join(lines) + "\n"
 
 
 def load(folder, tables):
@@ -73,7 +73,7 @@ def test_a_declared_program_is_a_codec_like_any_other(tmp_path):
 
 @pytest.mark.slow
 def test_a_declaration_in_the_matrix_runs_in_spawned_workers(tmp_path):
-    matrix = PHOTOS + declared(tmp_path) + '\n[[points]]\ncodecs = ["coder:step=4,32"]\n'
+    matrix = photos_matrix('codecs = ["coder:step=4,32"]', more=declared(tmp_path))
     outcome = measure(written_study(tmp_path, matrix), limit=4, workers=2)
     assert outcome.complete and outcome.measured == 3
 
@@ -93,7 +93,7 @@ def test_a_program_that_misbehaves_is_a_row_with_its_reason_and_the_run_goes_on(
     scratch.mkdir()
     monkeypatch.setattr("tempfile.tempdir", str(scratch))
     table = declared(tmp_path, how, timeout=1 if how == "hang" else 60)
-    study = written_study(tmp_path, PHOTOS + table + '\n[[points]]\ncodecs = ["coder", "raw"]\n')
+    study = written_study(tmp_path, photos_matrix('codecs = ["coder", "raw"]', more=table))
     outcome = measure(study, limit=2)
     assert outcome.failed_rows == 2 and outcome.measured == 2
     records, _ = Records(study.records).read()

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import rabench
-from given_studies import PHOTOS, measure, written_study
+from given_studies import measure, photos_matrix, written_study
 from plugin_texts import CODEC, python_file
 from rabench.bench.study.plugin_files import load_plugins
 from rabench.codecs import CODECS
@@ -34,7 +34,7 @@ def test_edited_code_never_passes_for_the_old(tmp_path):
 @pytest.mark.slow
 def test_a_matrix_names_its_plug_ins_and_spawned_workers_have_them(tmp_path):
     python_file(tmp_path)
-    matrix = PHOTOS + '[plugins]\nfiles = ["coarse.py"]\n[[points]]\ncodecs = ["coarse:bits=1..8/7"]\n'
+    matrix = photos_matrix('codecs = ["coarse:bits=1..8/7"]', more='[plugins]\nfiles = ["coarse.py"]\n')
     outcome = measure(written_study(tmp_path, matrix), limit=40, workers=2)
     assert outcome.complete and outcome.measured == 3
     rows = rabench.report(tmp_path).summary.set_index("codec")
@@ -43,7 +43,7 @@ def test_a_matrix_names_its_plug_ins_and_spawned_workers_have_them(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("text", "reason"),
+    ("text", "message"),
     [
         ("def f(:\n", "coarse.py, line 1: invalid syntax"),
         ("x = 1\ny = x / 0\n", "coarse.py, line 2: ZeroDivisionError: division by zero"),
@@ -77,10 +77,10 @@ def test_a_matrix_names_its_plug_ins_and_spawned_workers_have_them(tmp_path):
         ),
     ],
 )
-def test_a_broken_plug_in_file_is_one_clear_line(tmp_path, text, reason):
+def test_a_broken_plug_in_file_is_one_clear_line(tmp_path, text, message):
     with pytest.raises(BadSetting) as caught:
         load_plugins(python_file(tmp_path, text))
-    assert reason in str(caught.value) and "\n" not in str(caught.value)
+    assert message in str(caught.value) and "\n" not in str(caught.value)
 
 
 def test_a_default_that_is_not_allowed_shows_when_the_codec_is_made(tmp_path):

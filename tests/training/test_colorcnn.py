@@ -3,11 +3,11 @@
 from dataclasses import replace
 
 import pytest
+import rabench
 import torch
-from command_line import rabench
-from given_studies import PHOTOS
-from rabench.bench.commands.training_command import run_colorcnn
-from rabench.core.errors import BadSetting, Refused
+from command_line import rabench as command
+from given_studies import photos_matrix
+from rabench.core.errors import RabenchError, Refused
 from rabench.core.learning import Diverged, Images, held_out_split
 from rabench.quantizers.colorcnn import drawing, training
 from rabench.quantizers.colorcnn import weights as files
@@ -110,7 +110,7 @@ def test_the_published_learning_rate_restarts_warm():
 @pytest.mark.slow
 def test_the_command_trains_for_several_numbers_of_colors_and_its_weights_run_in_a_study(tmp_path):
     options = ("--dataset", "photos", "--classifier", "small:weights=small-photos", "--recipe", "adamw")
-    done = rabench(
+    done = command(
         *("train", "colorcnn", *options, "--colors", "2,3", "--width", "4", "--epochs", "1", "--limit", "200"),
         *("--batch", "64", "--no-jitter-shared", "--out", "few"),
         cwd=tmp_path,
@@ -123,30 +123,24 @@ def test_the_command_trains_for_several_numbers_of_colors_and_its_weights_run_in
         "--colors 3 --recipe adamw --width 4 --limit 200 --epochs 1 --batch 64 --no-jitter-shared --out few"
     )
     assert (tmp_path / "few" / "colorcnn-2.training.png").stat().st_size > 20_000
-    points = '[[points]]\nquantizers = ["colorcnn:colors=2,3:weights=few"]\ncodecs = ["png"]\n'
-    (tmp_path / "matrix.toml").write_text(PHOTOS + points)
-    done = rabench("run", ".", "--limit", "20", "--workers", "0", cwd=tmp_path)
+    points = 'quantizers = ["colorcnn:colors=2,3:weights=few"]\ncodecs = ["png"]'
+    (tmp_path / "matrix.toml").write_text(photos_matrix(points))
+    done = command("run", ".", "--limit", "20", "--workers", "0", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "colorcnn:colors=3:precision=fp32:weights=few" in (tmp_path / "summary.csv").read_text()
 
 
 @pytest.mark.parametrize(
-    ("option", "value", "message"),
+    ("option", "message"),
     [
-        ("--colors", "two", "--colors must be a number or several, such as 2,4,8, got 'two'"),
-        ("--colors", "300", "--colors must be in 2..256, got 300"),
-        ("--recipe", "mine", "--recipe must be one of published, adamw, got 'mine'"),
-        ("--backbone", "vit", "--backbone must be one of unet, dncnn, got 'vit'"),
-        ("--optimizer", "adam", "--optimizer must be one of sgd, adamw, got 'adam'"),
+        ({"colors": "two"}, "`colors` must be a number or several, such as 2,4,8, got 'two'"),
+        ({"colors": "300"}, "`colors` must be in 2..256, got 300"),
+        ({"recipe": "mine"}, "`recipe` must be one of published, adamw, got 'mine'"),
+        ({"backbone": "vit"}, "`backbone` must be one of unet, dncnn, got 'vit'"),
+        ({"optimizer": "adam"}, "`optimizer` must be one of sgd, adamw, got 'adam'"),
+        ({"epoch": 3}, "no option is named 'epoch' .did you mean 'epochs'"),
     ],
 )
-def test_a_wrong_option_of_training_is_one_line(option, value, message, tmp_path):
-    words = {"--colors": "2", "--recipe": "published", "--backbone": "unet", "--optimizer": None} | {option: value}
-    options = {"width": 8, "backbone": words["--backbone"], "dtype": "fp16"}
-    with pytest.raises(BadSetting, match=message.replace(".", r"\.")):
-        list(
-            run_colorcnn(
-                *("photos", "small:weights=small-photos", words["--colors"], tmp_path / "out", words["--recipe"]),
-                *({"optimizer": words["--optimizer"]}, options, 0, None),  # type: ignore[arg-type]
-            )
-        )
+def test_a_wrong_option_of_training_is_one_line(option, message, tmp_path):
+    with pytest.raises(RabenchError, match=message.replace("..", r"\.\.")):
+        rabench.train_colorcnn("photos", "small:weights=small-photos", tmp_path / "out", **{"width": 8, **option})

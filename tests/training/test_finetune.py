@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from given_studies import PHOTOS, measure, written_study
+from given_studies import measure, photos_matrix, written_study
 from plugins_for_tests import Misbehaving
 from rabench.bench.comparing.curves import Curve
 from rabench.bench.figures.rate_accuracy import styles_of
@@ -23,17 +23,9 @@ from rabench.core.networks import read_weights
 from rabench.datasets import DATASETS
 from rabench.quantizers import QUANTIZERS
 
-MATRIX = (
-    PHOTOS
-    + """
-[[points]]
-quantizers = ["none"]
-codecs = ["jpeg:quality=5"]
-tuned = "tuned"
-[[points]]
-quantizers = ["median-cut:colors=2,4"]
-codecs = ["png"]
-"""
+MATRIX = photos_matrix(
+    'quantizers = ["none"]\ncodecs = ["jpeg:quality=5"]\ntuned = "tuned"',
+    'quantizers = ["median-cut:colors=2,4"]\ncodecs = ["png"]',
 )
 
 
@@ -166,7 +158,7 @@ def test_what_is_held_out_is_so_for_every_limit():
 @pytest.mark.parametrize(
     ("texts", "classifier", "message"),
     [
-        (["median-cut:colors=2+png"], None, "--point needs --classifier"),
+        (["median-cut:colors=2+png"], None, "`point` needs `classifier`"),
         (["median-cut:colors=2"], "small:weights=small-photos", "quantizer.codec, such as"),
         (["median-cut:colours=2+png"], "small:weights=small-photos", "did you mean 'colors'"),
     ],
@@ -185,7 +177,7 @@ def test_a_sweep_names_several_points(study):
 
 def test_a_study_without_tuned_points_says_what_to_name(tmp_path):
     study = written_study(tmp_path, MATRIX.replace('tuned = "tuned"', ""))
-    with pytest.raises(BadSetting, match=r"pairs no point .* --point median-cut:colors=2.png"):
+    with pytest.raises(BadSetting, match=r"pairs no point .* median-cut:colors=2.png"):
         targets(study, None, [], None, None)
 
 

@@ -108,7 +108,7 @@ def test_a_network_learns_and_what_is_judged_is_what_ships(plan):
 @pytest.mark.slow
 def test_a_checkpoint_of_another_run_is_refused_saying_both(plan):
     training.train_classifier(plan)
-    with pytest.raises(Refused, match=r"its recipe is .*0\.05.*, now .*0\.01.*; begin again with --restart"):
+    with pytest.raises(Refused, match=r"its recipe is .*0\.05.*, now .*0\.01.*; begin again with `restart=True`"):
         training.train_classifier(replace(plan, recipe=replace(RECIPE, lr=0.01)))
 
 
@@ -136,7 +136,7 @@ def test_images_of_many_sizes_need_a_size(tmp_path):
         target.parent.mkdir(parents=True, exist_ok=True)
         Image.fromarray(np.zeros((*size, 3), np.uint8)).save(target)
     images = DATASETS.make(f'folder:path="{tmp_path / "images"}":split=train')
-    with pytest.raises(RabenchError, match="say --size"):
+    with pytest.raises(RabenchError, match="say `size=64`"):
         training.load(images, 0, None, lambda *_: None)
     assert training.load(images, 8, None, lambda *_: None).pixels.shape == (3, 8, 8, 3)
 

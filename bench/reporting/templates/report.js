@@ -94,7 +94,7 @@
       this.section.hidden = false;
       for (const heading of this.section.querySelectorAll("[data-anchor]")) heading.id = heading.dataset.anchor;
       this.draw();
-      this.anatomy();
+      this.breakdown();
       this.gallery();
     }
 
@@ -184,17 +184,17 @@
       };
     }
 
-    anatomy() {
+    breakdown() {
       const shown = this.data.points.map((p, i) => [p, i]).filter(([, i]) => i !== this.data.reference);
       const longest = narrow() ? 20 : 48;
       const names = shown.map(([p]) => plain(p.name.length > longest ? `${p.name.slice(0, longest - 1)}\u2026` : p.name));
       const places = shown.map((_, i) => i);
       const colors = ["#949494", "#de8f05", "#cc78bc", "#0173b2"];
       const traces = ["container", "tables", "palette", "payload"].map((part, k) => ({
-        type: "bar", orientation: "h", name: part, y: places, x: shown.map(([p]) => p.anatomy[k]), marker: { color: colors[k] },
+        type: "bar", orientation: "h", name: part, y: places, x: shown.map(([p]) => p.breakdown[k]), marker: { color: colors[k] },
         customdata: shown.map(([p]) => plain(p.name)), hovertemplate: `%{customdata}<br>${part}: %{x:.3f} bpp<extra></extra>`,
       }));
-      const target = this.find(".anatomy");
+      const target = this.find(".breakdown");
       target.style.height = `${Math.max(240, 110 + 17 * names.length)}px`;
       Plotly.react(target, traces, this.layout({
         barmode: "stack", bargap: 0.25, legend: { orientation: "h", y: 1.01, yanchor: "bottom", traceorder: "normal" },
@@ -254,12 +254,12 @@
       this.find(".on").addEventListener("click", () => this.gallery(this.page + 1));
     }
 
-    // Of the points with pictures, or of all, the one that flips most images.
+    // Of the points with pictures, or of all, the one with most discordant images.
     farthest(a) {
       const among = this.data.gallery.points.length ? this.data.gallery.points : [...this.data.points.keys()];
       if (!this.verdicts[this.share].packed.length) return among[0];
-      const flips = (b) => { const found = this.verdicts[this.share].between(a, b); return found.gained + found.lost; };
-      return among.reduce((best, b) => (flips(b) > flips(best) ? b : best), among[0]);
+      const discordant = (b) => { const found = this.verdicts[this.share].between(a, b); return found.gained + found.lost; };
+      return among.reduce((best, b) => (discordant(b) > discordant(best) ? b : best), among[0]);
     }
 
     // A point becomes B: its row is marked, its images are shown.
@@ -283,7 +283,7 @@
       const kinds = new Map(gallery.images.map((shown) => [shown.image, kind(shown.image)]));
       const here = (name) => [...kinds.values()].filter((k) => k === name).length;
       const say = (count) => count.toLocaleString("en");
-      this.find(".flipped").textContent =
+      this.find(".counts").textContent =
         `Of ${say(counts.images)} images, ${say(counts.gained)} are ${this.word(true)} in B alone (${here("gained")} of them below), ` +
         `${say(counts.lost)} in A alone (${here("lost")} below), ${say(counts.right)} in both, ${say(counts.wrong)} in neither.`;
       const cards = this.find(".cards");
@@ -310,8 +310,8 @@
       const name = (prediction) => (prediction < 0 ? "" : classes[prediction] ?? `class ${prediction}`);
       cards.replaceChildren(...chosen.slice(begin, begin + PAGE).map((shown) => {
         const card = element("div", undefined, "card"), strip = element("div", undefined, "strip");
-        const why = shown.why === "flips" ? "tells many points apart" : "at random";
-        card.append(element("h4", `image ${shown.image}${shown.label ? `: ${shown.label}` : ""} (${why})`), strip);
+        const why = shown.why === "discordant" ? "points disagree" : "at random";
+        card.append(element("h4", `image ${shown.image}${shown.name ? `, ${shown.name}` : ""}${shown.label ? `: ${shown.label}` : ""} (${why})`), strip);
         const first = reference === null ? null : verdicts.right(reference, shown.image);
         strip.append(picture(shown.original, shown.size, "original", [name(shown.prediction)].filter(Boolean), first, a === reference));
         const order = [...new Set([a, b, ...gallery.points])].filter((i) => shown.pictures[i]);
@@ -335,7 +335,7 @@
   document.getElementById("part")?.addEventListener("change", (event) => choose(parts[event.target.value]));
   const root = document.documentElement, button = document.getElementById("scheme");
   const dark = () => (root.dataset.scheme ? root.dataset.scheme === "dark" : matchMedia("(prefers-color-scheme: dark)").matches);
-  const again = () => { button.textContent = dark() ? "Light" : "Dark"; current.draw(); current.anatomy(); };
+  const again = () => { button.textContent = dark() ? "Light" : "Dark"; current.draw(); current.breakdown(); };
   button.addEventListener("click", () => { root.dataset.scheme = dark() ? "light" : "dark"; again(); });
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", again);
   matchMedia("(max-width: 600px)").addEventListener("change", again);

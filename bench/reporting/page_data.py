@@ -1,0 +1,129 @@
+"""What the page's script reads of a group: curves, points and predictions as JSON has them."""
+
+from __future__ import annotations
+
+import base64
+from typing import Any
+
+import numpy as np
+from matplotlib.colors import to_hex
+from numpy.typing import NDArray
+
+from ..comparing.bootstrap import enough
+from ..comparing.curves import Measured
+from ..comparing.intervals import wilson
+from ..comparing.pareto import beaten_by
+from ..comparing.reading import Group
+from ..figures.curve_styles import styles_of
+
+SYMBOLS = {
+    "o": "circle",
+    "s": "square",
+    "D": "diamond",
+    "^": "triangle-up",
+    "v": "triangle-down",
+    "P": "cross",
+    "X": "x",
+    "<": "triangle-left",
+    ">": "triangle-right",
+    "p": "pentagon",
+    "h": "hexagon",
+    "*": "star",
+    "d": "diamond-tall",
+    "8": "octagon",
+    "H": "hexagon2",
+}
+"""Plotly's names of matplotlib's markers."""
+
+
+def curves_data(group: Group) -> list[dict[str, Any]]:
+    """Name, looks and points of each curve."""
+    return [
+        {
+            "name": curve.name,
+            "color": to_hex(color),
+            "dash": _dash(dash),
+            "symbol": SYMBOLS[marker] + ("-open" if curve.tuned else ""),
+            "rows": list(curve.rows),
+        }
+        for curve, (color, dash, marker, _) in styles_of(group.plotted).items()
+    ]
+
+
+def _dash(dash: Any) -> str:
+    return "solid" if dash == "-" else ",".join(f"{2 * length:g}px" for length in dash[1])
+
+
+def points_data(group: Group) -> list[dict[str, Any]]:
+    """The figures of each point, in the order of the summary."""
+    rows = group.rows
+    share = rows.accuracy if group.labelled else rows.agreement
+    full = enough(group.measured)
+    usable = [i in full for i in range(len(rows))]  # on few images anything is beaten
+    better = beaten_by(np.where(usable, rows.bpp, np.nan), np.where(usable, share, np.nan))
+    identical = {i: same for curve in group.curves for same in group.merged(curve) for i in same}
+    curve_of = {i: c.name for c in group.curves for i in c.rows}
+    return [
+        {
+            **_point_data(m, row),
+            "curve": curve_of[i],
+            "beaten_by": better[i],
+            "few": not usable[i],
+            "alike": [j for j in identical[i] if j != i],
+        }
+        for i, (m, (_, row)) in enumerate(zip(group.measured, rows.iterrows(), strict=True))
+    ]
+
+
+def _point_data(m: Measured, row: Any) -> dict[str, Any]:
+    agreement = wilson(int(row.agreeing), int(row.compared))
+    return {
+        "name": m.point.name,
+        "quantizer": m.point.quantizer.short,
+        "codec": m.point.codec.short,
+        "tuned": m.point.tuned_from is not None,
+        "settings": f"{m.point.quantizer.label} + {m.point.codec.label}",
+        "bpp": [_plain(row.bpp), _plain(row.payload_bpp), _plain(row.bundle_bpp)],
+        "mean_bpp": _plain(row.mean_bpp),
+        "overhead": _plain(m.overhead_bpp),
+        "accuracy": _percent(row.accuracy, row.accuracy_low, row.accuracy_high),
+        "agreement": _percent(row.agreement, *agreement),
+        "psnr": _plain(row.psnr_db),
+        "lossless": bool(np.isinf(row.psnr_db)),
+        "images": int(row.images),
+        "failed": int(row.failed),
+        "complete": bool(row.complete),
+        "breakdown": [
+            _plain(8 * part / max(1, row.pixels)) for part in (row.container, row.tables, row.palette, row.payload)
+        ],
+    }
+
+
+def _plain(value: float) -> float | None:
+    """As JSON has it: no NaN, no infinity, and digits enough."""
+    return float(f"{value:.6g}") if np.isfinite(value) else None
+
+
+def _percent(*shares: float) -> list[float] | None:
+    return [float(f"{100 * s:.6g}") for s in shares] if np.isfinite(shares).all() else None
+
+
+def predictions_data(group: Group) -> dict[str, Any]:
+    """Which points have which images right, a bit each, and which gave what the uncompressed image gave."""
+    images = np.unique(np.concatenate([m.columns["image"] for m in group.measured]))
+    agreed = group.by_agreement().measured if group.reference is not None else []
+    return {
+        "images": [int(i) for i in images] if len(images) and images[-1] != len(images) - 1 else len(images),
+        "right": [_bits(m, images) for m in group.measured] if group.labelled else [],
+        "agrees": [_bits(m, images) for m in agreed],
+    }
+
+
+def _bits(m: Measured, images: NDArray[np.int64]) -> list[str]:
+    """Judged and right, one bit an image, most significant first."""
+    judged, right = np.zeros(len(images), bool), np.zeros(len(images), bool)
+    places = np.searchsorted(images, m.columns["image"][m.judged])
+    judged[places] = True
+    right[places] = m.right[m.judged]
+    text = "" if judged.all() else base64.b64encode(np.packbits(judged).tobytes()).decode("ascii")
+    return [text, base64.b64encode(np.packbits(right).tobytes()).decode("ascii")]

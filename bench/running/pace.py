@@ -1,0 +1,54 @@
+"""Estimates of the seconds that images take, from what those of like points took."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+
+from ..study.records import Record
+
+Key = tuple[str, str, str]
+"""The keys of quantizer, codec and classifier, as records are filed."""
+
+
+class Pace:
+    """The seconds that one worker takes for an image of a point, estimated as a median.
+
+    The median is that of the point's own images, else of points of its kind, else of all. A pace without any is false.
+    """
+
+    def __init__(self) -> None:
+        self._seconds: dict[str, list[float]] = {}
+
+    @classmethod
+    def of(cls, records: Iterable[Record]) -> Pace:
+        """The pace that a study's records tell of."""
+        pace = cls()
+        for record in records:
+            images = record.about["stop"] - record.about["start"]
+            pace.learn(record.identity.key, images, sum(record.about["seconds"].values()))
+        return pace
+
+    def __bool__(self) -> bool:
+        return bool(self._seconds)
+
+    def learn(self, key: Key, images: int, seconds: float) -> None:
+        """Takes in the seconds that some images of a point took."""
+        for name in _names(key):
+            self._seconds.setdefault(name, []).append(seconds / max(1, images))
+
+    def seconds(self, key: Key, images: int) -> float:
+        """The seconds that so many images of a point will take one worker; 0 where nothing was measured yet."""
+        seconds = next((self._seconds[name] for name in _names(key) if name in self._seconds), [0.0])
+        return float(np.median(seconds)) * images
+
+
+def kind_of(key: Key) -> str:
+    """The plug-ins' names without their settings: points of one kind take about equally long."""
+    return "+".join(part.split(":")[0] for part in key)
+
+
+def _names(key: Key) -> tuple[str, str, str]:
+    """The names of the point itself, of its kind, and of all points."""
+    return str(key), kind_of(key), ""
