@@ -10,7 +10,7 @@ ROOT = Path(__file__).parent.parent
 FLOORS = {
     "core": 1,
     **dict.fromkeys(("classifiers", "codecs", "datasets", "quantizers"), 2),
-    "bench/study": 3,
+    **dict.fromkeys(("bench/study", "bench/statistics"), 3),
     **dict.fromkeys(("bench/running", "bench/comparing", "bench/conformance"), 4),
     "bench/figures": 5,
     **dict.fromkeys(("bench/training", "bench/reporting"), 6),

@@ -9,7 +9,7 @@ from functools import reduce
 import numpy as np
 from numpy.typing import NDArray
 
-from .bjontegaard import Array, CurveSamples, Distances, curve_samples
+from ..statistics.bjontegaard import Array, CurveSamples, Distances, curve_samples
 from .curves import Curve, Measured
 
 RESAMPLES = 2000

@@ -13,13 +13,13 @@ import pandas as pd
 from ...core.errors import BadSetting, Refused, nearest
 from ...datasets.base import Dataset
 from ...quantizers.none import NoQuantizer
+from ..statistics.bjontegaard import BETWEEN, CurveSamples, Distances, Range, bd_accuracy, bd_rate
+from ..statistics.intervals import holm, paired
+from ..statistics.pareto import dominated
 from ..study.matrix import Study
-from .bjontegaard import BETWEEN, CurveSamples, Distances, Range, bd_accuracy, bd_rate
 from .bootstrap import RESAMPLES, ResampledCurves, paired_images
 from .comparison import Comparison, no_name
 from .curves import Curve, Measured
-from .intervals import holm, paired
-from .pareto import dominated
 from .reading import Group, Reading, read, together
 
 

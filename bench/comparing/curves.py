@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 
 from ...codecs.base import ByteBreakdown
 from ...quantizers.none import NoQuantizer
+from ..statistics.intervals import wilson
 from ..study.points import PLUGINS, Point
 from ..study.records import STAGES, Index, Record
 from ..study.sources import Sources
-from .intervals import wilson
 
 NAMES = PLUGINS
 """Columns that say which point a row is about."""

@@ -10,8 +10,8 @@ import pandas as pd
 
 from ...core.errors import Refused
 from ...core.tables import Kind, Table
+from ..statistics.bjontegaard import Array, pareto_knots, value_at
 from ..study.matrix import Study
-from .bjontegaard import Array, pareto_knots, value_at
 from .bootstrap import RESAMPLES, enough, paired_images, resample
 from .curves import Curve
 from .reading import Group, read

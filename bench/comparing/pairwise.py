@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from .bjontegaard import bd_accuracy, bd_rate
+from ..statistics.bjontegaard import bd_accuracy, bd_rate
 from .bootstrap import RESAMPLES, Estimate, ResampledCurves, enough
 from .reading import Group
 

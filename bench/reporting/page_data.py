@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 
 from ..comparing.bootstrap import enough
 from ..comparing.curves import Measured
-from ..comparing.intervals import wilson
-from ..comparing.pareto import beaten_by
 from ..comparing.reading import Group
 from ..figures.curve_styles import styles_of
+from ..statistics.intervals import wilson
+from ..statistics.pareto import beaten_by
 
 SYMBOLS = {
     "o": "circle",

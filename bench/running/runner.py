@@ -202,6 +202,13 @@ class Outcome:
         return not self.failed_rows and not self.impossible
 
 
+def _put_damaged_aside(records: Records, progress: Progress) -> None:
+    if damaged := records.put_damaged_aside():
+        progress.say(
+            f"{len(damaged)} files among the records are no whole records; they lie in {damaged[0].parent} now"
+        )
+
+
 def run(
     study: Study,
     make_pool: Callable[[], Pool],
@@ -226,6 +233,7 @@ def run(
     matrix = study.load()
     forget_opened()
     with prepared(study) as records:
+        _put_damaged_aside(records, progress)
         pool, index = make_pool(), Index(study.records)
         runner = Runner(pool, records, progress, timeout)
         try:

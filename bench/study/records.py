@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -123,7 +124,7 @@ class Records:
     """The folder of a study's records; those with failures lie in ``failed`` below it."""
 
     def __init__(self, folder: Path) -> None:
-        self.folder, self.failed = folder, folder / "failed"
+        self.folder, self.failed, self.damaged = folder, folder / "failed", folder / "damaged"
 
     def create(self) -> None:
         """Makes the folders where they are missing, and removes what killed runs left unfinished. Raises OSError."""
@@ -157,20 +158,40 @@ class Records:
         good, bad = {}, []
         for path in sorted([*self.failed.glob("*.parquet"), *self.folder.glob("*.parquet")], key=lambda p: p.name):
             try:
-                about = json.loads(pq.read_metadata(path).metadata[b"rabench"])
-                names, written = about.pop("identity"), about.pop("format", 1)
-                identity = Identity(
-                    tuple(names["labels"]), tuple(names["key"]), tuple(names["versions"]), names["block"]
-                )
+                record, written = _opened(path)
             except (pa.ArrowInvalid, OSError, KeyError, TypeError, ValueError) as error:
-                bad.append(f"{path}: no whole record ({str(error).splitlines()[0][:100]}); delete it and run again")
+                reason = str(error).splitlines()[0][:100]
+                bad.append(f"{path}: no whole record ({reason}); rabench run puts it aside and measures it again")
                 continue
             if written > FORMAT:
                 bad.append(f"{path}: of a newer rabench (format {written}, this one reads {FORMAT}); update rabench")
                 continue
             if path.parent == self.folder or path.stem not in good:
-                good[path.stem] = Record(path, identity, about)
+                good[path.stem] = record
         return list(good.values()), bad
+
+    def put_damaged_aside(self) -> list[Path]:
+        """Moves files that are no records, and records under another's name, into ``damaged``; gives where they lie now.
+
+        Their records are then missing, so that a run measures them again. Records of a newer format stay.
+        """
+        moved = []
+        for path in sorted(self.folder.glob("*.parquet")):
+            with suppress(pa.ArrowInvalid, OSError, KeyError, TypeError, ValueError):  # what is no record is moved
+                record, written = _opened(path)
+                if written > FORMAT or record.identity.name == path.stem:
+                    continue
+            self.damaged.mkdir(exist_ok=True)
+            moved.append(path.replace(self.damaged / path.name))
+        return moved
+
+
+def _opened(path: Path) -> tuple[Record, int]:
+    """A file's record and format, without its rows. Raises what pyarrow and JSON raise for a file that is none."""
+    about = json.loads(pq.read_metadata(path).metadata[b"rabench"])
+    names, written = about.pop("identity"), about.pop("format", 1)
+    identity = Identity(tuple(names["labels"]), tuple(names["key"]), tuple(names["versions"]), names["block"])
+    return Record(path, identity, about), written
 
 
 class Index:

@@ -13,15 +13,15 @@ import rabench
 from given_studies import measured_fixture, measured_study, photos_matrix
 from hypothesis import given
 from hypothesis import strategies as st
-from rabench.bench.comparing.bjontegaard import Distances
 from rabench.bench.comparing.bootstrap import estimate
 from rabench.bench.comparing.compare import Method, compare, find_curve
 from rabench.bench.comparing.comparison import as_text
 from rabench.bench.comparing.curves import Curve
-from rabench.bench.comparing.intervals import holm, mcnemar, tango, wilson
 from rabench.bench.comparing.operating_points import operating_points, requirement
-from rabench.bench.comparing.pareto import beaten_by, dominated, pareto_front
 from rabench.bench.reporting.report import report
+from rabench.bench.statistics.bjontegaard import Distances
+from rabench.bench.statistics.intervals import holm, mcnemar, tango, wilson
+from rabench.bench.statistics.pareto import beaten_by, dominated, pareto_front
 from rabench.bench.study.matrix import find_study
 from rabench.bench.study.records import write_table
 from rabench.core.errors import BadSetting, Refused, Unavailable

@@ -7,9 +7,9 @@ ones are, and each point's expected accuracy is known.
 from dataclasses import dataclass
 
 import numpy as np
-from rabench.bench.comparing.bjontegaard import bd_accuracy, bd_rate, curve_samples
 from rabench.bench.comparing.bootstrap import PairedImages, estimate, resample
-from rabench.bench.comparing.intervals import paired, wilson
+from rabench.bench.statistics.bjontegaard import bd_accuracy, bd_rate, curve_samples
+from rabench.bench.statistics.intervals import paired, wilson
 from scipy.stats import norm
 
 CHANCE = 0.7

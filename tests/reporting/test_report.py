@@ -14,7 +14,6 @@ from hypothesis import strategies as st
 from plugins_for_tests import Brightness, Noise
 from png_files import png_parts
 from rabench.bench.comparing.curves import Curve, curves, psnr
-from rabench.bench.comparing.intervals import wilson
 from rabench.bench.comparing.reading import read
 from rabench.bench.figures.curve_styles import styles_of
 from rabench.bench.figures.rate_accuracy import rate_accuracy
@@ -22,6 +21,7 @@ from rabench.bench.reporting.notes import few_classes
 from rabench.bench.reporting.report import report
 from rabench.bench.running import executors, runner
 from rabench.bench.running.runner import Progress
+from rabench.bench.statistics.intervals import wilson
 from rabench.bench.study.matrix import find_study
 from rabench.bench.study.points import Point
 from rabench.bench.study.sources import Sources

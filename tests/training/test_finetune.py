@@ -41,7 +41,7 @@ def stop(_):
 
 def a_tuning(study, **changed):
     (target,) = targets(study, None, [], None, changed.pop("out", None))
-    return replace(Tuning(study, target, replace(RECIPE, epochs=2), 0.2, 600), **changed)
+    return replace(Tuning(study, target, replace(RECIPE, epochs=2), held_out=0.2, limit=600), **changed)
 
 
 def encoded_set(folder, quantizer="median-cut:colors=2", codec="png"):

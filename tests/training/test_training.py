@@ -100,7 +100,7 @@ def test_a_network_learns_and_what_is_judged_is_what_ships(plan):
     assert {t.dtype for t in tensors if t.is_floating_point()} == {torch.float16}
     assert classifier.classes == PHOTOS.classes
     assert about.training["command"] == (
-        "rabench train classifier --network small --dataset photos:split=train --width 8 --limit 1500 "
+        "rabench train classifier --network small --dataset photos:split=train --limit 1500 --width 8 "
         "--epochs 5 --lr 0.05 --out small.safetensors"
     )
 

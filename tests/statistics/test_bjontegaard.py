@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
-from rabench.bench.comparing.bjontegaard import (
+from rabench.bench.comparing.bootstrap import PairedImages, resample
+from rabench.bench.statistics.bjontegaard import (
     bd_accuracy,
     bd_rate,
     curve_samples,
@@ -16,7 +17,6 @@ from rabench.bench.comparing.bjontegaard import (
     raw_knots,
     value_at,
 )
-from rabench.bench.comparing.bootstrap import PairedImages, resample
 from scipy.interpolate import Akima1DInterpolator, PchipInterpolator
 from simulated import BITS, CURVES, of_accuracy, of_bd, of_difference, synthetic
 

@@ -1,7 +1,7 @@
 """Wilson's interval at its ends."""
 
 import pytest
-from rabench.bench.comparing.intervals import wilson
+from rabench.bench.statistics.intervals import wilson
 
 
 @pytest.mark.parametrize("images", [1, 7, 10, 944, 2999])
