@@ -120,7 +120,7 @@ def test_the_command_trains_for_several_numbers_of_colors_and_its_weights_run_in
     about = files.about(tmp_path / "few" / "colorcnn-3.safetensors")
     assert (about.colors, about.width, about.classifier) == (3, 4, "small:precision=fp32:weights=small-photos")
     assert about.training["command"].endswith(
-        "--colors 3 --recipe adamw --width 4 --limit 200 --epochs 1 --batch 64 --no-jitter-shared --out few"
+        "--colors 3 --recipe adamw --limit 200 --width 4 --epochs 1 --batch 64 --no-jitter-shared --out few"
     )
     assert (tmp_path / "few" / "colorcnn-2.training.png").stat().st_size > 20_000
     points = 'quantizers = ["colorcnn:colors=2,3:weights=few"]\ncodecs = ["png"]'
