@@ -1,15 +1,13 @@
 """The public Python API."""
 
 import doctest
-import re
 import shutil
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 import rabench
-from given_studies import measured_fixture, photos_matrix
+from given_studies import PHOTOS_AS_PNG, measured_fixture, photos_matrix
 from rabench.bench.commands import console
 from rabench.bench.commands.cli import app
 from rabench.bench.commands.cli_training import train_app
@@ -27,9 +25,7 @@ def test_the_examples_in_docstrings_are_true():
 
 
 def test_a_study_runs_and_reports_from_python(tmp_path):
-    (tmp_path / "matrix.toml").write_text(
-        'dataset = "photos"\nclassifiers = ["small:weights=small-photos"]\n[[points]]\ncodecs = ["png"]\n'
-    )
+    (tmp_path / "matrix.toml").write_text(PHOTOS_AS_PNG)
     assert rabench.run(tmp_path, limit=30).measured == 2
     summary = rabench.report(tmp_path).summary
     assert summary.images.tolist() == [30, 30]
@@ -131,14 +127,3 @@ def test_messages_name_arguments_and_the_command_line_says_options(study):
         rabench.compare(study, "jpeg", labels="mine")
     assert as_options(str(caught.value)).startswith("--labels must be one of")
     assert doctest.testmod(console).failed == 0
-
-
-@pytest.mark.slow
-def test_the_examples_of_the_docs_run(tmp_path, monkeypatch, capsys):
-    text = (Path(rabench.__file__).parent / "docs" / "python.md").read_text()
-    monkeypatch.chdir(tmp_path)
-    names: dict[str, object] = {}
-    for example in re.findall(r"```python\n(.*?)```", text, re.S):
-        exec(example, names)
-    said = capsys.readouterr().out
-    assert "records measured" in said and "100 images in common" in said and "did you mean" in said

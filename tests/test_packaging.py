@@ -13,12 +13,12 @@ CODE = ("bench", "classifiers", "codecs", "core", "datasets", "quantizers")
 def test_every_folder_of_code_is_named_in_setup_cfg():
     config = ConfigParser()
     config.read(ROOT / "setup.cfg")
-    found = {
+    packages = {
         ".".join(["rabench", *init.parent.relative_to(ROOT).parts])
         for folder in CODE
         for init in (ROOT / folder).rglob("__init__.py")
     }
-    assert set(config["options"]["packages"].split()) == found | {"rabench"}
+    assert set(config["options"]["packages"].split()) == packages | {"rabench"}
 
 
 @pytest.mark.slow
@@ -36,8 +36,8 @@ def test_a_wheel_holds_what_git_holds(tmp_path):
     done = subprocess.run([sys.executable, "-c", build], cwd=copy, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     with zipfile.ZipFile(tmp_path / done.stdout.split()[-1]) as wheel:
-        inside = {n.removeprefix("rabench/") for n in wheel.namelist() if n.startswith("rabench/")}
-    wanted = {
+        in_wheel = {n.removeprefix("rabench/") for n in wheel.namelist() if n.startswith("rabench/")}
+    in_git = {
         n for n in listed.stdout.split() if n.split("/")[0] in CODE or n in ("__init__.py", "__main__.py", "py.typed")
     }
-    assert inside == wanted
+    assert in_wheel == in_git

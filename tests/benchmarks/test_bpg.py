@@ -31,14 +31,14 @@ def photographs(side, count):
     return [np.ascontiguousarray(source[y : y + side, x : x + side]) for y, x in corners]
 
 
-def milliseconds(function, given):
+def milliseconds(function, arguments):
     """The median over calls, one for each that is given."""
-    found = []
-    for one in given:
+    times = []
+    for argument in arguments:
         begin = time.perf_counter()
-        function(one)
-        found.append(1000 * (time.perf_counter() - begin))
-    return statistics.median(found)
+        function(argument)
+        times.append(1000 * (time.perf_counter() - begin))
+    return statistics.median(times)
 
 
 class Programs:
@@ -89,16 +89,16 @@ def test_bpg_images_a_second_and_against_a_process_an_image(benchmark, tmp_path,
     files = benchmark.pedantic(codec.encode_batch, (images,), rounds=3, warmup_rounds=1)
     encode = 1000 * benchmark.stats.stats.median / len(images)
     decode = milliseconds(codec.decode, files)
-    few = images[:15]
-    process = milliseconds(external.encode, few), milliseconds(external.decode, few)
+    first = images[:15]
+    process = milliseconds(external.encode, first), milliseconds(external.decode, first)
     times = sum(process) / (encode + decode)
-    said = {"encode_per_s": 1000 / encode, "decode_per_s": 1000 / decode, "times": times}
-    benchmark.extra_info.update(said)
-    wanted = f" (wanted: {WANTED[side, qp]})" if (side, qp) in WANTED else ""
+    figures = {"encode_per_s": 1000 / encode, "decode_per_s": 1000 / decode, "times": times}
+    benchmark.extra_info.update(figures)
+    goal = f" (wanted: {WANTED[side, qp]})" if (side, qp) in WANTED else ""
     print(
         f"\n  {side}x{side}, QP {qp}: encodes {1000 / encode:,.0f} images/s, decodes {1000 / decode:,.0f}; "
         f"{external.names}: {1000 / process[0]:,.0f} and {1000 / process[1]:,.0f}; "
-        f"both together {times:.1f} times as fast{wanted}"
+        f"both together {times:.1f} times as fast{goal}"
     )
 
 
@@ -120,6 +120,7 @@ def test_what_is_spent_around_x265(benchmark):
             finally:
                 inside.append(time.perf_counter() - begin)
 
+    # Private, since no public name of PyAV's or of rabench's stands for x265's own call alone
     with x265.Encoders.lent(x265.setup(64, 64, YUV420, 29, 8)) as encoder:
         context, encoder._context = encoder._context, Timed(encoder._context)
     around = []
@@ -136,9 +137,9 @@ def test_what_is_spent_around_x265(benchmark):
     finally:
         encoder._context = context
     assert len(inside) == 100
-    found = 1e6 * statistics.median(around)
-    benchmark.extra_info["microseconds"] = found
-    print(f"\n  {found:.0f} us an image around x265 in the median (wanted: under 60)")
+    microseconds = 1e6 * statistics.median(around)
+    benchmark.extra_info["microseconds"] = microseconds
+    print(f"\n  {microseconds:.0f} us an image around x265 in the median (wanted: under 60)")
 
 
 @pytest.mark.benchmark(group="bpg workers")

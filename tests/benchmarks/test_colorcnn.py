@@ -119,7 +119,7 @@ def test_a_training_step(benchmark, side, width, precision):
     """Forward, backward and optimizer, an AlexNet of 200 classes behind it, a batch of 32."""
     torch.manual_seed(0)
     network, where = ColorCNN(2, width), device()
-    judge = training.Judge(CLASSIFIERS["alexnet"].build(200, 64), MEAN, STD)  # type: ignore[attr-defined]
+    judge = training.FrozenClassifier(CLASSIFIERS["alexnet"].build(200, 64), MEAN, STD)  # type: ignore[attr-defined]
     classifier = judge.frozen(where)
     on_device(network, where).train()
     optimizer = torch.optim.SGD(network.parameters(), lr=1e-2)

@@ -32,7 +32,7 @@ def large_study(folder, jpeg, webp):
     records.create()
     labels, difficulty = rng.integers(0, CLASSES, IMAGES), rng.normal(size=IMAGES)
     blocks = [(start, hashlib.sha256(str(start).encode()).hexdigest()) for start in range(0, IMAGES, 1000)]
-    known = {
+    described = {
         f"{start}-{start + 1000}": {
             "sha256": sha,
             "sizes": {"64x64": 1000},
@@ -44,11 +44,11 @@ def large_study(folder, jpeg, webp):
     for point in points:
         ease = rng.uniform(-1, 0.5)
         for start, sha in blocks:
-            here = slice(start, start + 1000)
-            right = difficulty[here] + 0.6 * rng.normal(size=1000) < ease
+            span = slice(start, start + 1000)
+            right = difficulty[span] + 0.6 * rng.normal(size=1000) < ease
             columns = {name: np.zeros(1000, kind) for name, kind in COLUMNS.items()}
-            columns |= {"image": np.arange(start, start + 1000, dtype=np.int32), "label": labels[here].astype(np.int32)}
-            columns["prediction"] = np.where(right, labels[here], (labels[here] + 1) % CLASSES).astype(np.int32)
+            columns |= {"image": np.arange(start, start + 1000, dtype=np.int32), "label": labels[span].astype(np.int32)}
+            columns["prediction"] = np.where(right, labels[span], (labels[span] + 1) % CLASSES).astype(np.int32)
             columns["bytes"] = rng.poisson(400 * np.exp(ease + 1), 1000).astype(np.int32)
             columns["payload"] = columns["bytes"]
             columns["pixels"][:] = 4096
@@ -57,7 +57,7 @@ def large_study(folder, jpeg, webp):
             identity = Identity(point.labels, point.key, ("1", "1", "1"), sha)
             seconds = dict.fromkeys(("load", "quantize", "encode", "decode", "classify"), 0.1)
             records.write(identity, Rows(columns, {}, seconds), about)
-    dataset = {"stamp": "", "images": IMAGES, "limit": None, "notes": [], "classes": CLASSES, "blocks": known}
+    dataset = {"stamp": "", "images": IMAGES, "limit": None, "notes": [], "classes": CLASSES, "blocks": described}
     noted = {" + ".join(p.labels): {"key": p.key, "versions": ("1", "1", "1")} for p in points}
     index = {"datasets": {points[0].dataset.label: dataset}, "versions": noted}
     (study.records / "blocks.json").write_text(json.dumps(index))
@@ -92,5 +92,5 @@ def test_a_report_of_300_points_and_10000_images(three_hundred, benchmark, reque
 def test_every_curve_against_one_anchor_over_200_points(tmp_path_factory, benchmark):
     """2,000 draws of 10,000 images. Wanted: under 20 s on one core."""
     study, points = large_study(tmp_path_factory.mktemp("large") / "compared", "5..95/15", "5..95/15")
-    found = benchmark.pedantic(compare, args=(study, "none+jpeg"), rounds=1)
-    print(f"\n{points} points, {len(found[0].curves)} curves: {benchmark.stats.stats.median:.1f} s")
+    comparisons = benchmark.pedantic(compare, args=(study, "none+jpeg"), rounds=1)
+    print(f"\n{points} points, {len(comparisons[0].curves)} curves: {benchmark.stats.stats.median:.1f} s")

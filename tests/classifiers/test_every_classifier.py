@@ -1,6 +1,8 @@
 """What every classifier must hold to; a new network is tested by being in the table."""
 
 import pickle
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -9,12 +11,10 @@ from onnx_files import onnx_classifier
 from rabench.classifiers import CLASSIFIERS, weights
 from rabench.classifiers.network import Network
 from rabench.classifiers.weights import About
-from rabench.core.errors import BadSetting, RabenchError, Refused, Unavailable
+from rabench.core.errors import RabenchError, Refused, Unavailable
 from rabench.datasets.base import Dataset
 
 RNG = np.random.default_rng(0)
-
-MEAN, STD = Dataset.normalization
 
 
 @pytest.fixture(params=sorted(CLASSIFIERS.members))
@@ -24,7 +24,7 @@ def classifier(request, tmp_path):
     if issubclass(cls, Network):
         torch.manual_seed(0)
         network = cls.build(5, 8)
-        about = About(request.param, 8, "toys:split=train", tuple("abcde"), MEAN, STD, 16)
+        about = About(request.param, 8, "toys:split=train", tuple("abcde"), *Dataset.normalization, 16)
         weights.write(tmp_path / "w.safetensors", network.state_dict(), about)
         return cls(weights=str(tmp_path / "w.safetensors"))
     return onnx_classifier(tmp_path)
@@ -32,9 +32,9 @@ def classifier(request, tmp_path):
 
 def test_logits_are_float32_one_row_an_image_one_column_a_class(classifier):
     images = list(RNG.integers(0, 256, (3, 16, 16, 3), np.uint8))
-    found = classifier.logits(images)
-    assert found.shape == (3, len(classifier.classes)) and found.dtype == np.float32
-    assert np.isfinite(found).all()
+    logits = classifier.logits(images)
+    assert logits.shape == (3, len(classifier.classes)) and logits.dtype == np.float32
+    assert np.isfinite(logits).all()
     assert len(classifier.classes) == 5
 
 
@@ -42,7 +42,7 @@ def test_an_image_gives_the_same_logits_to_the_last_bit_wherever_it_stands(class
     """Every call has exactly the batch size, so that neighbours and place change nothing."""
     images = list(RNG.integers(0, 256, (classifier.batch + 9, 16, 16, 3), np.uint8))
     together = classifier.logits(images)
-    for position in (0, 1, 7, classifier.batch - 1, classifier.batch, len(images) - 1):
+    for position in (0, 7, classifier.batch - 1, classifier.batch):
         np.testing.assert_array_equal(classifier.logits([images[position]])[0], together[position])
     np.testing.assert_array_equal(classifier.logits(images[::-1])[::-1], together)
 
@@ -99,47 +99,7 @@ def test_a_misspelt_name_of_shipped_weights_is_answered_with_the_right_one():
         CLASSIFIERS.make("small:weights=small-photo").version()
 
 
-def test_onnx_sees_the_pixels_its_settings_describe(tmp_path):
-    classifier = onnx_classifier(tmp_path)
-    image = np.full((16, 16, 3), (255, 0, 51), np.uint8)
-    plain = CLASSIFIERS.make(f'onnx:path="{tmp_path}/net.onnx":mean="0,0,0":std="1,1,1"')
-    np.testing.assert_allclose(
-        plain.logits([image])[0], np.array([1, 0, 0.2]) @ (np.arange(15).reshape(3, 5) - 7), rtol=1e-5
-    )
-    swapped = CLASSIFIERS.make(f'onnx:path="{tmp_path}/net.onnx":mean="0,0,0":std="1,1,1":channels=bgr')
-    np.testing.assert_allclose(swapped.logits([image[..., ::-1]]), plain.logits([image]))
-    scaled = (np.array([1, 0, 0.2]) - MEAN) / STD
-    np.testing.assert_allclose(classifier.logits([image])[0], scaled @ (np.arange(15).reshape(3, 5) - 7), rtol=1e-4)
-
-
-def test_onnx_takes_the_batch_its_file_fixes_and_any_size_where_it_is_open(tmp_path):
-    assert onnx_classifier(tmp_path, batch=4).batch == 4
-    open_sized = onnx_classifier(tmp_path, side=0)
-    assert open_sized.size == 0
-    images = [RNG.integers(0, 256, (*s, 3), np.uint8) for s in [(8, 8), (9, 30), (8, 8)]]
-    assert open_sized.logits(images).shape == (3, 5)
-
-
-@pytest.mark.parametrize("setting", ['mean="1,2"', 'std="1,0,1"', 'mean="a,b,c"'])
-def test_a_wrong_normalization_is_refused(setting):
-    with pytest.raises(BadSetting, match=r"onnx: (mean|std)"):
-        CLASSIFIERS.make(f"onnx:path=x.onnx:{setting}")
-
-
-def test_onnx_classes_may_be_named_by_a_file(tmp_path):
-    onnx_classifier(tmp_path)
-    (tmp_path / "names.txt").write_text("v\nw\nx\ny\nz\n")
-    named = CLASSIFIERS.make(f'onnx:path="{tmp_path}/net.onnx":classes_file="{tmp_path}/names.txt"')
-    assert named.classes == ("v", "w", "x", "y", "z")
-    (tmp_path / "names.txt").write_text("v\nw\n")
-    with pytest.raises(Refused, match="names 2 classes"):
-        assert named.classes
-
-
 def test_naming_a_classifier_imports_no_torch():
-    import subprocess
-    import sys
-
     code = (
         "import sys; from rabench.bench.commands.listing import tables\n"
         "print([t.title for t in tables(None)]); sys.exit('torch' in sys.modules)"

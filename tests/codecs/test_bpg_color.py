@@ -37,11 +37,11 @@ def ycbcr(image):
 def filtered(plane, taps, first, step, results):
     """sum of taps[k] * plane[..., clamp(step * i + first + k)] along the last axis."""
     length = plane.shape[-1]
-    found = np.zeros((*plane.shape[:-1], results), np.int64)
+    sums = np.zeros((*plane.shape[:-1], results), np.int64)
     for i in range(results):
         for k, tap in enumerate(taps):
-            found[..., i] += tap * plane[..., min(max(step * i + first + k, 0), length - 1)]
-    return found
+            sums[..., i] += tap * plane[..., min(max(step * i + first + k, 0), length - 1)]
+    return sums
 
 
 def halved(plane):
@@ -53,10 +53,10 @@ def halved(plane):
 
 def interleaved(plane, length):
     n = plane.shape[-1]
-    found = np.empty((*plane.shape[:-1], 2 * n), np.int64)
-    found[..., 0::2] = filtered(plane, EVEN, -3, 1, n)
-    found[..., 1::2] = filtered(plane, ODD, -3, 1, n)
-    return found[..., :length]
+    samples = np.empty((*plane.shape[:-1], 2 * n), np.int64)
+    samples[..., 0::2] = filtered(plane, EVEN, -3, 1, n)
+    samples[..., 1::2] = filtered(plane, ODD, -3, 1, n)
+    return samples[..., :length]
 
 
 def doubled(plane, height, width):
@@ -95,8 +95,8 @@ def test_every_chroma_pair_and_every_color_of_the_cubes_faces():
     cb, cr = np.meshgrid(values, values)
     for level in (0, 1, 128, 254, 255):
         y = np.full((256, 256), level, np.uint8)
-        found = color.to_rgb(color.Planes(y, np.stack([cb, cr])))
-        np.testing.assert_array_equal(found, rgb(y, cb, cr))
+        pixels = color.to_rgb(color.Planes(y, np.stack([cb, cr])))
+        np.testing.assert_array_equal(pixels, rgb(y, cb, cr))
         for channel in range(3):
             face = np.insert(np.stack([cb, cr], -1), channel, level, axis=-1)
             np.testing.assert_array_equal(color.to_planes(face, halved=False).luma, ycbcr(face)[0])
@@ -117,11 +117,11 @@ def test_grey_stays_grey():
 
 def test_a_picture_of_many_strips_is_that_of_one(monkeypatch):
     image = RNG.integers(0, 256, (301, 203, 3), np.uint8)
-    whole = color.to_planes(image, halved=True)
+    planes = color.to_planes(image, halved=True)
     monkeypatch.setattr(color, "STRIP", 1 << 12)
     strips = color.to_planes(image, halved=True)
-    np.testing.assert_array_equal(strips.luma, whole.luma)
-    np.testing.assert_array_equal(strips.chroma, whole.chroma)
-    few = color.to_rgb(whole)
+    np.testing.assert_array_equal(strips.luma, planes.luma)
+    np.testing.assert_array_equal(strips.chroma, planes.chroma)
+    pixels = color.to_rgb(planes)
     monkeypatch.undo()
-    np.testing.assert_array_equal(few, color.to_rgb(whole))
+    np.testing.assert_array_equal(pixels, color.to_rgb(planes))

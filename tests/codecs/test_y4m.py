@@ -16,9 +16,9 @@ PHOTO = np.vstack(
 @pytest.mark.parametrize("size", [(64, 128), (1, 1), (33, 7)])
 def test_a_picture_comes_back_but_for_rounding_and_halved_chroma(chroma, size):
     image = PHOTO[: size[0], : size[1]]
-    found = y4m.read(y4m.write(image, chroma))
-    assert found.shape == image.shape and found.flags.writeable
-    error = np.abs(found.astype(int) - image)
+    pixels = y4m.read(y4m.write(image, chroma))
+    assert pixels.shape == image.shape and pixels.flags.writeable
+    error = np.abs(pixels.astype(int) - image)
     assert error.max() <= 2 if chroma == 444 else error.mean() < 6
 
 

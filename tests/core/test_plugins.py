@@ -1,3 +1,5 @@
+"""Plug-ins as values: their settings, texts that ask for them, and what is said of a mistake in one."""
+
 import pickle
 from dataclasses import dataclass
 from typing import ClassVar
@@ -125,10 +127,10 @@ def test_another_packages_codec_comes_in_by_entry_point(monkeypatch):
 
     brought = EntryPoint("theirs", "rabench.codecs.raw:Raw", "rabench.codecs")
 
-    def found(group, name="theirs"):
+    def entry_points(group, name="theirs"):
         return [brought] if (group, name) == ("rabench.codecs", "theirs") else []
 
-    monkeypatch.setattr(plugins, "entry_points", found)
+    monkeypatch.setattr(plugins, "entry_points", entry_points)
     assert "theirs" in CODECS.names() and "theirs" not in QUANTIZERS.names()
     assert CODECS["theirs"].__name__ == "Raw"
 

@@ -4,13 +4,20 @@ import numpy as np
 import pytest
 from rabench.classifiers import CLASSIFIERS
 
+MATRIX = np.arange(15, dtype=np.float32).reshape(3, 5) - 7
+"""What the network makes of an image's mean color: five logits."""
 
-def onnx_classifier(folder, side=16, batch=0):
-    """An ONNX file made by hand: a mean over the image and a matrix."""
+
+def onnx_classifier(folder, side=16, batch=0, weights=""):
+    """A mean over the image, times MATRIX, as net.onnx. weights: the file beside it that is to hold the matrix instead."""
     onnx = pytest.importorskip("onnx", reason="onnx is not installed: pip install -c constraints.txt '.[onnx]'")
     pytest.importorskip("onnxruntime", reason="onnxruntime is not installed: pip install -c constraints.txt '.[onnx]'")
     h = onnx.helper
-    matrix = onnx.numpy_helper.from_array(np.arange(15, dtype=np.float32).reshape(3, 5) - 7, "m")
+    if weights:
+        matrix = onnx.TensorProto(name="m", dims=[3, 5], data_type=1, data_location=onnx.TensorProto.EXTERNAL)
+        matrix.external_data.add(key="location", value=weights)
+    else:
+        matrix = onnx.numpy_helper.from_array(MATRIX, "m")
     graph = h.make_graph(
         [
             h.make_node("GlobalAveragePool", ["x"], ["p"]),
@@ -23,5 +30,6 @@ def onnx_classifier(folder, side=16, batch=0):
         [matrix],
     )
     model = h.make_model(graph, opset_imports=[h.make_opsetid("", 17)], ir_version=9)
-    onnx.save(model, folder / "net.onnx")
+    folder.mkdir(exist_ok=True)
+    (folder / "net.onnx").write_bytes(model.SerializeToString())
     return CLASSIFIERS.make(f'onnx:path="{folder / "net.onnx"}"')

@@ -1,11 +1,14 @@
 """Plug-in files as a user writes them."""
 
-CODEC = '''
+IMPORTS = """
 import zlib
 from dataclasses import dataclass
 import numpy as np
 import rabench
-
+"""
+CODEC = (
+    IMPORTS
+    + '''
 @dataclass(frozen=True)
 class Coarse(rabench.Codec):
     """Fewer bits a sample, deflated."""
@@ -27,6 +30,76 @@ class Coarse(rabench.Codec):
         coarse = np.frombuffer(zlib.decompress(data[6:]), np.uint8).reshape(high, wide, 3)
         return (coarse << (8 - self.bits)) + (1 << (8 - self.bits) >> 1)
 '''
+)
+OTHER_FAMILIES = (
+    IMPORTS
+    + '''
+@dataclass(frozen=True)
+class Grid(rabench.Quantizer):
+    """The nearest of levels**3 colors on a grid, all of them in the palette."""
+    name = "grid"
+    levels: int = rabench.setting(2, range(2, 7), quality_parameter=True)
+
+    def version(self):
+        return "1"
+
+    def quantize(self, images):
+        steps = np.rint(np.linspace(0, 255, self.levels)).astype(np.uint8)
+        palette = np.stack(np.meshgrid(steps, steps, steps, indexing="ij"), -1).reshape(-1, 3)
+        quantized = []
+        for image in images:
+            r, g, b = np.moveaxis(np.rint(image / 255 * (self.levels - 1)).astype(np.uint8), 2, 0)
+            quantized.append(rabench.IndexedImage((r * self.levels + g) * self.levels + b, palette))
+        return quantized
+
+
+@dataclass(frozen=True)
+class Brightness(rabench.Classifier):
+    """Dark or light, by the mean."""
+    name = "brightness"
+
+    def version(self):
+        return "1"
+
+    @property
+    def classes(self):
+        return ("dark", "light")
+
+    @property
+    def size(self):
+        return 0
+
+    def logits_of_batch(self, images):
+        light = images.mean((1, 2, 3)) / 255
+        return np.stack([1 - light, light], 1).astype(np.float32)
+
+
+class InMemory:
+    classes = ("dark", "light")
+
+    def __len__(self):
+        return 40
+
+    def read(self, start, stop):
+        rng = np.random.default_rng(0)
+        images = rng.integers(0, 128, (40, 16, 16, 3)).astype(np.uint8)
+        images[1::2] += 127
+        chosen = list(images[start:stop])
+        return rabench.Block(chosen, np.arange(start, stop) % 2, [rabench.Source("raw")] * len(chosen))
+
+    def stamp(self):
+        return "1"
+
+
+@dataclass(frozen=True)
+class Squares(rabench.Dataset):
+    """Dark and light noise in turn."""
+    name = "squares"
+
+    def open(self):
+        return InMemory()
+'''
+)
 
 WEIGHTED = '''
 import os
@@ -61,3 +134,10 @@ class Weighted(rabench.Codec):
         return np.frombuffer(zlib.decompress(data[6:]), np.uint8).reshape(high, wide, 3) * np.uint8({step})
 '''
 """A codec that reads one number: {before} its class, as {step}; {version} is what version() gives."""
+
+
+def python_file(folder, text=CODEC, name="coarse"):
+    """A file of that text in ``folder``; a codec in it is called as the file is."""
+    path = folder / f"{name}.py"
+    path.write_text(text.replace("{name}", name))
+    return path

@@ -95,11 +95,11 @@ class Misbehaving(Codec):
     def version(self):
         return "1"
 
-    def _is_it(self, image):
+    def concerns(self, image):
         return tuple(as_rgb(image)[0, 0]) == (self.image >> 16 & 255, self.image >> 8 & 255, self.image & 255)
 
     def encode(self, image):
-        if self._is_it(image):
+        if self.concerns(image):
             if self.how == "encode":
                 raise RuntimeError("no more ink")
             if self.how == "die":
@@ -108,7 +108,7 @@ class Misbehaving(Codec):
 
     def decode(self, data):
         pixels = Raw().decode(data)
-        if self._is_it(pixels):
+        if self.concerns(pixels):
             if self.how == "decode":
                 raise ValueError("cannot read my own writing")
             if self.how == "size":
@@ -119,7 +119,7 @@ class Misbehaving(Codec):
 
     def byte_breakdown(self, data):
         parts = Raw().byte_breakdown(data)
-        return parts._replace(payload=1) if self.how == "anatomy" and self._is_it(Raw().decode(data)) else parts
+        return parts._replace(payload=1) if self.how == "anatomy" and self.concerns(Raw().decode(data)) else parts
 
 
 @dataclass(frozen=True)

@@ -2,30 +2,33 @@
 
 import io
 import json
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from typing import ClassVar
 from unittest.mock import patch
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
+from plugins_for_tests import Brightness, Noise
 from png_files import png_parts
 from rabench.bench.running import content
 from rabench.bench.running import task as tasks
 from rabench.bench.running.task import Task
-from rabench.classifiers import CLASSIFIERS
+from rabench.classifiers import CLASSIFIERS, weights
 from rabench.classifiers.base import Classifier
 from rabench.codecs import CODECS
+from rabench.codecs.raw import Raw
 from rabench.core.errors import Refused, Unavailable
 from rabench.core.images import IndexedImage, as_rgb
 from rabench.datasets import DATASETS
 from rabench.quantizers import QUANTIZERS
 
-PHOTOS = DATASETS.make("photos")
+PHOTOS, IMAGES = DATASETS.make("photos"), 100
 SMALL = CLASSIFIERS.make("small:weights=small-photos")
 
 
-def task(quantizer, codecs, classifiers=(SMALL,), stop=200, dataset=PHOTOS):
+def task(quantizer, codecs, classifiers=(SMALL,), stop=IMAGES, dataset=PHOTOS):
     block = content.describe_block(dataset, 0, stop)["sha256"]
     return Task(dataset, 0, stop, block, quantizer, tuple((c, k) for c in codecs for k in classifiers), ())
 
@@ -38,18 +41,18 @@ SLOW = {"avif", "heic", "jpegxl", "jpegxl-lossless", "oxipng", "png-search"}
     "name", [pytest.param(n, marks=pytest.mark.slow) if n in SLOW else n for n in sorted(CODECS.members)]
 )
 def test_what_is_written_is_decoded_and_what_is_decoded_is_classified(name, quantizer):
-    """Spies between the stages see 200 images through each codec, of a slow one 20."""
+    """Spies between the stages see 100 images through each codec, of a slow one 20."""
     codec, quantize = CODECS[name](), QUANTIZERS.make(quantizer)
     try:
         codec.version()
     except Unavailable as reason:
         pytest.skip(str(reason))
-    images = 20 if name == "png-search" else 200
-    written, read, decoded, classified, drawn = [], [], [], [], []
+    images = 20 if name == "png-search" else IMAGES
+    written, read, decoded, classified, quantized = [], [], [], [], []
     encode_batch, decode_batch = type(codec).encode_batch, type(codec).decode_batch
 
     def encode(self, images):
-        drawn.extend(as_rgb(i).copy() for i in images)
+        quantized.extend(as_rgb(i).copy() for i in images)
         files = encode_batch(self, images)
         written.extend(files)
         return files
@@ -74,33 +77,30 @@ def test_what_is_written_is_decoded_and_what_is_decoded_is_classified(name, quan
     # Images alike are classified once: as sets of pixels the two are the same.
     assert {p.tobytes() for p in decoded} == {p.tobytes() for p in classified}
     if codec.lossless:
-        for before, after in zip(drawn, decoded, strict=True):
+        for before, after in zip(quantized, decoded, strict=True):
             np.testing.assert_array_equal(before, after)
     block = PHOTOS.load(0, images)
     errors = [int(((d.astype(int) - s) ** 2).sum()) for d, s in zip(decoded, block.images, strict=True)]
     assert rows.columns["squared_error"].tolist() == errors
 
 
+JPEG_OPTIONS = {"format": "JPEG", "quality": 30, "subsampling": "4:2:0", "optimize": True}
+PNG_OPTIONS = {"format": "PNG", "compress_level": 6}
 POINTS = [
-    ("none", "png", lambda im: im, {"format": "PNG", "compress_level": 6}),
-    (
-        "none",
-        "jpeg:quality=30",
-        lambda im: im,
-        {"format": "JPEG", "quality": 30, "subsampling": "4:2:0", "optimize": True},
-    ),
+    ("none", "png", lambda im: im, PNG_OPTIONS),
+    ("none", "jpeg:quality=30", lambda im: im, JPEG_OPTIONS),
     ("none", "webp:quality=20", lambda im: im, {"format": "WEBP", "quality": 20, "method": 4}),
-    ("median-cut:colors=4", "png", lambda im: im.quantize(4, 0), {"format": "PNG", "compress_level": 6, "bits": 2}),
-    ("octree:colors=2", "png", lambda im: im.quantize(2, 2), {"format": "PNG", "compress_level": 6, "bits": 1}),
+    ("median-cut:colors=4", "png", lambda im: im.quantize(4, 0), {**PNG_OPTIONS, "bits": 2}),
+    ("octree:colors=2", "png", lambda im: im.quantize(2, 2), {**PNG_OPTIONS, "bits": 1}),
 ]
 
 
-@pytest.mark.parametrize("quantizer, codec, redraw, options", POINTS, ids=[f"{q}+{c}" for q, c, *_ in POINTS])
-def test_accuracy_and_rate_recomputed_by_independent_lines_agree_exactly(quantizer, codec, redraw, options):
+@pytest.mark.parametrize("quantizer, codec, by_pillow, options", POINTS, ids=[f"{q}+{c}" for q, c, *_ in POINTS])
+def test_accuracy_and_rate_recomputed_by_independent_lines_agree_exactly(quantizer, codec, by_pillow, options):
     """Pillow, torch and the weights file alone; images with fewer colors than asked for are left to another test."""
     from safetensors import safe_open
 
-    with safe_open("classifiers/weights/small-photos.safetensors", "pt") as file:
+    with safe_open(weights.find("small-photos"), "pt") as file:
         about, w = json.loads(file.metadata()["rabench"]), {k: file.get_tensor(k) for k in file.keys()}  # noqa: SIM118
     mean, std = (torch.tensor(about[k]).view(1, 3, 1, 1) for k in ("mean", "std"))
 
@@ -113,11 +113,11 @@ def test_accuracy_and_rate_recomputed_by_independent_lines_agree_exactly(quantiz
             x = torch.nn.functional.max_pool2d(x, 2) if pool else x
         return x.mean((2, 3)) @ w["17.weight"].float().T + w["17.bias"].float()
 
-    block = PHOTOS.load(0, 200)
+    block = PHOTOS.load(0, IMAGES)
     sizes, predicted = [], []
     for image in block.images:
-        drawn, buffer = redraw(Image.fromarray(image)), io.BytesIO()
-        drawn.save(buffer, **options)
+        buffer = io.BytesIO()
+        by_pillow(Image.fromarray(image)).save(buffer, **options)
         sizes.append(len(buffer.getvalue()))
         pixels = np.array(Image.open(buffer).convert("RGB"))
         predicted.append(int(network(torch.from_numpy(pixels).float().permute(2, 0, 1)[None]).argmax()))
@@ -128,27 +128,21 @@ def test_accuracy_and_rate_recomputed_by_independent_lines_agree_exactly(quantiz
 
 
 def test_halves_of_a_block_add_up_to_the_whole():
-    codec = CODECS.make("jpeg:quality=20")
-    quantizer = QUANTIZERS.make("none")
-    (whole,) = tasks.run(task(quantizer, [codec]))
-    for start, stop in ((0, 77), (77, 200)):
-        half = replace(
-            task(quantizer, [codec]),
-            start=start,
-            stop=stop,
-            block=content.describe_block(PHOTOS, start, stop)["sha256"],
-        )
-        (rows,) = tasks.run(half)
+    block = task(QUANTIZERS.make("none"), [CODECS.make("jpeg:quality=20")])
+    (all_rows,) = tasks.run(block)
+    for start, stop in ((0, 77), (77, IMAGES)):
+        sha256 = content.describe_block(PHOTOS, start, stop)["sha256"]
+        (rows,) = tasks.run(replace(block, start=start, stop=stop, block=sha256))
         for name, column in rows.columns.items():
-            np.testing.assert_array_equal(column, whole.columns[name][start:stop], err_msg=name)
+            np.testing.assert_array_equal(column, all_rows.columns[name][start:stop], err_msg=name)
 
 
 def test_what_else_is_measured_does_not_change_a_row():
     """The last bits of a network's output may depend on its batch: every call has exactly one size."""
     quantizer = QUANTIZERS.make("octree:colors=3")
-    many = [CODECS.make(t) for t in ("png", "raw", "jpeg:quality=5", "webp-lossless", "webp:quality=3")]
-    together = dict(zip(many, tasks.run(task(quantizer, many)), strict=True))
-    for codec in many:
+    codecs = [CODECS.make(t) for t in ("png", "raw", "jpeg:quality=5", "webp-lossless", "webp:quality=3")]
+    together = dict(zip(codecs, tasks.run(task(quantizer, codecs)), strict=True))
+    for codec in codecs:
         (alone,) = tasks.run(task(quantizer, [codec]))
         for name, column in alone.columns.items():
             np.testing.assert_array_equal(column, together[codec].columns[name], err_msg=f"{codec.spec} {name}")
@@ -164,8 +158,23 @@ def test_images_alike_are_classified_once():
 
     with patch.object(type(SMALL), "logits_of_batch", counted):
         tasks.run(task(QUANTIZERS.make("none"), [CODECS.make(t) for t in ("png", "raw", "webp-lossless")]))
-    assert sum(calls) == -(-200 // SMALL.batch) * SMALL.batch
+    assert sum(calls) == -(-IMAGES // SMALL.batch) * SMALL.batch
     assert set(calls) == {SMALL.batch}
+
+
+@dataclass(frozen=True)
+class Views(Raw):
+    """Hands on a view, as codecs that give BGR do."""
+
+    name: ClassVar[str] = "views"
+
+    def decode(self, data):
+        return super().decode(data)[..., ::-1][..., ::-1]
+
+
+def test_a_decoder_may_hand_on_a_view():
+    (rows,) = tasks.run(task(QUANTIZERS.make("none"), [Views()], [Brightness()], 10, Noise(images=10)))
+    assert not rows.errors and rows.columns["squared_error"].sum() == 0
 
 
 def test_images_that_are_not_those_expected_are_refused():

@@ -6,9 +6,9 @@ import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import pytest
+from processes import needs_proc, runs_in_session, wait_until
 
 ENVIRONMENT = {**os.environ, "COLUMNS": "120"}
 
@@ -20,41 +20,33 @@ def run(out, **options):
         return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=errors, env=ENVIRONMENT, **options)
 
 
+def records_in(out):
+    """(inode, time) of each record by its name: both change when it is written again."""
+    return {f.name: (f.stat().st_ino, f.stat().st_mtime_ns) for f in (out / "records").glob("*.parquet")}
+
+
 @pytest.mark.slow
-@pytest.mark.skipif(not Path("/proc/self").exists(), reason="needs /proc to see that workers end")
+@needs_proc
 def test_ten_kills_change_nothing(tmp_path):
-    whole, killed = tmp_path / "whole", tmp_path / "killed"
+    undisturbed, killed = tmp_path / "undisturbed", tmp_path / "killed"
     begin = time.monotonic()
-    assert run(whole).wait() == 0
+    assert run(undisturbed).wait() == 0
     length = time.monotonic() - begin
     moments = random.Random(20_200_614)
-    seen: dict[str, tuple[int, int]] = {}
+    finished: dict[str, tuple[int, int]] = {}
     for _ in range(10):
         process = run(killed, start_new_session=True)
         time.sleep(moments.uniform(0.05, 0.3) * length)
         os.kill(process.pid, signal.SIGKILL)  # the parent alone: workers must notice
         process.wait()
-        now = {f.name: (f.stat().st_ino, f.stat().st_mtime_ns) for f in (killed / "records").glob("*.parquet")}
-        assert {name: now[name] for name in seen} == seen, "a finished record was written again or lost"
-        seen = now
-        deadline = time.monotonic() + 10
-        while _alive(process.pid):
-            assert time.monotonic() < deadline, "workers outlive their parent"
-            time.sleep(0.05)
+        records = records_in(killed)
+        assert finished.items() <= records.items(), "a finished record was written again or lost"
+        finished = records
+        wait_until(lambda session=process.pid: not runs_in_session(session), "workers outlive their parent", 10)
+    assert finished, "no run came as far as its first record"
     assert run(killed).wait() == 0, killed.with_suffix(".stderr").read_text()
-    after = {f.name: (f.stat().st_ino, f.stat().st_mtime_ns) for f in (killed / "records").glob("*.parquet")}
-    assert {name: after[name] for name in seen} == seen
-    assert (killed / "summary.csv").read_bytes() == (whole / "summary.csv").read_bytes()
-    assert sorted(after) == sorted(f.name for f in (whole / "records").glob("*.parquet"))
-    assert not [f for f in (killed / "records").rglob("*") if f.name.startswith(".partial")]
-
-
-def _alive(session):
-    """Whether a process of that session lives."""
-    for process in (int(p.name) for p in Path("/proc").iterdir() if p.name.isdigit()):
-        try:
-            if os.getsid(process) == session:
-                return True
-        except ProcessLookupError:
-            continue
-    return False
+    records = records_in(killed)
+    assert finished.items() <= records.items()
+    assert (killed / "summary.csv").read_bytes() == (undisturbed / "summary.csv").read_bytes()
+    assert records.keys() == records_in(undisturbed).keys()
+    assert not list((killed / "records").rglob(".partial*"))

@@ -1,7 +1,8 @@
 """matrix.toml: what it means, and what is said of a mistake in it."""
 
 import pytest
-from rabench.bench.study.matrix import find_study, load
+from given_studies import PHOTOS_AS_PNG
+from rabench.bench.study.matrix import EMBEDDED, find_study, load
 from rabench.core.errors import BadSetting, Unavailable
 
 GOOD = """\
@@ -51,20 +52,39 @@ def test_a_study_is_the_union_of_its_cross_products_each_point_once(matrix):
         ('["png"]', '"png', 7, "no valid TOML"),
         ('["png"]', "[3]", 7, "codecs is a text or a list of texts"),
         ('codecs = ["png"]\n', "", 5, "codecs is missing; give it in each [[points]] or once above them"),
-        ("[[points]]", "[points]", 5, "points is written as [[points]]"),
     ],
 )
 def test_a_mistake_names_file_line_key_and_what_was_meant(matrix, old, new, line, message):
-    path = matrix(
-        GOOD.replace(old, new, 1)
-        if new != "[points]"
-        else GOOD.split("[[points]]")[0] + "[points]\n" + 'codecs = ["png"]'
-    )
+    mistaken = GOOD.replace(old, new, 1)
+    assert mistaken != GOOD
+    path = matrix(mistaken)
     with pytest.raises(BadSetting) as caught:
         load(path)
-    told = str(caught.value)
-    assert str(path) in told and message in told and f"line {line}" in told
-    assert "\n" not in told
+    error = str(caught.value)
+    assert str(path) in error and message in error and f"line {line}" in error
+    assert "\n" not in error
+
+
+def test_points_as_one_table_are_answered_with_how_to_write_them(matrix):
+    head = GOOD.split("[[points]]")[0]
+    with pytest.raises(BadSetting, match=r"matrix.toml, line 5: points is written as \[\[points\]\]"):
+        load(matrix(head + '[points]\ncodecs = ["png"]'))
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [(b'dataset = "caf\xe9"', "no UTF-8 text"), (b"points = []\n", "there is no point to measure")],
+)
+def test_a_file_that_is_no_matrix_is_refused_in_a_line(tmp_path, content, message):
+    (tmp_path / "matrix.toml").write_bytes(content)
+    with pytest.raises(BadSetting, match=message) as caught:
+        load(tmp_path / "matrix.toml")
+    assert "\n" not in str(caught.value)
+
+
+def test_a_byte_order_mark_before_the_text_is_read_over(tmp_path):
+    (tmp_path / "matrix.toml").write_text(PHOTOS_AS_PNG, encoding="utf-8-sig")
+    assert len(load(tmp_path / "matrix.toml").points) == 1
 
 
 def test_a_report_axis_is_checked(matrix):
@@ -112,7 +132,6 @@ def test_an_unknown_study_is_answered_with_the_near_ones(tmp_path, monkeypatch):
 
 
 def test_every_embedded_study_can_be_read():
-    from rabench.bench.study.matrix import EMBEDDED
-
-    for path in EMBEDDED.glob("*.toml"):
-        assert load(path).points
+    paths = list(EMBEDDED.glob("*.toml"))
+    assert "photos.toml" in {path.name for path in paths}
+    assert all(load(path).points for path in paths)

@@ -2,11 +2,11 @@
 
 import json
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from rabench.bench.training import classifier as training
 from rabench.bench.training.classifier import Plan
 from rabench.classifiers import CLASSIFIERS, weights
@@ -15,6 +15,8 @@ from rabench.classifiers.training import Recipe
 from rabench.core.errors import RabenchError, Refused, UnknownName
 from rabench.core.learning import Diverged, augmented, held_out_split, one_cycle
 from rabench.datasets import DATASETS
+from safetensors import safe_open
+from small_networks import CPU
 
 PHOTOS = DATASETS.make("photos:split=train")
 RECIPE = Recipe(epochs=3, lr=0.05)
@@ -33,6 +35,16 @@ def one_thread():
     torch.set_num_threads(before)
 
 
+def killed_after(epochs):
+    """What to call on each epoch, so that Ctrl-C is pressed after so many."""
+
+    def kill(history):
+        if len(history) == epochs:
+            raise KeyboardInterrupt
+
+    return kill
+
+
 @pytest.mark.slow
 def test_a_seed_gives_the_same_weights_and_another_seed_others(plan, tmp_path):
     training.train_classifier(plan)
@@ -47,47 +59,50 @@ def test_a_seed_gives_the_same_weights_and_another_seed_others(plan, tmp_path):
 @pytest.mark.slow
 def test_a_killed_run_goes_on_and_ends_with_the_same_weights(plan, tmp_path):
     training.train_classifier(plan)
-    whole = plan.out.read_bytes()
+    undisturbed = plan.out.read_bytes()
     (tmp_path / "again").mkdir()
     killed = replace(plan, out=tmp_path / "again" / "small.safetensors")
-
-    def kill(history):
-        if len(history) == 2:
-            raise KeyboardInterrupt
-
     with pytest.raises(KeyboardInterrupt):
-        training.train_classifier(killed, on_epoch=kill)
+        training.train_classifier(killed, on_epoch=killed_after(2))
     assert not killed.out.exists()
-    told = []
-    training.train_classifier(killed, on_epoch=lambda history: told.append(len(history)))
-    assert told == [3]
-    assert killed.out.read_bytes() == whole
+    epochs = []
+    training.train_classifier(killed, on_epoch=lambda history: epochs.append(len(history)))
+    assert epochs == [3]
+    assert killed.out.read_bytes() == undisturbed
+
+
+def test_a_run_without_momentum_is_resumed_too_and_a_finished_one_left_alone(plan):
+    """An optimizer without momentum has no state to keep."""
+    plain = replace(plan, recipe=Recipe(epochs=2, momentum=0), width=4, limit=200)
+    with pytest.raises(KeyboardInterrupt):
+        training.train_classifier(plain, on_epoch=killed_after(1))
+    epochs = []
+    training.train_classifier(plain, on_epoch=lambda history: epochs.append(len(history)))
+    weights_of_both_epochs = plain.out.read_bytes()
+    training.train_classifier(plain, on_epoch=lambda history: epochs.append(len(history)))
+    assert epochs == [2]
+    assert plain.out.read_bytes() == weights_of_both_epochs
 
 
 @pytest.mark.slow
 def test_a_network_learns_and_what_is_judged_is_what_ships(plan):
     about = training.train_classifier(replace(plan, recipe=replace(RECIPE, epochs=5)))
-    held = about.training["held_out_accuracy"]
-    assert held > 0.4  # chance is 0.125
+    accuracy = about.training["held_out_accuracy"]
+    assert accuracy > 0.4  # chance is 0.125
     assert plan.figure.stat().st_size > 10_000
     _, positions = held_out_split(len(PHOTOS), plan.held_out, 1500)
     block = PHOTOS.load(0, 1500)
     classifier = CLASSIFIERS.make(f'small:weights="{plan.out}"')
     logits = classifier.logits([block.images[i] for i in positions])
-    assert np.mean(logits.argmax(1) == block.labels[positions]) == held
-    assert {t.dtype for t in _raw(plan.out).values() if t.is_floating_point()} == {torch.float16}
+    assert np.mean(logits.argmax(1) == block.labels[positions]) == accuracy
+    with safe_open(plan.out, "pt") as file:
+        tensors = [file.get_tensor(name) for name in file.keys()]  # noqa: SIM118
+    assert {t.dtype for t in tensors if t.is_floating_point()} == {torch.float16}
     assert classifier.classes == PHOTOS.classes
     assert about.training["command"] == (
-        "rabench train classifier --network small --dataset photos:split=train --width 8 --limit 1500 "
+        "rabench train classifier --network small --dataset photos:split=train --limit 1500 --width 8 "
         "--epochs 5 --lr 0.05 --out small.safetensors"
     )
-
-
-def _raw(path):
-    from safetensors import safe_open
-
-    with safe_open(path, "pt") as file:
-        return {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
 
 
 @pytest.mark.slow
@@ -116,8 +131,6 @@ def test_a_plan_that_cannot_be_is_refused(plan, change, error, message):
 
 
 def test_images_of_many_sizes_need_a_size(tmp_path):
-    from PIL import Image
-
     for i, size in enumerate([(8, 8), (9, 9), (8, 12)]):
         target = tmp_path / "images" / "train" / "ab"[i % 2] / f"{i}.png"
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -164,9 +177,9 @@ def test_augmentation_shifts_and_mirrors_and_nothing_else():
 
 
 def test_held_out_images_are_no_training_images():
-    kept, held = held_out_split(1000, 0.05)
-    assert len(held) == 50
-    assert sorted([*kept, *held]) == list(range(1000))
+    kept, held_out = held_out_split(1000, 0.05)
+    assert len(held_out) == 50
+    assert sorted([*kept, *held_out]) == list(range(1000))
 
 
 @pytest.mark.parametrize("name, millions", [("alexnet", 2.25), ("vgg16", 14.7), ("resnet18", 11.2)])
@@ -183,6 +196,7 @@ def test_alexnet_for_200_classes_has_2_30_million():
 
 
 def test_shipped_weights_say_what_they_are_and_are_small():
+    assert weights.find("small-photos") in weights.shipped()
     for path in weights.shipped():
         about = weights.about(path)
         assert about.training["command"].startswith("rabench train classifier")
@@ -190,28 +204,35 @@ def test_shipped_weights_say_what_they_are_and_are_small():
         assert path.stat().st_size < 1e6
 
 
-def test_an_epoch_sees_each_image_once(plan):
-    images = loop.Images(np.arange(10 * 4 * 4 * 3, dtype=np.uint8).reshape(10, 4, 4, 3), np.arange(10) % 2)
-    steps = []
+class Recording(torch.nn.Module):
+    """Keeps the images that a network is trained on, each told by its first value."""
+
+    def __init__(self, network):
+        super().__init__()
+        self.network, self.values = network, []
+
+    def forward(self, x):
+        if self.training:
+            self.values += (x[:, 0, 0, 0] * 255).round().int().tolist()
+        return self.network(x)
+
+
+def test_an_epoch_sees_each_image_once(tmp_path):
+    values = np.arange(10, dtype=np.uint8)
+    images = loop.Images(np.broadcast_to(values[:, None, None, None], (10, 4, 4, 3)).copy(), np.arange(10) % 2)
+    network, steps = Recording(CLASSIFIERS["small"].build(2, 4)), []
     loop.train(
-        CLASSIFIERS["small"].build(2, 4),
-        ((0.5,) * 3, (0.5,) * 3),
-        images,
-        images,
-        Recipe(epochs=2, batch=4, crop=0),
-        plan.checkpoint.with_name("x.checkpoint.safetensors")
-        if plan.out.parent.mkdir(exist_ok=True) is None
-        else Path(),
-        torch.device("cpu"),
-        on_step=lambda epoch, step, of, loss: steps.append((epoch, step, of)),
+        *(network, ((0.0,) * 3, (1.0,) * 3), images, images, Recipe(epochs=2, batch=4, crop=0)),
+        *(tmp_path / "checkpoint.safetensors", CPU),
+        on_step=lambda epoch, step, steps_an_epoch, loss: steps.append((epoch, step, steps_an_epoch)),
     )
     assert steps == [(0, 1, 3), (0, 3, 3), (1, 1, 3), (1, 3, 3)]
+    first, second = network.values[:10], network.values[10:]
+    assert sorted(first) == sorted(second) == values.tolist() and first != second
 
 
 def test_metadata_is_readable_without_torch(plan):
     training.train_classifier(replace(plan, recipe=replace(RECIPE, epochs=1)))
-    from safetensors import safe_open
-
     with safe_open(plan.out, "numpy") as file:
         about = json.loads(file.metadata()["rabench"])
     assert about["dataset"] == "photos:split=train"
@@ -223,7 +244,7 @@ def test_a_mirrored_border_brings_in_the_image_itself():
     padded = np.pad(pixels[0].numpy(), ((2, 2), (2, 2), (0, 0)), "reflect")
     crops = {padded[r : r + 5, c : c + 5].tobytes() for r in range(5) for c in range(5)}
     generator = torch.Generator().manual_seed(0)
-    found = {augmented(pixels, 2, False, generator, "mirrored")[0].numpy().tobytes() for _ in range(400)}
-    assert found == crops
-    one = torch.full((2, 1, 1, 3), 9, dtype=torch.uint8)
-    assert (augmented(one, 1, True, generator, "mirrored") == 9).all()
+    shifted = {augmented(pixels, 2, False, generator, "mirrored")[0].numpy().tobytes() for _ in range(400)}
+    assert shifted == crops
+    single = torch.full((2, 1, 1, 3), 9, dtype=torch.uint8)
+    assert (augmented(single, 1, True, generator, "mirrored") == 9).all()

@@ -1,0 +1,64 @@
+"""Worker processes: they give what one process gives, and what one that dies or hangs costs."""
+
+import shutil
+import time
+from concurrent.futures import BrokenExecutor
+
+import pytest
+from given_studies import given_study, measure, point, rows_of
+from plugins_for_tests import Hanging, Misbehaving
+from rabench.bench.reporting.report import report
+from rabench.bench.running import executors, runner
+from rabench.bench.running import task as tasks
+from rabench.codecs import CODECS
+
+
+@pytest.mark.slow
+def test_workers_give_what_one_process_gives(tmp_path):
+    study = given_study(tmp_path, point(), point(CODECS.make("png")), point(CODECS.make("jpeg:quality=3")))
+    measure(study)
+    alone = rows_of(study)
+    shutil.rmtree(study.folder)
+    measure(study, workers=2)
+    assert rows_of(study).equals(alone)
+
+
+@pytest.mark.slow
+def test_a_worker_that_dies_costs_its_codec_one_block_and_nobody_else_anything(tmp_path):
+    dying = Misbehaving(how="die", image=1007)
+    good = [CODECS.make(t) for t in ("png", "jpeg:quality=30", "webp-lossless")]
+    study = given_study(tmp_path, *(point(c) for c in [good[0], dying, *good[1:]]))
+    outcome = measure(study, workers=2)
+    assert outcome.failed_rows == 1000
+    rows = rows_of(study).set_index("codec")
+    assert rows.failed[dying.label] == 1000
+    assert rows.images[dying.label] == 1500
+    assert set(rows.images[[c.label for c in good]]) == {2500}
+
+
+@pytest.mark.slow
+def test_a_worker_that_hangs_costs_its_block_and_the_run_goes_on(tmp_path):
+    study = given_study(tmp_path, point(CODECS.make("png")), point(Hanging()))
+    begin = time.monotonic()
+    outcome = measure(study, limit=100, workers=2, timeout=8)
+    assert outcome.failed_rows == 100
+    assert time.monotonic() - begin < 100
+    rows = report(study).summary.set_index("codec")
+    assert rows.images[CODECS.make("png").label] == 100 and rows.failed[Hanging().label] == 100
+    assert "gave nothing for 8 s" in report(study).failures[0]
+
+
+class Broken(executors.InProcess):
+    """Reads images, and takes no task, as a pool of processes does of which one has died in between."""
+
+    def submit(self, fn, /, *arguments, **options):
+        if fn is tasks.run:
+            raise BrokenExecutor
+        return super().submit(fn, *arguments, **options)
+
+
+def test_a_broken_pool_is_replaced(tmp_path):
+    executors_to_come = iter([Broken(), executors.InProcess()])
+    pool = executors.Pool(lambda: next(executors_to_come), 1)
+    assert runner.run(given_study(tmp_path, point()), lambda: pool).measured == 3
+    assert not list(executors_to_come)
