@@ -13,8 +13,8 @@ run: $(VENV)/installed-run            ## the embedded study, on photographs that
 test: $(VENV)/installed-dev           ## all tests, two at a time
 	$(BIN)/python -m pytest -n 2 --dist worksteal
 
-quick: $(VENV)/installed-dev          ## the quick tests alone
-	$(BIN)/python -m pytest -m "not slow"
+quick: $(VENV)/installed-dev          ## the quick tests alone, two at a time
+	$(BIN)/python -m pytest -m "not slow" -n 2 --dist worksteal
 
 bench: $(VENV)/installed-dev          ## speed, as ratios and medians
 	$(BIN)/python -m pytest tests/benchmarks --benchmark-only --benchmark-columns=min,median,ops,rounds -s
