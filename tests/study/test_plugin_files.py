@@ -598,7 +598,7 @@ def test_the_docs_lead_from_an_empty_folder_to_a_curve(tmp_path):
             (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
             (tmp_path / name).write_text(content)
         elif language == "sh":
-            for line in content.strip().splitlines():
+            for line in content.replace("\\\n", " ").strip().splitlines():
                 command = line.split(" #")[0]
                 done = subprocess.run(command.split(), cwd=tmp_path, env=environment, capture_output=True, text=True)
                 assert done.returncode == 0, (line, done.stdout[-500:], done.stderr[-500:])
