@@ -1,3 +1,3 @@
 """The version of rabench; setup.cfg reads it here."""
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"

@@ -12,6 +12,7 @@ from ...core.errors import Unavailable
 from ...core.origins import describe_error
 from ...core.tables import Kind, Table
 from ..conformance import promises
+from ..conformance.fresh_process import NoProcess
 from ..conformance.promises import Promise
 from ..conformance.trial import ERROR_LENGTH, Broken, Trial
 
@@ -27,7 +28,7 @@ class Check:
 
 
 def check_codec(codec: Codec) -> list[Check]:
-    """Tries every promise, in order. Raises Unavailable where the codec cannot run here."""
+    """Tries every promise, in order. Raises Unavailable where the codec cannot run here, Refused where no process can be spawned."""
     trial = Trial(codec)
     checks: list[Check] = []
     for promise in promises.FIRST:
@@ -46,7 +47,7 @@ def assert_conforms(codec: Codec) -> None:
 def _check(promise: Promise, trial: Trial) -> Check:
     try:
         return Check(promise.name, True, promise.test(trial))
-    except Unavailable:
+    except (Unavailable, NoProcess):
         raise
     except Broken as broken:
         return Check(promise.name, False, str(broken), promise.remedy if broken.remedy is None else broken.remedy)

@@ -182,7 +182,7 @@ def _curve_or_point(text: str, group: Group, argument: str) -> Curve:
         for curve in group.curves:
             for i in curve.rows:
                 point = group.measured[i].point
-                if text.strip() in (point.name, f"{point.name} [{curve.study}]"):
+                if text.strip() in (point.name, point.title, f"{point.name} [{curve.study}]"):
                     return Curve(point.quantizer.short, point.codec.short, (i,), curve.tuned, curve.study)
         raise
 

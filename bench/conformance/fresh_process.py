@@ -19,6 +19,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from ...codecs.base import Codec
+from ...core.errors import Refused
 from ...core.images import RGB, AnyImage
 from ...core.origins import MODULE, describe_error
 
@@ -38,6 +39,10 @@ _read: dict[str, None] = {}
 """The paths that code of plug-in files has opened for reading in this process, in order."""
 
 
+class NoProcess(Refused):
+    """No process can be started here at all, as in a script that calls rabench while it is imported."""
+
+
 class Lost(Exception):
     """A process that gave no answer, because it died or hung."""
 
@@ -48,6 +53,12 @@ def call(function: Callable[[Codec, Sequence[A]], B], codec: Codec, arguments: S
     The process notes what plug-in files read from their first line on: the codec is made there after the hook is set.
     """
     with ProcessPoolExecutor(1, get_context("spawn"), sys.addaudithook, (_note_read,)) as pool:
+        try:
+            pool.submit(os.getpid).result(PATIENCE)
+        except RuntimeError:  # a process that spawns while it is spawned, and the pool that it breaks
+            raise NoProcess(
+                "worker processes cannot start; in a script, call rabench below 'if __name__ == \"__main__\":'"
+            ) from None
         try:
             return pool.submit(function, codec, arguments).result(PATIENCE)
         except BrokenProcessPool:

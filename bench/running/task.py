@@ -134,7 +134,7 @@ class _Measurement:
             try:
                 files.parts[row] = chain.byte_breakdown(files.codec, coded.files[row])
             except Exception as error:  # a plug-in's own code: one row's failure
-                files.errors[row] = f"anatomy: {describe_error(error)}"
+                files.errors[row] = f"byte breakdown: {describe_error(error)}"
                 continue
             decoded_digest = digest(pixels)
             if decoded_digest != source_digests[row]:

@@ -1,5 +1,8 @@
 """The conformance kit fails each codec for the promise that it breaks, and no other codec at all."""
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 import rabench
@@ -66,3 +69,10 @@ def test_a_plug_in_file_has_a_version_that_tells_what_it_reads(tmp_path, monkeyp
     check = rabench.check_codec(CODECS.make(f"weighted{weights}"))[-1]
     assert message.format(tmp_path / "weights.npy") in check.seen
     assert check.passed == message.startswith(("tells", "names"))
+
+
+def test_a_script_that_spawns_while_it_is_imported_is_told_so(tmp_path):
+    (tmp_path / "script.py").write_text("import rabench\nprint(rabench.check('png').broken)\n")
+    done = subprocess.run([sys.executable, tmp_path / "script.py"], capture_output=True, text=True)
+    assert "worker processes cannot start; in a script, call rabench below" in done.stderr
+    assert "Check(" not in done.stdout

@@ -127,7 +127,7 @@ def test_every_other_curve_is_compared_where_none_is_named(study):
     assert len(found.points) == 3  # JPEG has no numbers of colors
     (found,) = compare(study, "none+raw", ["none+jpeg"])
     assert len(found.points) == 2  # the uncompressed image is compared with all
-    (found,) = compare(study, "none+jpeg:quality=50", ["octree:colors=2+png", "median-cut+png"])  # so is a point
+    (found,) = compare(study, "jpeg:quality=50", ["octree:colors=2+png", "median-cut+png"])  # so is a point
     assert found.points.quantizer.tolist() == ["octree:colors=2", "median-cut:colors=2", "median-cut:colors=4"]
     assert not len(found.curves)
 

@@ -89,7 +89,7 @@ class Misbehaving(Codec):
     """raw, but for one image (told by its top left pixel), which goes wrong in the way that is asked for."""
 
     name: ClassVar[str] = "misbehaving"
-    how: str = setting("encode", ("encode", "decode", "size", "dtype", "anatomy", "die", "never"))
+    how: str = setting("encode", ("encode", "decode", "size", "dtype", "byte_breakdown", "die", "never"))
     image: int = setting(7, range(1_000_000))
 
     def version(self):
@@ -119,7 +119,9 @@ class Misbehaving(Codec):
 
     def byte_breakdown(self, data):
         parts = Raw().byte_breakdown(data)
-        return parts._replace(payload=1) if self.how == "anatomy" and self.concerns(Raw().decode(data)) else parts
+        return (
+            parts._replace(payload=1) if self.how == "byte_breakdown" and self.concerns(Raw().decode(data)) else parts
+        )
 
 
 @dataclass(frozen=True)

@@ -208,7 +208,7 @@ def test_indexed_png_uses_as_few_bits_a_pixel_as_its_colors_need(colors, bits):
     assert CODECS.make("png").byte_breakdown(file).palette == 3 * colors
 
 
-def test_the_anatomy_of_a_jpeg_is_what_measurements_say():
+def test_the_byte_breakdown_of_a_jpeg_is_what_measurements_say():
     """Pillow's default JPEG has 625 bytes beside its scan at 32x32: 443 of tables, the rest container."""
     image = np.zeros((32, 32, 3), np.uint8)
     codec = CODECS.make("jpeg:optimize=no")

@@ -31,7 +31,7 @@ def study(tmp_path):
         ("decode", "decoder: ValueError: cannot read my own writing"),
         ("size", "decoder: gave 7x8x3 for an image of 8x8x3"),
         ("dtype", "decoder: gave float64 instead of uint8 pixels"),
-        ("anatomy", "anatomy: ValueError: the parts sum to"),
+        ("byte_breakdown", "byte breakdown: ValueError: the parts sum to"),
     ],
 )
 def test_one_images_failure_is_one_row_and_the_run_goes_on(study, how, reason):
