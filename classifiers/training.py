@@ -18,13 +18,12 @@ from torch import nn
 from torch.nn import functional
 
 from ..core.learning import (
+    Batches,
     Checkpoint,
-    GradientAccumulation,
     Images,
     Progress,
     augmented,
     one_cycle,
-    run_epoch,
     train_epochs,
 )
 from ..core.networks import fingerprint, on_device
@@ -74,10 +73,10 @@ def train(
         model.parameters(), lr=recipe.lr, momentum=recipe.momentum, weight_decay=recipe.weight_decay
     )
     state = Checkpoint(checkpoint, _run(recipe, network, training, held_out))
-    accumulation, images = GradientAccumulation(say), training.on(device)
+    batches = Batches(optimizer, training, recipe.batch, device, on_step, say)
 
     def learn(epoch: int) -> dict[str, float]:
-        return _epoch(model, optimizer, *images, recipe, epoch, on_step, accumulation)
+        return _epoch(model, batches, recipe, epoch)
 
     def judge() -> float:
         return accuracy(model, held_out, device, recipe.precision)
@@ -85,17 +84,8 @@ def train(
     return train_epochs(model, optimizer, state, recipe.epochs, learn, judge, on_epoch, before_save)
 
 
-def _epoch(
-    model: nn.Module,
-    optimizer: torch.optim.SGD,
-    pixels: torch.Tensor,
-    labels: torch.Tensor,
-    recipe: Recipe,
-    epoch: int,
-    on_step: Progress,
-    accumulation: GradientAccumulation,
-) -> dict[str, float]:
-    device = pixels.device
+def _epoch(model: nn.Module, batches: Batches, recipe: Recipe, epoch: int) -> dict[str, float]:
+    device, pixels, labels = batches.device, batches.pixels, batches.labels
     generator = torch.Generator().manual_seed(recipe.seed * 1_000_003 + epoch)
     torch.manual_seed(recipe.seed * 1_000_003 + epoch)  # for dropout
     crop = recipe.crop if recipe.crop >= 0 else pixels.shape[1] // 8
@@ -113,9 +103,7 @@ def _epoch(
         return one_cycle((epoch * steps + step) / (recipe.epochs * steps), recipe.lr)
 
     model.train()
-    lr, (loss, correct) = run_epoch(
-        *(optimizer, learn, len(labels), recipe.batch, epoch, rate, (generator,), accumulation, on_step, device)
-    )
+    lr, (loss, correct) = batches.epoch(epoch, learn, rate, (generator,))
     return {"lr": lr, "loss": loss, "training_accuracy": correct}
 
 

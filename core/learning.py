@@ -165,56 +165,65 @@ Learn = Callable[[torch.Tensor, int], torch.Tensor]
 gives the sums over these images of the loss, then of whatever else is counted, and of correct predictions last."""
 
 
-def run_epoch(
-    optimizer: torch.optim.Optimizer,
-    learn: Learn,
-    images: int,
-    batch: int,
-    epoch: int,
-    rate: Callable[[int, int], float],
-    generators: Sequence[torch.Generator],
-    accumulation: GradientAccumulation,
-    on_step: Progress,
-    device: torch.device,
-) -> tuple[float, list[float]]:
-    """Learns from every image once, in the order that the first generator draws.
+class Batches:
+    """The images of a training on its device, and the optimizer that learns from them batch by batch."""
 
-    rate: (step, number of steps) -> learning rate. generators: those that ``learn`` draws from; a batch that has to be
-    done once more draws the same. Returns the last learning rate, and the mean over all images of each sum that
-    ``learn`` gives. Raises Diverged when the loss is no number.
-    """
-    order = torch.randperm(images, generator=generators[0]).split(batch)
-    states: list[torch.Tensor] = []
-    part_sums: list[torch.Tensor] = []
-    size, lr = 0, 0.0
+    def __init__(
+        self,
+        optimizer: torch.optim.Optimizer,
+        images: Images,
+        batch: int,
+        device: torch.device,
+        on_step: Progress,
+        say: Callable[[str], None],
+    ) -> None:
+        """on_step: told now and then where an epoch stands. say: told when batches go in parts for lack of memory."""
+        self.pixels, self.labels = images.on(device)
+        self.optimizer, self.batch, self.device, self.on_step = optimizer, batch, device, on_step
+        self.accumulation = GradientAccumulation(say)
 
-    def begin() -> None:
-        for generator, state in zip(generators, states, strict=True):
-            generator.set_state(state)
-        optimizer.zero_grad(set_to_none=True)
-        part_sums.clear()
+    def epoch(
+        self, number: int, learn: Learn, rate: Callable[[int, int], float], generators: Sequence[torch.Generator]
+    ) -> tuple[float, list[float]]:
+        """Learns from every image once, in the order that the first generator draws.
 
-    def learn_part(part: torch.Tensor) -> None:
-        part_sums.append(learn(part, size).detach())
+        number: of the epoch, from 0. rate: (step, number of steps) -> learning rate. generators: those that ``learn``
+        draws from; a batch that has to be done once more draws the same. Returns the last learning rate, and the mean
+        over all images of each sum that ``learn`` gives. Raises Diverged when the loss is no number.
+        """
+        images = len(self.labels)
+        order = torch.randperm(images, generator=generators[0]).split(self.batch)
+        states: list[torch.Tensor] = []
+        part_sums: list[torch.Tensor] = []
+        size, lr = 0, 0.0
 
-    sums = torch.zeros((), device=device)
-    for step, chosen in enumerate(order):
-        lr, size = rate(step, len(order)), len(chosen)
-        for group in optimizer.param_groups:
-            group["lr"] = lr
-        states[:] = [g.get_state() for g in generators]
-        accumulation(chosen.to(device), learn_part, begin)
-        optimizer.step()
-        sums = sums + torch.stack(part_sums).sum(0)
-        if step % 20 == 0 or step == len(order) - 1:  # looked at now and then: each look waits for the GPU
-            running = sums[0].item() / min((step + 1) * batch, images)
-            if not math.isfinite(running):
-                raise Diverged(
-                    f"the loss is {running} in epoch {epoch + 1}, step {step + 1}, at learning rate {lr:.4g}; "
-                    "the last good checkpoint is kept, try a smaller `lr` with `restart=True`"
-                )
-            on_step(epoch, step + 1, len(order), running)
-    return lr, (sums / images).tolist()
+        def begin() -> None:
+            for generator, state in zip(generators, states, strict=True):
+                generator.set_state(state)
+            self.optimizer.zero_grad(set_to_none=True)
+            part_sums.clear()
+
+        def learn_part(part: torch.Tensor) -> None:
+            part_sums.append(learn(part, size).detach())
+
+        sums = torch.zeros((), device=self.device)
+        for step, chosen in enumerate(order):
+            lr, size = rate(step, len(order)), len(chosen)
+            for group in self.optimizer.param_groups:
+                group["lr"] = lr
+            states[:] = [g.get_state() for g in generators]
+            self.accumulation(chosen.to(self.device), learn_part, begin)
+            self.optimizer.step()
+            sums = sums + torch.stack(part_sums).sum(0)
+            if step % 20 == 0 or step == len(order) - 1:  # looked at now and then: each look waits for the GPU
+                running = sums[0].item() / min((step + 1) * self.batch, images)
+                if not math.isfinite(running):
+                    raise Diverged(
+                        f"the loss is {running} in epoch {number + 1}, step {step + 1}, at learning rate {lr:.4g}; "
+                        "the last good checkpoint is kept, try a smaller `lr` with `restart=True`"
+                    )
+                self.on_step(number, step + 1, len(order), running)
+        return lr, (sums / images).tolist()
 
 
 class Checkpoint:

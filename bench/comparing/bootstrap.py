@@ -23,16 +23,16 @@ MOST_REFUSED = 0.5
 
 @dataclass(frozen=True)
 class PairedImages:
-    """Points on the images that all of them have: a row an image, a column a point."""
+    """Points on the images that all of them have: a row an image (N), a column a point (P).
+
+    images: positions in the data set, (N,). bits: (N, P). right: 1 where the prediction is right, 0 elsewhere, (N, P).
+    pixels: (N,).
+    """
 
     images: NDArray[np.int64]
-    """Positions in the data set, (N,)."""
     bits: Array
-    """(N, P)."""
     right: Array
-    """1 where the prediction is right, 0 elsewhere; (N, P)."""
     pixels: Array
-    """(N,)."""
 
     @property
     def whole(self) -> tuple[Array, Array]:

@@ -90,12 +90,13 @@ def _first(x: Array, y: Array, keep: NDArray[np.bool_]) -> Knots:
 
 @dataclass(frozen=True)
 class Pieces:
-    """The cubics between knots: y0 + s (c1 + s (c2 + s c3)) at a distance s from a piece's left knot; (B, P - 1) each."""
+    """The cubics between knots: y0 + s (c1 + s (c2 + s c3)) at a distance s from a piece's left knot; (B, P - 1) each.
+
+    used: whether a piece lies between two knots of its curve. h: its length in x.
+    """
 
     used: NDArray[np.bool_]
-    """Whether the piece lies between two knots of its curve."""
     h: Array
-    """The length of each piece in x."""
     y0: Array
     c1: Array
     c2: Array

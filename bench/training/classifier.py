@@ -19,11 +19,11 @@ from ...core.errors import BadSetting, Refused, unknown
 from ...core.files import check_writable
 from ...core.images import RGB
 from ...core.learning import Images, Progress, split
-from ...core.networks import device, device_kind, on_device, round_weights
+from ...core.networks import device, on_device, round_weights
 from ...datasets.base import UNLABELLED, BadImage, Dataset
 from ..figures.learning_curve import learning_curve
 from ..study.matrix import written
-from .options import TrainingPlan, changed_options
+from .options import TrainingPlan, changed_options, environment
 
 
 @dataclass(frozen=True)
@@ -105,9 +105,7 @@ def _write(
             "held_out_images": len(held_out),
             "held_out_accuracy": judged,
             "loss": history[-1]["loss"] if history else None,
-            "torch": torch.__version__,
-            "device": device_kind(),
-            "threads": torch.get_num_threads(),
+            **environment(),
         },
     )
     weights.write(plan.out, network.state_dict(), about, plan.dtype == "fp16")

@@ -17,7 +17,7 @@ from ...classifiers.training import accuracy
 from ...core.errors import BadSetting, Refused
 from ...core.files import check_writable
 from ...core.learning import Images, Progress, split
-from ...core.networks import device, device_kind, on_device, round_weights
+from ...core.networks import device, on_device, round_weights
 from ...datasets.base import Dataset
 from ...quantizers.colorcnn import training
 from ...quantizers.colorcnn import weights as files
@@ -26,7 +26,7 @@ from ...quantizers.colorcnn.training import RECIPES, FrozenClassifier, Recipe
 from ..study.matrix import written
 from ..study.points import check_classes
 from .classifier import load
-from .options import TrainingPlan, changed_options
+from .options import TrainingPlan, changed_options, environment
 
 SAMPLES = 8
 """Held-out images that the training figure shows."""
@@ -140,9 +140,7 @@ def _write(
                 on_device(Normalized(frozen, *normalization), device()), held_out, device()
             ),
             "loss": history[-1]["loss"] if history else None,
-            "torch": torch.__version__,
-            "device": device_kind(),
-            "threads": torch.get_num_threads(),
+            **environment(),
         },
     )
     files.write(plan.file, network.state_dict(), about, plan.dtype == "fp16")

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from torch import nn
 
 from ...classifiers import weights as files
@@ -20,7 +19,7 @@ from ...codecs.base import Codec
 from ...core.errors import BadSetting, Refused
 from ...core.files import check_writable, locked
 from ...core.learning import Images, Progress, held_out_split
-from ...core.networks import device, device_kind, on_device, read_weights, round_weights
+from ...core.networks import device, on_device, read_weights, round_weights
 from ...core.specs import split
 from ...datasets.base import Dataset
 from ...quantizers import QUANTIZERS
@@ -30,7 +29,7 @@ from ..running.executors import Pool
 from ..study.matrix import Study, beside, written
 from ..study.points import Point, check_classes, fine_tuned
 from .encoded import EncodedSet
-from .options import TrainingPlan, changed_options
+from .options import TrainingPlan, changed_options, environment
 
 RECIPE = Recipe(epochs=5, lr=0.01)
 """By default: a tenth of the learning rate that training from scratch has."""
@@ -250,9 +249,7 @@ def _finish(
         "held_out_images": len(held_out),
         "held_out_accuracy_before": before,
         "held_out_accuracy": after,
-        "torch": torch.__version__,
-        "device": device_kind(),
-        "threads": torch.get_num_threads(),
+        **environment(),
     }
     return _write(tuning.file, tuning, network, training)
 

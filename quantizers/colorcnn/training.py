@@ -17,13 +17,12 @@ from torch import nn
 from torch.nn import functional
 
 from ...core.learning import (
+    Batches,
     Checkpoint,
-    GradientAccumulation,
     Images,
     Progress,
     augmented,
     one_cycle,
-    run_epoch,
     train_epochs,
 )
 from ...core.networks import fingerprint, on_device
@@ -132,10 +131,10 @@ def train(
     frozen = classifier.frozen(device)
     optimizer = _optimizer(network, recipe)
     state = Checkpoint(checkpoint, _run(recipe, network, classifier, training, held_out))
-    accumulation, images = GradientAccumulation(say), training.on(device)
+    batches = Batches(optimizer, training, recipe.batch, device, on_step, say)
 
     def learn(epoch: int) -> dict[str, float]:
-        return _epoch(network, frozen, classifier, optimizer, *images, recipe, epoch, on_step, accumulation)
+        return _epoch(network, frozen, classifier, batches, recipe, epoch)
 
     def judge() -> float:
         return accuracy(network, frozen, classifier, held_out, device, recipe.precision)
@@ -164,15 +163,11 @@ def _epoch(
     network: ColorCNN,
     frozen: nn.Module,
     classifier: FrozenClassifier,
-    optimizer: torch.optim.Optimizer,
-    pixels: torch.Tensor,
-    labels: torch.Tensor,
+    batches: Batches,
     recipe: Recipe,
     epoch: int,
-    on_step: Progress,
-    accumulation: GradientAccumulation,
 ) -> dict[str, float]:
-    device = pixels.device
+    device, pixels, labels = batches.device, batches.pixels, batches.labels
     generator = torch.Generator().manual_seed(recipe.seed * 1_000_003 + epoch)
     on_map = torch.Generator(device).manual_seed(recipe.seed * 1_000_003 + epoch)  # too much to draw on the CPU
     crop = recipe.crop if recipe.crop >= 0 else pixels.shape[1] // 8
@@ -202,9 +197,7 @@ def _epoch(
         return torch.stack([loss * len(y), spread * len(y), (logits.argmax(1) == y).sum()])
 
     network.train()
-    lr, (loss, spread, correct) = run_epoch(
-        *(optimizer, learn, len(labels), recipe.batch, epoch, rate, (generator, on_map), accumulation, on_step, device)
-    )
+    lr, (loss, spread, correct) = batches.epoch(epoch, learn, rate, (generator, on_map))
     return {"lr": lr, "loss": loss, "regularizer": spread, "training_accuracy": correct}
 
 
