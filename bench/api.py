@@ -15,6 +15,7 @@ import pandas as pd
 
 from ..codecs import CODECS
 from ..core.errors import RabenchError
+from ..core.progress import TrainingProgress
 from ..core.tables import Table
 from .commands import add as adding
 from .commands import check as checking
@@ -292,16 +293,18 @@ def check(codec: str, plugins: Sequence[str | Path] = ()) -> checking.Checks:
     return checking.Checks(codec, checking.check_codec(CODECS.make(codec)))
 
 
-def train_classifier(network: str, dataset: str, out: str | Path, **options: Any) -> classifier_weights.About:
+def train_classifier(
+    network: str, dataset: str, out: str | Path, progress: TrainingProgress | None = None, **options: Any
+) -> classifier_weights.About:
     """Trains a classifier from scratch on a data set's training split, and writes its weights.
 
     network: alexnet, resnet18, small, vgg16. out: the .safetensors file; a checkpoint beside it lets the same call go on
-    after an interruption. options: those of ``rabench train classifier``, such as epochs, lr, width, size, held_out,
+    after an interruption. progress: who is told how it goes on. options: those of ``rabench train classifier``, such as epochs, lr, width, size, held_out,
     limit, seed, precision, restart. Gives what the weights say of themselves. Test images are never seen.
     """
     from .training import classifier, requests  # brings torch
 
-    return classifier.train_classifier(requests.classifier_plan(network, dataset, out, options))
+    return classifier.train_classifier(requests.classifier_plan(network, dataset, out, options), progress)
 
 
 def train_colorcnn(
@@ -310,6 +313,7 @@ def train_colorcnn(
     out: str | Path,
     colors: int | Sequence[int] | str = 2,
     recipe: str = "published",
+    progress: TrainingProgress | None = None,
     **options: Any,
 ) -> list[colorcnn_weights.About]:
     """Trains a ColorCNN for each number of colors, for a classifier that stays as it is, and writes their weights.
@@ -320,7 +324,7 @@ def train_colorcnn(
     from .training import colorcnn, requests
 
     plans = requests.colorcnn_plans(dataset, classifier, colors, out, recipe, options)
-    return [colorcnn.train_colorcnn(plan) for plan in plans]
+    return [colorcnn.train_colorcnn(plan, progress) for plan in plans]
 
 
 def finetune(
@@ -331,6 +335,7 @@ def finetune(
     out: str | Path | None = None,
     workers: int = 0,
     plugins: Sequence[str | Path] = (),
+    progress: TrainingProgress | None = None,
     **options: Any,
 ) -> list[classifier_weights.About]:
     """Tunes a classifier on training images as a quantizer and a codec leave them, point by point.
@@ -343,4 +348,4 @@ def finetune(
     from .training import requests
 
     tunings = requests.tunings(_study(study, None, plugins), classifier, points, dataset, out, options)
-    return [tuning.finetune(plan, lambda: executors.make(workers, None)) for plan in tunings]
+    return [tuning.finetune(plan, lambda: executors.make(workers, None), progress) for plan in tunings]

@@ -21,12 +21,12 @@ from ..core.learning import (
     Batches,
     Checkpoint,
     Images,
-    Progress,
     augmented,
     one_cycle,
     train_epochs,
 )
 from ..core.networks import fingerprint, on_device
+from ..core.progress import TrainingProgress
 from .inference import Normalized
 
 
@@ -56,16 +56,13 @@ def train(
     recipe: Recipe,
     checkpoint: Path,
     device: torch.device,
-    on_step: Progress = lambda *_: None,
-    on_epoch: Callable[[list[dict[str, Any]]], None] = lambda _: None,
-    say: Callable[[str], None] = lambda _: None,
+    progress: TrainingProgress | None = None,
     before_save: Callable[[list[dict[str, Any]]], None] = lambda _: None,
 ) -> list[dict[str, Any]]:
     """Trains ``network`` in place; gives the history, one entry an epoch.
 
     Goes on from ``checkpoint`` where there is one, and writes it after each epoch.
     before_save: called with the history just before the checkpoint is written: what it writes is never behind.
-    say: told when a GPU has too little memory for a batch, which then goes in parts.
     Raises Diverged when the loss is no number, Refused when the checkpoint is of another run.
     """
     model = on_device(Normalized(network, *normalization), device)
@@ -73,7 +70,8 @@ def train(
         model.parameters(), lr=recipe.lr, momentum=recipe.momentum, weight_decay=recipe.weight_decay
     )
     state = Checkpoint(checkpoint, _run(recipe, network, training, held_out))
-    batches = Batches(optimizer, training, recipe.batch, device, on_step, say)
+    progress = progress or TrainingProgress()
+    batches = Batches(optimizer, training, recipe.batch, device, progress)
 
     def learn(epoch: int) -> dict[str, float]:
         return _epoch(model, batches, recipe, epoch)
@@ -81,7 +79,7 @@ def train(
     def judge() -> float:
         return accuracy(model, held_out, device, recipe.precision)
 
-    return train_epochs(model, optimizer, state, recipe.epochs, learn, judge, on_epoch, before_save)
+    return train_epochs(model, optimizer, state, recipe.epochs, learn, judge, progress.on_epoch, before_save)
 
 
 def _epoch(model: nn.Module, batches: Batches, recipe: Recipe, epoch: int) -> dict[str, float]:

@@ -23,6 +23,7 @@ from torch.nn import functional
 
 from .errors import RabenchError, Refused
 from .files import write_bytes
+from .progress import TrainingProgress
 
 
 @dataclass(frozen=True)
@@ -174,13 +175,11 @@ class Batches:
         images: Images,
         batch: int,
         device: torch.device,
-        on_step: Progress,
-        say: Callable[[str], None],
+        progress: TrainingProgress,
     ) -> None:
-        """on_step: told now and then where an epoch stands. say: told when batches go in parts for lack of memory."""
         self.pixels, self.labels = images.on(device)
-        self.optimizer, self.batch, self.device, self.on_step = optimizer, batch, device, on_step
-        self.accumulation = GradientAccumulation(say)
+        self.optimizer, self.batch, self.device, self.progress = optimizer, batch, device, progress
+        self.accumulation = GradientAccumulation(progress.say)
 
     def epoch(
         self, number: int, learn: Learn, rate: Callable[[int, int], float], generators: Sequence[torch.Generator]
@@ -222,7 +221,7 @@ class Batches:
                         f"the loss is {running} in epoch {number + 1}, step {step + 1}, at learning rate {lr:.4g}; "
                         "the last good checkpoint is kept, try a smaller `lr` with `restart=True`"
                     )
-                self.on_step(number, step + 1, len(order), running)
+                self.progress.on_step(number, step + 1, len(order), running)
         return lr, (sums / images).tolist()
 
 

@@ -9,6 +9,7 @@ import torch
 from rich.console import Console
 from rich.progress import Progress
 
+from ...core.progress import TrainingProgress
 from ..running import executors
 from ..training.classifier import Plan, train_classifier
 from ..training.colorcnn import ColorPlan, train_colorcnn
@@ -24,7 +25,7 @@ def use_threads(threads: int) -> None:
 def run_training(plan: Plan, console: Console) -> Iterator[str]:
     """Trains with a progress bar; yields what to print at the end."""
     with Bars(console, plan.recipe.epochs) as bars:
-        about = train_classifier(plan, bars.on_load, bars.on_step, bars.on_epoch, console.print)
+        about = train_classifier(plan, bars.progress)
     training = about.training
     yield (
         f"{plan.out}: {plan.network} on {about.dataset}, held-out accuracy {100 * training['held_out_accuracy']:.1f} % "
@@ -37,7 +38,7 @@ def run_colorcnn(plans: Iterable[ColorPlan], console: Console) -> Iterator[str]:
     """Trains one ColorCNN after another with a progress bar; yields what to print as each ends."""
     for plan in plans:
         with Bars(console, plan.recipe.epochs) as bars:
-            training = train_colorcnn(plan, bars.on_load, bars.on_step, bars.on_epoch, console.print).training
+            training = train_colorcnn(plan, bars.progress).training
         yield (
             f"{plan.file}: {plan.colors} colors, held-out accuracy {100 * training['held_out_accuracy']:.1f} % of "
             f"{training['held_out_images']:,} images, {100 * training['held_out_accuracy_of_originals']:.1f} % as they are"
@@ -49,9 +50,7 @@ def run_finetune(tunings: Iterable[Tuning], workers: int, console: Console) -> I
     """Tunes a classifier for one point after another; yields what to print as each ends."""
     for tuning in tunings:
         with Bars(console, tuning.recipe.epochs, "coding training images") as bars:
-            about = finetune(
-                tuning, lambda: executors.make(workers, None), bars.on_load, bars.on_step, bars.on_epoch, console.print
-            )
+            about = finetune(tuning, lambda: executors.make(workers, None), bars.progress)
         training = about.training
         stayed = " (no epoch was better: the weights are those it began with)" if not training["epoch"] else ""
         lost = ""
@@ -66,10 +65,11 @@ def run_finetune(tunings: Iterable[Tuning], workers: int, console: Console) -> I
 
 
 class Bars:
-    """How training shows where it stands: ``with Bars(console, epochs) as bars: train(..., bars.on_step)``"""
+    """How training shows where it stands: ``with Bars(console, epochs) as bars: train(..., bars.progress)``"""
 
     def __init__(self, console: Console, epochs: int, before: str = "reading images") -> None:
         self.console, self.epochs, self.before = console, epochs, before
+        self.progress = TrainingProgress(self._on_load, self._on_step, self._on_epoch, console.print)
 
     def __enter__(self) -> Bars:
         self._bar = Progress(console=self.console)
@@ -81,11 +81,11 @@ class Bars:
     def __exit__(self, *_: object) -> None:
         self._bar.stop()
 
-    def on_load(self, done: int, total: int) -> None:
+    def _on_load(self, done: int, total: int) -> None:
         """Images read, or blocks of them coded."""
         self._bar.update(self._loading, completed=done, total=total)
 
-    def on_step(self, epoch: int, step: int, steps: int, loss: float) -> None:
+    def _on_step(self, epoch: int, step: int, steps: int, loss: float) -> None:
         """A step of an epoch of so many steps, and the running loss."""
         self._bar.update(
             self._steps,
@@ -95,7 +95,7 @@ class Bars:
             description=f"epoch {epoch + 1} of {self.epochs}, loss {loss:.3f}",
         )
 
-    def on_epoch(self, history: list[dict[str, Any]]) -> None:
+    def _on_epoch(self, history: list[dict[str, Any]]) -> None:
         """The history, an entry for each epoch that has ended."""
         last = history[-1]
         self.console.print(

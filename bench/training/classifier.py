@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +18,9 @@ from ...classifiers.training import Recipe, accuracy, train
 from ...core.errors import BadSetting, Refused, unknown
 from ...core.files import check_writable
 from ...core.images import RGB
-from ...core.learning import Images, Progress, split
+from ...core.learning import Images, split
 from ...core.networks import device, on_device, round_weights
+from ...core.progress import TrainingProgress
 from ...datasets.base import UNLABELLED, BadImage, Dataset
 from ..figures.learning_curve import learning_curve
 from ..study.matrix import written
@@ -52,12 +53,10 @@ class Plan(TrainingPlan):
 
 def train_classifier(
     plan: Plan,
-    on_load: Callable[[int, int], None] = lambda *_: None,
-    on_step: Progress = lambda *_: None,
-    on_epoch: Callable[[list[dict[str, Any]]], None] = lambda _: None,
-    say: Callable[[str], None] = lambda _: None,
+    progress: TrainingProgress | None = None,
 ) -> weights.About:
     """Trains as planned and writes weights and the learning curve. Test images are never seen."""
+    progress = progress or TrainingProgress()
     cls = CLASSIFIERS[plan.network]
     if not issubclass(cls, Network):
         trainable = [n for n in CLASSIFIERS.names() if issubclass(CLASSIFIERS[n], Network)]
@@ -67,7 +66,7 @@ def train_classifier(
     check_writable(plan.out)
     if plan.restart:
         plan.checkpoint.unlink(missing_ok=True)
-    images = load(plan.dataset, plan.size, plan.limit, on_load)
+    images = load(plan.dataset, plan.size, plan.limit, progress.on_load)
     training, held_out = split(images, len(plan.dataset), plan.held_out, plan.limit, plan.dataset.label)
     normalization = plan.dataset.normalization
     width = plan.width or cls.standard_width
@@ -76,10 +75,17 @@ def train_classifier(
 
     def draw(history: list[dict[str, Any]]) -> None:
         learning_curve(history, f"{plan.network} on {plan.dataset.title}", plan.figure)
-        on_epoch(history)
+        progress.on_epoch(history)
 
     history = train(
-        network, normalization, training, held_out, plan.recipe, plan.checkpoint, device(), on_step, draw, say
+        network,
+        normalization,
+        training,
+        held_out,
+        plan.recipe,
+        plan.checkpoint,
+        device(),
+        replace(progress, on_epoch=draw),
     )
     return _write(plan, network, normalization, width, training, held_out, history)
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +15,9 @@ from ...classifiers.inference import Normalized
 from ...classifiers.training import accuracy
 from ...core.errors import BadSetting, Refused
 from ...core.files import check_writable
-from ...core.learning import Images, Progress, split
+from ...core.learning import Images, split
 from ...core.networks import device, on_device, round_weights
+from ...core.progress import TrainingProgress
 from ...datasets.base import Dataset
 from ...quantizers.colorcnn import training
 from ...quantizers.colorcnn import weights as files
@@ -80,12 +80,10 @@ def frozen_classifier(classifier: Classifier, dataset: Dataset) -> FrozenClassif
 
 def train_colorcnn(
     plan: ColorPlan,
-    on_load: Callable[[int, int], None] = lambda *_: None,
-    on_step: Progress = lambda *_: None,
-    on_epoch: Callable[[list[dict[str, Any]]], None] = lambda _: None,
-    say: Callable[[str], None] = lambda _: None,
+    progress: TrainingProgress | None = None,
 ) -> files.About:
     """Trains as planned and writes weights and a figure. Test images are never seen."""
+    progress = progress or TrainingProgress()
     if plan.dataset.split != "train":
         raise Refused(f"{plan.dataset.label}: training uses split=train only")
     classifier = frozen_classifier(plan.classifier, plan.dataset)
@@ -94,17 +92,17 @@ def train_colorcnn(
     check_writable(plan.file)
     if plan.restart:
         plan.checkpoint.unlink(missing_ok=True)
-    images = load(plan.dataset, plan.classifier.size, plan.limit, on_load)
+    images = load(plan.dataset, plan.classifier.size, plan.limit, progress.on_load)
     fitting, held_out = split(images, len(plan.dataset), plan.held_out, plan.limit, plan.dataset.label)
     torch.manual_seed(plan.recipe.seed)
     network = ColorCNN(plan.colors, plan.width, plan.backbone)
 
     def draw(history: list[dict[str, Any]]) -> None:
         training_figure(plan, network, classifier, held_out, history)
-        on_epoch(history)
+        progress.on_epoch(history)
 
     history = training.train(
-        network, classifier, fitting, held_out, plan.recipe, plan.checkpoint, device(), on_step, draw, say
+        network, classifier, fitting, held_out, plan.recipe, plan.checkpoint, device(), replace(progress, on_epoch=draw)
     )
     return _write(plan, network, classifier, fitting, held_out, history)
 

@@ -18,8 +18,9 @@ from ...codecs import CODECS
 from ...codecs.base import Codec
 from ...core.errors import BadSetting, Refused
 from ...core.files import check_writable, locked
-from ...core.learning import Images, Progress, held_out_split
+from ...core.learning import Images, held_out_split
 from ...core.networks import device, on_device, read_weights, round_weights
+from ...core.progress import TrainingProgress
 from ...core.specs import split
 from ...datasets.base import Dataset
 from ...quantizers import QUANTIZERS
@@ -151,10 +152,7 @@ def _chains(text: str, folder: Path) -> Iterator[tuple[Quantizer, Codec]]:
 def finetune(
     tuning: Tuning,
     make_pool: Callable[[], Pool],
-    on_block: Callable[[int, int], None] = lambda *_: None,
-    on_step: Progress = lambda *_: None,
-    on_epoch: Callable[[list[dict[str, Any]]], None] = lambda _: None,
-    say: Callable[[str], None] = lambda _: None,
+    progress: TrainingProgress | None = None,
 ) -> files.About:
     """Codes the training images where that is still to do, tunes, and writes weights and a figure.
 
@@ -163,11 +161,12 @@ def finetune(
     asked for, nothing is done.
     """
     classifier = tuning.point.classifier
+    progress = progress or TrainingProgress()
     classifier.fine_tuned(tuning.file)  # refuses what cannot be tuned
     tuning.point.check()
     check_classes(classifier, tuning.coded.dataset)
     if (done := _done(tuning)) is not None:
-        say(f"{tuning.file} is there already")
+        progress.say(f"{tuning.file} is there already")
         return done
     if not tuning.file.parent.exists() and tuning.file.parent.parent.is_dir():
         tuning.file.parent.mkdir()
@@ -175,7 +174,7 @@ def finetune(
     with locked(tuning.beside("lock"), f"{tuning.file} is being made by another 'rabench finetune'"):
         if tuning.restart:
             tuning.checkpoint.unlink(missing_ok=True)
-        return _tune(tuning, classifier, make_pool, on_block, on_step, on_epoch, say)
+        return _tune(tuning, classifier, make_pool, progress)
 
 
 def _done(tuning: Tuning) -> files.About | None:
@@ -189,12 +188,9 @@ def _tune(
     tuning: Tuning,
     classifier: Classifier,
     make_pool: Callable[[], Pool],
-    on_block: Callable[[int, int], None],
-    on_step: Progress,
-    on_epoch: Callable[[list[dict[str, Any]]], None],
-    say: Callable[[str], None],
+    progress: TrainingProgress,
 ) -> files.About:
-    fitting, held_out, reasons = _images(tuning, classifier.size, make_pool, on_block)
+    fitting, held_out, reasons = _images(tuning, classifier.size, make_pool, progress.on_load)
     network, normalization = classifier.module(), classifier.normalization
     assert normalization is not None  # of a classifier that can be tuned
     precision = tuning.recipe.precision
@@ -211,13 +207,11 @@ def _tune(
 
     def draw(history: list[dict[str, Any]]) -> None:
         learning_curve(history, f"{classifier.name}, {tuning.name}", tuning.figure, before)
-        on_epoch(history)
+        progress.on_epoch(history)
 
     train(
         *(network, normalization, fitting, held_out, tuning.recipe, tuning.checkpoint, device()),
-        on_step=on_step,
-        on_epoch=draw,
-        say=say,
+        progress=replace(progress, on_epoch=draw),
         before_save=keep,
     )
     return _finish(tuning, network, normalization, fitting, held_out, before, reasons)

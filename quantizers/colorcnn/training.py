@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -20,12 +19,12 @@ from ...core.learning import (
     Batches,
     Checkpoint,
     Images,
-    Progress,
     augmented,
     one_cycle,
     train_epochs,
 )
 from ...core.networks import fingerprint, on_device
+from ...core.progress import TrainingProgress
 from .drawing import Jitter, chosen, hard_palette, redrawn, regularizer
 from .network import ColorCNN
 
@@ -117,21 +116,19 @@ def train(
     recipe: Recipe,
     checkpoint: Path,
     device: torch.device,
-    on_step: Progress = lambda *_: None,
-    on_epoch: Callable[[list[dict[str, Any]]], None] = lambda _: None,
-    say: Callable[[str], None] = lambda _: None,
+    progress: TrainingProgress | None = None,
 ) -> list[dict[str, Any]]:
     """Trains ``network`` in place for a classifier that stays as it is; gives the history, one entry an epoch.
 
     Goes on from ``checkpoint`` where there is one, and writes it after each epoch.
-    say: told when a GPU has too little memory for a batch, which then goes in parts.
     Raises Diverged when the loss is no number, Refused when the checkpoint is of another run.
     """
     on_device(network, device)
     frozen = classifier.frozen(device)
     optimizer = _optimizer(network, recipe)
     state = Checkpoint(checkpoint, _run(recipe, network, classifier, training, held_out))
-    batches = Batches(optimizer, training, recipe.batch, device, on_step, say)
+    progress = progress or TrainingProgress()
+    batches = Batches(optimizer, training, recipe.batch, device, progress)
 
     def learn(epoch: int) -> dict[str, float]:
         return _epoch(network, frozen, classifier, batches, recipe, epoch)
@@ -139,7 +136,7 @@ def train(
     def judge() -> float:
         return accuracy(network, frozen, classifier, held_out, device, recipe.precision)
 
-    return train_epochs(network, optimizer, state, recipe.epochs, learn, judge, on_epoch)
+    return train_epochs(network, optimizer, state, recipe.epochs, learn, judge, progress.on_epoch)
 
 
 def _optimizer(network: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:

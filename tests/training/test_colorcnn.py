@@ -9,6 +9,7 @@ from command_line import rabench as command
 from given_studies import photos_matrix
 from rabench.core.errors import RabenchError, Refused
 from rabench.core.learning import Diverged, Images, held_out_split
+from rabench.core.progress import TrainingProgress
 from rabench.quantizers.colorcnn import drawing, training
 from rabench.quantizers.colorcnn import weights as files
 from small_networks import CPU, a_colorcnn, photos_judge
@@ -69,7 +70,7 @@ def test_a_killed_training_goes_on_and_ends_with_the_same_weights(parts, judge, 
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        training.train(a_colorcnn(), judge, kept, held, RECIPE, path, CPU, on_epoch=kill)
+        training.train(a_colorcnn(), judge, kept, held, RECIPE, path, CPU, progress=TrainingProgress(on_epoch=kill))
     resumed = a_colorcnn()
     assert len(training.train(resumed, judge, kept, held, RECIPE, path, CPU)) == 3
     for a, b in zip(undisturbed.state_dict().values(), resumed.state_dict().values(), strict=True):

@@ -20,6 +20,7 @@ from rabench.core.errors import BadSetting, Refused, Unavailable, UnknownName
 from rabench.core.files import locked
 from rabench.core.learning import Checkpoint, held_out_split
 from rabench.core.networks import read_weights
+from rabench.core.progress import TrainingProgress
 from rabench.datasets import DATASETS
 from rabench.quantizers import QUANTIZERS
 
@@ -113,7 +114,7 @@ def test_a_stopped_tuning_goes_on_to_the_same_weights(study):
     about = finetune(undisturbed, executors.in_process)
 
     with pytest.raises(KeyboardInterrupt):
-        finetune(a_tuning(study), executors.in_process, on_epoch=stop)
+        finetune(a_tuning(study), executors.in_process, progress=TrainingProgress(on_epoch=stop))
     resumed = finetune(a_tuning(study), executors.in_process)
     assert resumed.training["held_out_accuracy"] == about.training["held_out_accuracy"]
     assert a_tuning(study).file.read_bytes() == undisturbed.file.read_bytes()
@@ -186,7 +187,7 @@ def test_a_tuning_that_is_done_is_left_alone(study):
     about, messages = finetune(a_tuning(study), executors.in_process), []
     file = a_tuning(study).file
     before = file.stat().st_mtime_ns
-    assert finetune(a_tuning(study), executors.in_process, say=messages.append) == about
+    assert finetune(a_tuning(study), executors.in_process, progress=TrainingProgress(say=messages.append)) == about
     assert file.stat().st_mtime_ns == before and messages == [f"{file} is there already"]
     finetune(a_tuning(study, recipe=replace(RECIPE, epochs=1), restart=True), executors.in_process)
     assert file.stat().st_mtime_ns != before
@@ -194,7 +195,7 @@ def test_a_tuning_that_is_done_is_left_alone(study):
 
 def test_nothing_is_there_until_a_tuning_is_done(study):
     with pytest.raises(KeyboardInterrupt):
-        finetune(a_tuning(study, limit=200), executors.in_process, on_epoch=stop)
+        finetune(a_tuning(study, limit=200), executors.in_process, progress=TrainingProgress(on_epoch=stop))
     assert not a_tuning(study).file.exists()
 
 

@@ -9,6 +9,7 @@ from rabench.classifiers import CLASSIFIERS
 from rabench.classifiers import training as classifiers
 from rabench.core.errors import Refused
 from rabench.core.learning import GradientAccumulation, Images
+from rabench.core.progress import TrainingProgress
 from rabench.quantizers.colorcnn import training
 from small_networks import CPU, a_colorcnn
 
@@ -65,7 +66,7 @@ def test_a_classifier_is_trained_in_parts(photos, tmp_path):
     network = Cramped(CLASSIFIERS["small"].build(8, 4), 20)
     recipe = classifiers.Recipe(epochs=1, batch=32)
     args = (photos, photos, recipe, tmp_path / "a.safetensors", CPU)
-    (history,) = classifiers.train(network, (HALF, HALF), *args, say=messages.append)
+    (history,) = classifiers.train(network, (HALF, HALF), *args, progress=TrainingProgress(say=messages.append))
     assert np.isfinite(history["loss"])
     assert messages == ["out of GPU memory: batches of 32 go in 2 parts of 16 images from here on"]
 
@@ -76,6 +77,8 @@ def test_a_colorcnn_is_trained_in_parts(photos, tmp_path):
     network.backbone = Cramped(network.backbone, 20)
     judge = training.FrozenClassifier(CLASSIFIERS["small"].build(8, 4), HALF, HALF)
     recipe = replace(training.RECIPES["adamw"], epochs=1, batch=32)
-    (history,) = training.train(network, judge, photos, photos, recipe, tmp_path / "a", CPU, say=messages.append)
+    (history,) = training.train(
+        network, judge, photos, photos, recipe, tmp_path / "a", CPU, progress=TrainingProgress(say=messages.append)
+    )
     assert np.isfinite(history["loss"])
     assert messages == ["out of GPU memory: batches of 32 go in 2 parts of 16 images from here on"]

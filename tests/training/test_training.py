@@ -14,6 +14,7 @@ from rabench.classifiers import training as loop
 from rabench.classifiers.training import Recipe
 from rabench.core.errors import RabenchError, Refused, UnknownName
 from rabench.core.learning import Diverged, augmented, held_out_split, one_cycle
+from rabench.core.progress import TrainingProgress
 from rabench.datasets import DATASETS
 from safetensors import safe_open
 from small_networks import CPU
@@ -63,10 +64,10 @@ def test_a_killed_run_goes_on_and_ends_with_the_same_weights(plan, tmp_path):
     (tmp_path / "again").mkdir()
     killed = replace(plan, out=tmp_path / "again" / "small.safetensors")
     with pytest.raises(KeyboardInterrupt):
-        training.train_classifier(killed, on_epoch=killed_after(2))
+        training.train_classifier(killed, progress=TrainingProgress(on_epoch=killed_after(2)))
     assert not killed.out.exists()
     epochs = []
-    training.train_classifier(killed, on_epoch=lambda history: epochs.append(len(history)))
+    training.train_classifier(killed, progress=TrainingProgress(on_epoch=lambda history: epochs.append(len(history))))
     assert epochs == [3]
     assert killed.out.read_bytes() == undisturbed
 
@@ -75,11 +76,11 @@ def test_a_run_without_momentum_is_resumed_too_and_a_finished_one_left_alone(pla
     """An optimizer without momentum has no state to keep."""
     plain = replace(plan, recipe=Recipe(epochs=2, momentum=0), width=4, limit=200)
     with pytest.raises(KeyboardInterrupt):
-        training.train_classifier(plain, on_epoch=killed_after(1))
+        training.train_classifier(plain, progress=TrainingProgress(on_epoch=killed_after(1)))
     epochs = []
-    training.train_classifier(plain, on_epoch=lambda history: epochs.append(len(history)))
+    training.train_classifier(plain, progress=TrainingProgress(on_epoch=lambda history: epochs.append(len(history))))
     weights_of_both_epochs = plain.out.read_bytes()
-    training.train_classifier(plain, on_epoch=lambda history: epochs.append(len(history)))
+    training.train_classifier(plain, progress=TrainingProgress(on_epoch=lambda history: epochs.append(len(history))))
     assert epochs == [2]
     assert plain.out.read_bytes() == weights_of_both_epochs
 
@@ -224,7 +225,9 @@ def test_an_epoch_sees_each_image_once(tmp_path):
     loop.train(
         *(network, ((0.0,) * 3, (1.0,) * 3), images, images, Recipe(epochs=2, batch=4, crop=0)),
         *(tmp_path / "checkpoint.safetensors", CPU),
-        on_step=lambda epoch, step, steps_an_epoch, loss: steps.append((epoch, step, steps_an_epoch)),
+        progress=TrainingProgress(
+            on_step=lambda epoch, step, steps_an_epoch, loss: steps.append((epoch, step, steps_an_epoch))
+        ),
     )
     assert steps == [(0, 1, 3), (0, 3, 3), (1, 1, 3), (1, 3, 3)]
     first, second = network.values[:10], network.values[10:]
