@@ -40,9 +40,6 @@ class Grid(rabench.Quantizer):
     name = "grid"
     levels: int = rabench.setting(2, range(2, 7), quality_parameter=True)
 
-    def version(self):
-        return "1"
-
     def quantize(self, images):
         steps = np.rint(np.linspace(0, 255, self.levels)).astype(np.uint8)
         palette = np.stack(np.meshgrid(steps, steps, steps, indexing="ij"), -1).reshape(-1, 3)
@@ -51,6 +48,9 @@ class Grid(rabench.Quantizer):
             r, g, b = np.moveaxis(np.rint(image / 255 * (self.levels - 1)).astype(np.uint8), 2, 0)
             quantized.append(rabench.IndexedImage((r * self.levels + g) * self.levels + b, palette))
         return quantized
+
+    def version(self):
+        return "1"
 
 
 @dataclass(frozen=True)
