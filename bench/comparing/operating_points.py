@@ -76,11 +76,8 @@ class AtMost:
     """A rate in bits per pixel, for as much accuracy as possible."""
 
     bpp: float
-    words: ClassVar[tuple[str, str, str]] = ("best", "keeps within it", "has nothing so cheap")
     digits: ClassVar[int] = 2
-
-    def title(self, measure: str) -> str:
-        return f"bpp <= {self.bpp:g}"
+    words: ClassVar[tuple[str, str, str]] = ("best", "keeps within it", "has nothing so cheap")
 
     def best(self, rows: pd.DataFrame) -> pd.DataFrame:
         return rows.loc[rows.bpp <= self.bpp].sort_values("accuracy", ascending=False, kind="stable").head(1)
@@ -91,6 +88,9 @@ class AtMost:
     def on_the_front(self, rates: Array, accuracies: Array) -> Array:
         front = pareto_knots(rates, accuracies)
         return 100 * value_at(front, np.minimum(np.log10(self.bpp), front.high))  # more bits than any are no worse
+
+    def title(self, measure: str) -> str:
+        return f"bpp <= {self.bpp:g}"
 
 
 def requirement(at_least: float | None, at_most: float | None) -> Requirement:
