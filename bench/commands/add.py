@@ -23,6 +23,7 @@ from ...core.tables import Kind, Table
 from ...core.toml_files import TomlFile
 from ...datasets.base import BadImage, Dataset
 from ...quantizers import QUANTIZERS
+from ...quantizers.base import Quantizer
 from ..comparing.bootstrap import Estimate
 from ..comparing.comparison import with_interval
 from ..comparing.pairwise import PairwiseBD
@@ -50,6 +51,8 @@ class Added:
 
     outcome: Outcome
     codecs: list[Codec]
+    quantizers: list[Quantizer]
+    """Those before the codecs."""
     chosen: str
     """Which values of the quality parameter were taken where none were named, and why these; else nothing."""
 
@@ -76,6 +79,7 @@ def add(
     for path in plugins:
         load_plugins(path)
     codecs, chosen = _swept(text, quantizers, study, points)
+    _check_origin(codecs[0], study, plugins)
     before = study.added.read_text(encoding="utf-8") if study.added.is_file() else None
     after = _noted(study, codecs, quantizers, plugins, before)
     write_text(study.added, after)
@@ -84,13 +88,29 @@ def add(
         limits = {about["limit"] for about in index.datasets.values()}
         limit = limits.pop() if len(limits) == 1 else None
         outcome = runner.run(study, make_pool, limit, progress, command, only=lambda p: p.codec.variant in variants)
-        return Added(outcome, codecs, chosen)
+        swept = [q for text in quantizers for q in QUANTIZERS.sweep(text)]
+        return Added(outcome, codecs, swept, chosen)
     except (BadSetting, Refused, Unavailable):
         if before is None:  # nothing was measured: nothing is added
             study.added.unlink(missing_ok=True)
         else:
             write_text(study.added, before)
         raise
+
+
+def _check_origin(codec: Codec, study: Study, plugins: list[Path]) -> None:
+    """Refuses a codec of a file that is known in this process alone: the study could not be opened without it."""
+    if codec.origin is None:
+        return
+    named = {path.name for path in plugins}
+    for path in (study.matrix, study.added):
+        if path.is_file():
+            content = TomlFile.open(path).content
+            named |= {path.name} | {Path(file).name for file in content.get("plugins", {}).get("files", [])}
+    if codec.origin.name not in named:
+        raise BadSetting(
+            f"{codec.name} comes from {codec.origin.name}, which the study does not name; give it as `plugin`"
+        )
 
 
 def _swept(text: str, quantizers: list[str], study: Study, points: Sequence[Point]) -> tuple[list[Codec], str]:
@@ -188,14 +208,15 @@ NOTE = (
 )
 
 
-def comparison_tables(groups: Sequence[GroupReport], codecs: list[Codec]) -> list[Table]:
-    """BD figures of the curves of ``codecs`` against every other curve, a table for each data set and classifier."""
-    variants = {codec.variant for codec in codecs}
+def comparison_tables(groups: Sequence[GroupReport], added: Added) -> list[Table]:
+    """BD figures of the curves that were added against every other, a table for each data set and classifier."""
+    codecs = {codec.variant for codec in added.codecs}
+    quantizers = {name for q in added.quantizers for name in (q.variant, q.short)}
     tables = []
     for part in groups:
         if part.pairs is None:
             continue
-        names = {c.name for c in part.group.curves if c.codec in variants}
+        names = {c.name for c in part.group.curves if c.codec in codecs and c.quantizer in quantizers}
         new = [i for i, name in enumerate(part.pairs.curves) if name in names]
         tables += _comparison_table(part.pairs, new)
     return tables

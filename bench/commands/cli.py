@@ -226,7 +226,7 @@ def add(
     counts = f"{outcome.measured:,} records measured, {outcome.finished:,} were there"
     err.print(f"{target.name}: {counts}; noted in {target.added}", soft_wrap=True)
     written = print_report(target, None, False)
-    for table in comparison_tables(written.groups, added.codecs):
+    for table in comparison_tables(written.groups, added):
         print_table(table)
     _warn(outcome, written)
 

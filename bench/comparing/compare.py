@@ -45,8 +45,10 @@ class Method:
             raise BadSetting(f"`interpolation` must be one of {', '.join(BETWEEN)}, got {interpolation!r}")
         if rates is not None and not 0 < rates[0] < rates[1]:
             raise BadSetting(f"`rates` is a range of bits per pixel above 0, low before high, got {rates}")
-        if accuracies is not None and not 0 <= accuracies[0] < accuracies[1] <= 100:
-            raise BadSetting(f"`accuracies` is a range of percentages, low before high, got {accuracies}")
+        if accuracies is not None and not (0 <= accuracies[0] < accuracies[1] <= 100 and accuracies[1] > 1):
+            raise BadSetting(
+                f"`accuracies` is a range of percentages, low before high, such as 50 to 80, got {accuracies}"
+            )
         shares = None if accuracies is None else (accuracies[0] / 100, accuracies[1] / 100)
         return cls(interpolation, rates, shares)
 

@@ -70,8 +70,8 @@ class Comparison:
 
 CURVES = (
     "BD-{measure}: percentage points above the anchor, over the common range of log(bpp). BD-rate: bits more (+) or "
-    "saved (-) at equal {measure}. Both between Pareto fronts; raw: between all points. -: less than half of the ranges "
-    "in common, or {measure} that dips. Intervals: 95 %, from {resamples:,} bootstrap resamples of the {images:,} images "
+    "saved (-) at equal {measure}. Both between Pareto fronts; raw: between all points. Where a reason stands there is no "
+    "figure. Intervals: 95 %, from {resamples:,} bootstrap resamples of the {images:,} images "
     "that all these points share{some}, the same resample for every point. overlap: common range by union; below 50 % "
     "there is no figure. dominated: points with no fewer bits and no more {measure} than one of the anchor's; dominates: "
     "the anchor's points that are by this curve's."
@@ -191,6 +191,8 @@ def _listed(images: list[int], image_name: Callable[[int], str]) -> str:
 
 
 def _with_interval(row: Mapping[Any, Any], name: str, unit: str) -> str:
+    if row[f"{name}_reason"]:
+        return row[f"{name}_reason"]
     low, high, refused = row[f"{name}_low"], row[f"{name}_high"], row[f"{name}_refused"]
     return with_interval(Estimate(row[name], low, high, 1.0, refused), unit)
 
@@ -207,7 +209,7 @@ def with_interval(estimate: Estimate, unit: str) -> str:
 
 def signed(value: float, unit: str) -> str:
     """A figure with its sign, or a dash where there is none."""
-    return f"{value:+.2f}{unit}" if np.isfinite(value) else "-"
+    return f"{round(value, 2) + 0.0:+.2f}{unit}" if np.isfinite(value) else "-"  # no minus before 0.00
 
 
 FORMATS = ("text", "markdown", "latex", "csv", "json")

@@ -11,7 +11,7 @@ import pandas as pd
 from ...core.errors import BadSetting, RabenchError, Refused, Unavailable
 from ...core.networks import weights_hash
 from ...core.origins import PythonFile, data_files
-from ..study.matrix import Matrix, Study, with_references
+from ..study.matrix import RUNS, Matrix, Study, with_references
 from ..study.records import Index, Records
 from ..study.sources import Sources
 from .curves import Curve, Measured, curves, gather, merged, summary
@@ -117,9 +117,8 @@ def read(study: Study) -> Reading:
     measured, damaged = gather(with_references(matrix), records, index)
     if not measured:
         example = f"; {len(bad)} files among them are none, such as {bad[0]}" if bad else ""
-        raise Unavailable(
-            f"{study.folder} holds no records of its matrix; measure it: rabench run {study.folder}{example}"
-        )
+        name = study.name if study.folder == RUNS / study.name else study.folder
+        raise Unavailable(f"{study.folder} holds no records of its matrix; measure it: rabench run {name}{example}")
     rows = summary(measured)
     places: dict[tuple[str, str], list[int]] = {}
     for number, m in enumerate(measured):

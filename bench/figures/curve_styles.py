@@ -120,9 +120,10 @@ def _accuracies(group: Group, curves: Sequence[Curve]) -> NDArray[np.float64]:
 
 
 def _half_width(group: Group, curves: Sequence[Curve]) -> float:
-    """Half of the widest interval, in percentage points."""
+    """The farthest that an interval reaches from its accuracy, in percentage points."""
     rows = group.rows.iloc[[i for c in curves for i in c.rows]]
-    return float(50 * (rows.accuracy_high - rows.accuracy_low).max()) if len(rows) else 0.0
+    reach = np.maximum(rows.accuracy_high - rows.accuracy, rows.accuracy - rows.accuracy_low)
+    return float(100 * reach.max()) if len(rows) else 0.0
 
 
 def interval_note(group: Group, curves: Sequence[Curve]) -> Artist:
@@ -130,7 +131,7 @@ def interval_note(group: Group, curves: Sequence[Curve]) -> Artist:
     if banded(group, curves):
         return Patch(color="0.5", alpha=0.25, linewidth=0, label="95 % interval (Wilson)")
     width = _half_width(group, curves)
-    return Patch(alpha=0, label=f"95 % intervals (Wilson) of curves:\nat most \u00b1{width:.1f} points, not drawn")
+    return Patch(alpha=0, label=f"95 % intervals (Wilson):\nat most \u00b1{width:.1f} points, not drawn")
 
 
 def uncompressed_line(axes: Axes, group: Group) -> list[Line2D]:

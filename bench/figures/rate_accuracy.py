@@ -78,7 +78,7 @@ def _line(axes: Axes, group: Group, curve: Curve, style: Style, bands: bool) -> 
     )
     if len(rows) > 1 and bands:
         axes.fill_between(rows.bpp, low, high, color=color, alpha=0.13, linewidth=0)
-    elif len(rows) == 1:
+    elif bands:
         axes.errorbar(rows.bpp, share, np.vstack([share - low, high - share]), color=color, capsize=2)
 
 

@@ -87,8 +87,11 @@ def gallery(group: Group, room: int) -> Gallery:
     dataset = group.measured[0].point.dataset
     if dataset.where() is None:
         return Gallery(left_out=f"{dataset.short} is not on this machine")
-    if dataset.stamp() != group.sources.stamp:
-        return Gallery(left_out=f"{dataset.short} has changed since it was measured")
+    try:
+        if dataset.stamp() != group.sources.stamp:
+            return Gallery(left_out=f"{dataset.short} has changed since it was measured")
+    except RabenchError as error:
+        return Gallery(left_out=str(error))
     points, shown = _points(group), list[ShownImage]()
     images, verdicts = _verdicts(group)
     chosen = _chosen(images, verdicts)[: _affordable(group, points)]

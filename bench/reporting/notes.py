@@ -11,7 +11,7 @@ from ..study.matrix import Matrix
 
 def group_notes(group: Group, matrix: Matrix) -> list[str]:
     """Sentences that stand beside a group's table and figures."""
-    notes = _uncompressed(group) + group.sources.audit() + few_classes(group)
+    notes = _uncompressed(group) + _limited(group) + group.sources.audit() + few_classes(group)
     notes += dict.fromkeys(note for m in group.measured for note in m.point.notes())
     if failed := int(group.rows.failed.sum()):
         notes.append(
@@ -30,6 +30,17 @@ def _uncompressed(group: Group) -> list[str]:
     row = group.rows.iloc[group.reference]
     low, high = 100 * row.accuracy_low, 100 * row.accuracy_high
     return [f"Uncompressed: {100 * row.accuracy:.2f} % [{low:.2f}, {high:.2f}]."]
+
+
+def _limited(group: Group) -> list[str]:
+    """Says that the last run looked at the first images alone, though others may be measured."""
+    shown, images = sum(group.sources.sizes.values()), group.sources.images
+    if not group.sources.limit or shown >= images:
+        return []
+    return [
+        f"The last run was limited to the first {group.sources.limit:,} of {images:,} images, and so is all that is shown; "
+        "a run without a limit shows all that is measured."
+    ]
 
 
 def _uneven(group: Group) -> str:

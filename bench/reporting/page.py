@@ -102,11 +102,9 @@ def _versions(groups: Sequence[Group]) -> list[tuple[str, str]]:
 def _classes(group: Group) -> list[str]:
     """What predictions are called; for a data set without labels by the classifier, where its weights are here."""
     point = group.measured[0].point
-    if point.dataset.classes:
-        return list(point.dataset.classes)
     try:
-        return list(point.frozen.classes)
-    except RabenchError:
+        return list(point.dataset.classes or point.frozen.classes)
+    except RabenchError:  # a page needs neither images nor weights
         return []
 
 

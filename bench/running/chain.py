@@ -51,10 +51,13 @@ def encode(codec: Codec, images: dict[int, AnyImage]) -> tuple[dict[int, bytes],
 def decode(codec: Codec, files: dict[int, bytes]) -> tuple[dict[int, RGB], Failures]:
     """The pixels of each file, (H, W, 3); a codec that returns no such array fails."""
     decoded, failures = each(codec.decode_batch, files)
-    wrong = {i: reason for i, pixels in decoded.items() if (reason := _no_image(pixels))}
-    # A plug-in may hand on a view
-    pixels = {i: np.ascontiguousarray(p) for i, p in decoded.items() if i not in wrong}
-    return pixels, _of_stage("decoder", failures | wrong)
+    pixels: dict[int, RGB] = {}
+    for i, image in decoded.items():
+        if reason := _no_image(image):
+            failures[i] = reason
+        else:  # a plug-in may hand on a view
+            pixels[i] = image if image.flags.c_contiguous else np.ascontiguousarray(image)
+    return pixels, _of_stage("decoder", failures)
 
 
 def code(codec: Codec, images: dict[int, AnyImage], sources: dict[int, RGB], clock: Clock | None = None) -> Coded:

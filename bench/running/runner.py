@@ -11,12 +11,12 @@ from time import monotonic
 import numpy as np
 
 from ...codecs.base import Codec
-from ...core.errors import Refused
+from ...core.errors import BadSetting, Refused
 from ...core.version import __version__
 from ...datasets.base import forget_opened
 from ..study import provenance
 from ..study.folder import prepared
-from ..study.matrix import Study, with_references
+from ..study.matrix import Matrix, Study, with_references
 from ..study.points import Point
 from ..study.records import COLUMNS, STAGES, Index, Records, Rows
 from . import task as tasks
@@ -202,6 +202,14 @@ class Outcome:
         return not self.failed_rows and not self.impossible
 
 
+def _loaded(study: Study, limit: int | None) -> Matrix:
+    """The study's matrix; data sets that were open are opened anew."""
+    if limit is not None and limit < 1:
+        raise BadSetting(f"`limit` must be 1 or more, got {limit}")
+    forget_opened()
+    return study.load()
+
+
 def _put_damaged_aside(records: Records, progress: Progress) -> None:
     if damaged := records.put_damaged_aside():
         progress.say(
@@ -230,8 +238,7 @@ def run(
     in the matrix, a folder that another run has locked, no point that can be measured, images that changed meanwhile.
     """
     progress, begun = progress or Progress(), monotonic()
-    matrix = study.load()
-    forget_opened()
+    matrix = _loaded(study, limit)
     with prepared(study) as records:
         _put_damaged_aside(records, progress)
         pool, index = make_pool(), Index(study.records)

@@ -28,6 +28,10 @@ class Sources:
     """The data set's own remarks on its images."""
     classes: int = 0
     """The number of the data set's classes; 0 without labels."""
+    images: int = 0
+    """How many images the data set has, whatever the last run's limit."""
+    limit: int | None = None
+    """The limit of the last run."""
     stamp: str = ""
     """The text that changes when the data set's files do, as it was when they were measured."""
 
@@ -48,7 +52,16 @@ class Sources:
             remarks.update(block.get("remarks", {}))
         about = index.datasets.get(dataset, {})
         notes, classes = tuple(about.get("notes", ())), about.get("classes", 0)
-        return cls(dict(sizes), formats, dict(remarks), notes, classes, about.get("stamp", ""))
+        return cls(
+            dict(sizes),
+            formats,
+            dict(remarks),
+            notes,
+            classes,
+            about.get("images", 0),
+            about.get("limit"),
+            about.get("stamp", ""),
+        )
 
     @property
     def common_size(self) -> tuple[int, int] | None:

@@ -9,6 +9,7 @@ from plugin_texts import CODEC, python_file
 from rabench.bench.commands.add import add, comparison_tables
 from rabench.bench.running import executors
 from rabench.bench.study.matrix import find_study
+from rabench.bench.study.plugin_files import load_plugins
 from rabench.codecs import CODECS
 from rabench.core.errors import BadSetting, Unavailable
 
@@ -28,7 +29,7 @@ def test_a_codec_is_added_without_measuring_the_others_again(measured, tmp_path)
     assert (outcome.measured, outcome.finished) == (8, 0)
     after = times_of(measured)
     assert before.items() <= after.items() and len(after) == len(before) + 8
-    (table,) = comparison_tables(rabench.report(measured.folder).groups, done.codecs)
+    (table,) = comparison_tables(rabench.report(measured.folder).groups, done)
     assert set(table.frame.curve) == {"none+coarse"} and "none+jpeg" in set(table.frame.against)
     again = find_study(str(measured.folder))
     assert len(again.load().points) == 5 + 8
@@ -83,3 +84,12 @@ def test_what_cannot_be_added_leaves_the_study_as_it_was(measured, tmp_path):
     assert not measured.added.exists()
     with pytest.raises(Unavailable, match="is not measured yet; measure it first: rabench run"):
         add(written_study(tmp_path, PHOTOS_AS_PNG), "png", ["none"], [], executors.in_process)
+
+
+def test_a_codec_known_in_this_process_alone_is_refused_where_the_study_does_not_name_its_file(measured, tmp_path):
+    load_plugins(python_file(tmp_path))
+    with pytest.raises(
+        BadSetting, match=r"coarse comes from coarse\.py, which the study does not name; give it as `plugin`"
+    ):
+        add(measured, "coarse:bits=4", ["none"], [], executors.in_process)
+    assert not measured.added.exists()
