@@ -80,7 +80,11 @@ class Classifier(Plugin, ABC):
 
     def fine_tuned(self, path: Path) -> Classifier:
         """The classifier that this one becomes once its tuned weights lie at ``path``. Raises Refused where it cannot be tuned."""
-        raise Refused(f"{self.short} cannot be fine-tuned: it is no network of rabench; name alexnet, vgg16, ...")
+        raise self._not_tunable()
+
+    def _not_tunable(self) -> Refused:
+        """The refusal of everything that only networks of rabench can do: to be fine-tuned."""
+        return Refused(f"{self.short} cannot be fine-tuned: it is no network of rabench; name alexnet, vgg16, ...")
 
     def weights_path(self) -> Path:
         """The file that the weights of a classifier from ``fine_tuned`` lie in."""
@@ -88,11 +92,11 @@ class Classifier(Plugin, ABC):
 
     def tuning(self) -> Tuning:
         """What the weights say of their fine-tuning. Raises Unavailable where they are not there yet."""
-        raise Refused(f"{self.short} cannot be fine-tuned: it is no network of rabench; name alexnet, vgg16, ...")
+        raise self._not_tunable()
 
     def write_tuned(self, path: Path, network: nn.Module, images: str, training: dict[str, Any], half: bool) -> None:
         """Writes the weights of a tuned ``module()``. images: as in Tuning. half: fp16 instead of fp32."""
-        raise Refused(f"{self.short} cannot be fine-tuned: it is no network of rabench; name alexnet, vgg16, ...")
+        raise self._not_tunable()
 
     @property
     def batch(self) -> int:

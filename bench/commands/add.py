@@ -52,7 +52,7 @@ class Added:
     outcome: Outcome
     codecs: list[Codec]
     quantizers: list[Quantizer]
-    """Those before the codecs."""
+    """The quantizers that run before the added codecs."""
     chosen: str
     """Which values of the quality parameter were taken where none were named, and why these; else nothing."""
 

@@ -54,7 +54,9 @@ def measure_overheads(
     measured = 0
     for point, versions in points:
         label, indexed = point.dataset.label, point.quantizer.indexed
-        size = sizes.setdefault(label, Sources.of(index, label).common_size)
+        if label not in sizes:
+            sizes[label] = Sources.of(index, label).common_size
+        size = sizes[label]
         identity = Identity(point.labels, point.key, versions, "")
         if size is None or index.overhead_bytes(identity, indexed, size) is not None:
             continue

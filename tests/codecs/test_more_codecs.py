@@ -250,7 +250,7 @@ def test_mozjpegs_optimization_changes_no_pixel():
 
 
 def coded_image(codec, file):
-    """Of a JPEG XR file what lies behind its directory; it begins with a signature (ITU-T T.832, 8.3)."""
+    """Returns what lies behind the directory of a JPEG XR file; it begins with a signature (ITU-T T.832, 8.3)."""
     begin = file.index(b"WMPHOTO\0")
     return file[begin : begin + codec.byte_breakdown(file).payload]
 

@@ -38,7 +38,7 @@ def test_a_codec_is_added_without_measuring_the_others_again(measured, tmp_path)
 
 @pytest.mark.slow
 def test_without_a_word_on_the_quality_parameter_rates_lie_where_the_studys_curves_do(measured, tmp_path):
-    """Of 200 steps most cost more than JPEG at its best: those are not measured."""
+    """The steps, of 200, that cost more than JPEG at its best are not measured."""
     text = (
         CODEC.replace("range(1, 9)", "range(1, 201)")
         .replace("(8 - self.bits)", "(self.bits // 30)")

@@ -7,7 +7,7 @@ import sys
 from given_studies import photos_matrix
 
 MATRIX = photos_matrix('quantizers = ["none", "median-cut:colors=2..6"]\ncodecs = ["png"]')
-"""Of the study that the tests of commands run."""
+"""The matrix of the study that the tests of commands run."""
 ENVIRONMENT = {**os.environ, "COLUMNS": "120", "PYTHONWARNINGS": "default"}
 
 
