@@ -10,9 +10,16 @@ CLASSIFIERS: Family[Classifier] = Family(
     __name__,
     {
         "alexnet": "alexnet:AlexNet",
+        "litert": "litert:LiteRT",
         "onnx": "onnx:ONNX",
         "resnet18": "resnet18:ResNet18",
+        "resnet20": "cifar_resnet:ResNet20",
+        "resnet32": "cifar_resnet:ResNet32",
+        "resnet44": "cifar_resnet:ResNet44",
+        "resnet56": "cifar_resnet:ResNet56",
         "small": "small:Small",
+        "timm": "timm_models:Timm",
+        "torchvision": "torchvision_models:TorchVision",
         "vgg16": "vgg16:VGG16",
     },
 )

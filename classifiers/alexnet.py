@@ -17,8 +17,8 @@ class AlexNet(Network):
 
     name: ClassVar[str] = "alexnet"
 
-    @staticmethod
-    def build(classes: int, width: int) -> nn.Module:
+    @classmethod
+    def build(cls, classes: int, width: int) -> nn.Module:
         from torch import nn
 
         channels = [width, 3 * width, 6 * width, 4 * width, 4 * width]

@@ -25,6 +25,19 @@ Normalization = tuple[tuple[float, float, float], tuple[float, float, float]]
 
 
 @dataclass(frozen=True)
+class Published:
+    """The accuracy that is published for a network's weights."""
+
+    percent: float
+    """Top-1 accuracy on uncompressed images, in percent."""
+    images: str = ""
+    """The images that it was measured on; empty where nobody said."""
+
+    def __str__(self) -> str:
+        return f"{self.percent:g} %" + (f" on {self.images}" if self.images else "")
+
+
+@dataclass(frozen=True)
 class Tuning:
     """What a fine-tuned classifier was made from."""
 
@@ -65,6 +78,11 @@ class Classifier(Plugin, ABC):
     @abstractmethod
     def size(self) -> int:
         """The side of the square input in pixels; 0 takes images as they come."""
+
+    @property
+    def published_accuracy(self) -> Published | None:
+        """The accuracy that is published for the weights, or None where nobody said."""
+        return None
 
     @property
     def normalization(self) -> Normalization | None:

@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import lru_cache
-from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from ..core.networks import device, on_device, read_weights
-from . import weights as files
-
-Build = Callable[[int, int], nn.Module]
-"""A function of the number of classes and the width that makes a network with fresh weights."""
+from ..core.networks import device, on_device
 
 
 class Normalized(nn.Module):
@@ -40,20 +35,42 @@ def batch_size() -> int:
     return 512 if torch.cuda.is_available() else 64  # 32 to 128 are equally fast on a CPU core, 250 is 15 % slower
 
 
-def logits(build: Build, path: Path, sha256: str, images: NDArray[np.uint8], precision: str) -> NDArray[np.float32]:
-    """The logits of images: (N, H, W, 3) -> (N, classes). The weights at ``path`` are loaded once a process."""
+class Weighted(Protocol):
+    """A network with its weights as a value: what a process loads once."""
+
+    @property
+    def precision(self) -> str: ...
+
+    @property
+    def normalization(self) -> tuple[tuple[float, ...], tuple[float, ...]]: ...
+
+    def module(self) -> nn.Module: ...
+
+
+def logits(network: Weighted, sha256: str, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """The logits of images: (N, H, W, 3) -> (N, classes). Weights are loaded once a process. sha256: of their file."""
     torch.backends.cudnn.allow_tf32 = False  # fp32 means fp32, on a GPU too
-    network = _loaded(build, path, sha256)
-    target = device()
+    module, target = _loaded(network, sha256), device()
     pixels = torch.from_numpy(images).to(target).permute(0, 3, 1, 2)  # channels_last as it lies
-    with torch.inference_mode(), torch.autocast(target.type, torch.bfloat16, enabled=precision == "bf16"):
-        return network(pixels).float().cpu().numpy()
+    with torch.inference_mode(), torch.autocast(target.type, torch.bfloat16, enabled=network.precision == "bf16"):
+        return module(pixels).float().cpu().numpy()
+
+
+def logits_of(network: Weighted, sha256: str, x: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The logits of normalized images: (N, H, W, 3) -> (N, classes). sha256: of the weights' file."""
+    torch.backends.cudnn.allow_tf32 = False
+    module, target = _bare(network, sha256), device()
+    tensor = torch.from_numpy(x).to(target).permute(0, 3, 1, 2)
+    with torch.inference_mode(), torch.autocast(target.type, torch.bfloat16, enabled=network.precision == "bf16"):
+        return module(tensor).float().cpu().numpy()
+
+
+@lru_cache(maxsize=2)
+def _bare(network: Weighted, sha256: str) -> nn.Module:
+    return on_device(network.module().eval().requires_grad_(False), device())
 
 
 @lru_cache(maxsize=4)
-def _loaded(build: Build, path: Path, sha256: str) -> nn.Module:
-    about = files.about(path)
-    network = build(len(about.classes), about.width)
-    network.load_state_dict(read_weights(path))
-    normalized = Normalized(network, about.mean, about.std).eval().requires_grad_(False)
+def _loaded(network: Weighted, sha256: str) -> nn.Module:
+    normalized = Normalized(network.module(), *network.normalization).eval().requires_grad_(False)
     return on_device(normalized, device())

@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 from ..core.errors import Refused, Unavailable
 from ..core.files import sha256_of
 from ..core.networks import device_kind, torch_version
-from ..core.plugins import Location, setting
+from ..core.plugins import Location, Span, Text, setting
 from . import weights as files
-from .base import Classifier, Normalization, Tuning
+from .base import Classifier, Normalization, Published, Tuning
 from .weights import About
 
 if TYPE_CHECKING:
@@ -34,23 +34,37 @@ class Network(Classifier):
         "fp32", ("fp32", "bf16"), help="number format of convolutions; bf16 is faster where the processor has it"
     )
 
+    published: float = setting(
+        0.0, Span(0.0, 100.0, "%"), remark=True, help="accuracy published for the weights; a run is held against it"
+    )
+    published_on: str = setting("", Text("the images of the published accuracy"), remark=True)
+
     standard_width: ClassVar[int] = 64
     """The width that training takes where none is given."""
 
-    @staticmethod
+    @classmethod
     @abstractmethod
-    def build(classes: int, width: int) -> nn.Module:
+    def build(cls, classes: int, width: int) -> nn.Module:
         """The network with fresh weights: (N, 3, H, W), normalized -> (N, classes)."""
 
     @property
     def about(self) -> About:
         """The metadata of the weights. Raises Refused for those of another network."""
-        about = files.about(files.find(self.weights, self.name))
+        path = files.find(self.weights, self.name)
+        about = files.about(path) if files.is_own(path) else self.about_published(path)
         if about.network != self.name:
             raise Refused(
                 f"{self.weights} holds weights of {about.network}, not of {self.name}; name it as {about.network}:weights=..."
             )
         return about
+
+    @classmethod
+    def about_published(cls, path: Path) -> About:
+        """What is known of weights that others published for this network, where it reads such files.
+
+        Raises Unavailable, saying what made weights of rabench, where it does not.
+        """
+        return files.about(path)
 
     def check_weights(self) -> None:
         """Raises Refused for weights of another network, Unavailable where there are none."""
@@ -59,10 +73,19 @@ class Network(Classifier):
     def module(self) -> nn.Module:
         """The network on its own, weights in place: (N, 3, H, W), normalized -> (N, classes)."""
         from ..core.networks import read_weights
+        from ..core.state_dicts import load_into, read_state_dict
 
-        network = self.build(len(self.about.classes), self.about.width)
-        network.load_state_dict(read_weights(files.find(self.weights)))
+        network, path = self.build(len(self.about.classes), self.about.width), files.find(self.weights)
+        tensors = read_weights(path) if files.is_own(path) else read_state_dict(path).tensors
+        load_into(network, tensors, path, self.name)
         return network
+
+    @property
+    def published_accuracy(self) -> Published | None:
+        if self.published:
+            return Published(self.published, self.published_on)
+        about = self.about
+        return Published(about.published, about.published_on) if about.published else None
 
     @property
     def normalization(self) -> Normalization:
@@ -118,5 +141,4 @@ class Network(Classifier):
     def logits_of_batch(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         from .inference import logits
 
-        path = files.find(self.weights)
-        return logits(self.build, path, sha256_of(path), images, self.precision)
+        return logits(self, sha256_of(files.find(self.weights)), images)

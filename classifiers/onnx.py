@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from functools import lru_cache
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -14,18 +15,22 @@ from numpy.typing import NDArray
 
 from ..core.errors import BadSetting, Refused, Unavailable
 from ..core.files import sha256_of
+from ..core.images import RGB
 from ..core.plugins import Location, Span, Text, setting
-from .base import Classifier
+from .class_files import class_file, class_names
+from .preprocessing import Preprocessed, Preprocessing, three
 
+CUDA = "CUDAExecutionProvider"
 REMEDY = "onnx needs onnx and onnxruntime: pip install -c constraints.txt '.[onnx]'"
 
 
 @dataclass(frozen=True)
-class ONNX(Classifier):
-    """An ONNX classifier through onnxruntime; its preprocessing is named by settings.
+class ONNX(Preprocessed):
+    """An ONNX classifier through onnxruntime, on a GPU where it has one; its preprocessing is named by settings.
 
-    pixels -> resize and crop to ``input`` -> times ``scale`` -> minus ``mean`` -> by ``std`` -> the
-    network's first input; its first output holds the logits.
+    pixels -> resize and crop -> times ``scale`` -> minus ``mean`` -> by ``std`` -> the network's first input; its first
+    output holds the logits. Without ``resize`` and ``crop`` the shorter side is resized to ``input`` (bicubic), and the
+    middle is taken.
     """
 
     name: ClassVar[str] = "onnx"
@@ -51,34 +56,30 @@ class ONNX(Classifier):
     def __post_init__(self) -> None:
         super().__post_init__()
         for name in ("mean", "std"):
-            _three(name, getattr(self, name))
-        if 0 in _three("std", self.std):
+            three(self.name, name, getattr(self, name))
+        if 0 in three(self.name, "std", self.std):
             raise BadSetting(f"onnx: std divides the pixels and must not be 0, got {self.std!r}")
 
     def version(self) -> str:
         _runtime()
         weights = _sha256_with_weights(self._file(), sha256_of(self._file()))
-        class_hash = f", classes {sha256_of(self._names())[:16]}" if self.classes_file else ""
-        return f"sha256 {weights[:16]}, onnxruntime {version('onnxruntime')}, CPU, fp32{class_hash}"
+        class_hash = (
+            f", classes {sha256_of(class_file(self.name, self.classes_file))[:16]}" if self.classes_file else ""
+        )
+        place = "CUDA" if CUDA in _providers() else "CPU"
+        return f"sha256 {weights[:16]}, {_package()}, {place}, fp32{class_hash}"
 
     @classmethod
     def ready(cls) -> str:
         _runtime()
-        return f"onnxruntime {version('onnxruntime')}; give path=FILE.onnx"
+        return f"{_package()}; give path=FILE.onnx"
 
     @property
     def classes(self) -> tuple[str, ...]:
         count = _class_count(self, sha256_of(self._file()))
         if not self.classes_file:
             return tuple(map(str, range(count)))
-        try:
-            lines = self._names().read_text(encoding="utf-8").split("\n")
-        except (OSError, UnicodeDecodeError) as error:
-            raise Unavailable(f"onnx: {self.classes_file} cannot be read: {error}") from None
-        names = tuple(line.strip() for line in lines if line.strip())
-        if len(names) != count:
-            raise Refused(f"{self.classes_file} names {len(names)} classes, {self.path} gives {count} logits")
-        return names
+        return class_names(self.name, self.classes_file, count, self.path)
 
     @property
     def size(self) -> int:
@@ -89,13 +90,27 @@ class ONNX(Classifier):
         """The batch that the file fixes, else 64."""
         return _fixed(_session(self._file(), sha256_of(self._file())), self.layout)[0] or 64
 
+    @property
+    def preprocessing(self) -> Preprocessing | None:
+        """What the settings ask for; None for the older rule, by ``input`` alone."""
+        if not (self.resize or self.crop):
+            return None
+        return self.named(replace(self._normalizing, crop=self.crop or self.size or self.resize))
+
+    @property
+    def _normalizing(self) -> Preprocessing:
+        mean, std = (three(self.name, name, getattr(self, name)) for name in ("mean", "std"))
+        return Preprocessing(scale=self.scale, mean=mean, std=std)
+
+    def prepare(self, image: RGB) -> RGB:
+        return super().prepare(image) if self.preprocessing is None else self.preprocessing.pixels(image)
+
     def logits_of_batch(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         return self._run(images)
 
     def _run(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         pixels = images[..., ::-1] if self.channels == "bgr" else images
-        mean, std = _three("mean", self.mean), _three("std", self.std)
-        x = ((pixels.astype(np.float32) * np.float32(self.scale) - mean) / std).astype(np.float32)
+        x = self._normalizing.tensor(pixels)
         if self.layout == "nchw":
             x = np.ascontiguousarray(x.transpose(0, 3, 1, 2))  # (N, H, W, 3) -> (N, 3, H, W)
         session = _session(self._file(), sha256_of(self._file()))
@@ -109,14 +124,6 @@ class ONNX(Classifier):
         if logits.ndim != 2 or len(logits) != len(images):
             raise Refused(f"{self.path}: the first output is {logits.shape}; (images, classes) is wanted")
         return logits.astype(np.float32)
-
-    def _names(self) -> Path:
-        path = Path(self.classes_file).expanduser()
-        if not path.is_file():
-            raise Unavailable(
-                f"onnx: no file at {self.classes_file!r}; give classes_file=FILE with a class name a line"
-            )
-        return path
 
     def _file(self) -> Path:
         path = Path(self.path).expanduser()
@@ -150,22 +157,26 @@ def _sha256_with_weights(path: Path, sha256: str) -> str:
     return sha256 if not beside else hashlib.sha256("".join(hashes).encode()).hexdigest()
 
 
-def _three(name: str, text: str) -> NDArray[np.float32]:
-    try:
-        numbers = np.array([float(n) for n in text.split(",")], np.float32)
-    except ValueError:
-        numbers = np.empty(0, np.float32)
-    if numbers.shape != (3,):
-        raise BadSetting(f'onnx: {name} must be three numbers, quoted: {name}="0.5,0.5,0.5", got {text!r}')
-    return numbers
-
-
 def _runtime() -> Any:
     try:
         import onnxruntime
     except ImportError:
         raise Unavailable(REMEDY) from None
     return onnxruntime
+
+
+def _providers() -> list[str]:
+    """The execution providers to try, best first."""
+    return [p for p in (CUDA, "CPUExecutionProvider") if p in _runtime().get_available_providers()]
+
+
+def _package() -> str:
+    """The name and version of the package that brings onnxruntime: that for GPUs has another name."""
+    _runtime()
+    for name in ("onnxruntime-gpu", "onnxruntime"):
+        with suppress(PackageNotFoundError):
+            return f"{name} {version(name)}"
+    return f"onnxruntime {_runtime().__version__}"
 
 
 @lru_cache(maxsize=4)
@@ -175,7 +186,7 @@ def _session(path: Path, sha256: str) -> Any:
     options.intra_op_num_threads = options.inter_op_num_threads = 1  # workers share the cores, not threads
     options.log_severity_level = 3
     try:
-        return runtime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        return runtime.InferenceSession(str(path), options, providers=_providers())
     except Exception as error:  # onnxruntime's errors have no common base
         raise Unavailable(f"onnx: {path} cannot be loaded: {str(error).splitlines()[0]}") from None
 

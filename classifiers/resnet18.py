@@ -17,8 +17,8 @@ class ResNet18(Network):
 
     name: ClassVar[str] = "resnet18"
 
-    @staticmethod
-    def build(classes: int, width: int) -> nn.Module:
+    @classmethod
+    def build(cls, classes: int, width: int) -> nn.Module:
         from torch import nn
 
         from .residual import Residual

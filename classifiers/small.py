@@ -18,8 +18,8 @@ class Small(Network):
     name: ClassVar[str] = "small"
     standard_width: ClassVar[int] = 32
 
-    @staticmethod
-    def build(classes: int, width: int) -> nn.Module:
+    @classmethod
+    def build(cls, classes: int, width: int) -> nn.Module:
         from torch import nn
 
         layers: list[nn.Module] = []

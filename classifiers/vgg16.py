@@ -21,8 +21,8 @@ class VGG16(Network):
 
     name: ClassVar[str] = "vgg16"
 
-    @staticmethod
-    def build(classes: int, width: int) -> nn.Module:
+    @classmethod
+    def build(cls, classes: int, width: int) -> nn.Module:
         from torch import nn
 
         layers: list[nn.Module] = []

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ..core.errors import Unavailable, nearest
 from ..core.networks import WeightsFormat
-
-if TYPE_CHECKING:
-    pass
 
 SHIPPED = Path(__file__).parent / "weights"
 
@@ -32,11 +29,15 @@ class About:
     """Recipe, seed, images, held-out accuracy, command."""
     tuned_on: str = ""
     """The labels of the quantizer and codec on whose images it was fine-tuned, joined by a plus sign."""
+    published: float = 0.0
+    """The accuracy that is published for these weights, in percent; 0 where nobody said."""
+    published_on: str = ""
+    """The images of the published accuracy."""
 
 
 FILES = WeightsFormat("classifier 1", About, ("classes", "mean", "std"), "rabench train classifier")
-write, about = FILES.write, FILES.about
-"""Write and read a weights file; see WeightsFormat."""
+write, about, is_own = FILES.write, FILES.about, FILES.is_own
+"""Write and read a weights file, and whether a file is one; see WeightsFormat."""
 
 
 def shipped() -> list[Path]:

@@ -113,6 +113,13 @@ class WeightsFormat(Generic[A]):
         """Writes a weights file atomically; floating-point tensors as fp16, or fp32 where not ``half``."""
         write_weights(path, state, {"format": self.name, **asdict(about)}, half)
 
+    def is_own(self, path: Path) -> bool:
+        """Whether a file is of this format; False for weights that others wrote, and for files that are none."""
+        try:
+            return _metadata(path, sha256_of(path)).get("format") == self.name
+        except Unavailable:
+            return False
+
     def about(self, path: Path) -> A:
         """The metadata of a weights file. Raises Unavailable for a file of another format or none."""
         metadata = dict(_metadata(path, sha256_of(path)))

@@ -70,17 +70,27 @@ def setting(
     *,
     quality_parameter: bool = False,
     help: str = "",
+    later: bool = False,
+    remark: bool = False,
     dial: bool = False,
 ) -> Any:
     """Declares a plug-in's setting once, for validation, sweeps and help.
 
     among: every value allowed. quality_parameter: whether this is the one that trades rate for quality (``dial`` is its
     name in plug-ins written before version 0.2). help: what the setting does and what its choices mean, as `rabench
-    list` shows it; no part of a key.
+    list` shows it; no part of a key. later: for a setting that a plug-in got after it was first used: its default must
+    mean what was done before, and a key leaves it out then, so that records from before are still found. remark: for a
+    setting that changes no result, and is no part of a key.
     """
     return field(
         default=default,
-        metadata={"among": among, "quality_parameter": quality_parameter or dial, "help": help},
+        metadata={
+            "among": among,
+            "quality_parameter": quality_parameter or dial,
+            "help": help,
+            "later": later,
+            "remark": remark,
+        },
     )
 
 
@@ -137,7 +147,7 @@ class Plugin:
         Every setting is spelled out, defaults too, so that changing a default
         can never make an old result look like a new one.
         """
-        return specs.join(self.name, {f.name: value for f, value in self._pairs()})
+        return specs.join(self.name, {f.name: value for f, value in self._pairs() if not _left_out(f, value)})
 
     @property
     def label(self) -> str:
@@ -172,8 +182,12 @@ class Plugin:
 
     @property
     def key(self) -> str:
-        """The spec without locations: what a record is filed under, together with ``version()``."""
-        settings = {f.name: v for f, v in self._pairs() if not isinstance(f.metadata["among"], Location)}
+        """The spec without locations and remarks: what a record is filed under, together with ``version()``."""
+        settings = {
+            f.name: value
+            for f, value in self._pairs()
+            if not isinstance(f.metadata["among"], Location) and not f.metadata["remark"] and not _left_out(f, value)
+        }
         return specs.join(self.name, settings)
 
     @classmethod
@@ -188,7 +202,13 @@ class Plugin:
         return {
             f.name: Path(value).stem if isinstance(f.metadata["among"], Location) else value
             for f, value in self._pairs()
+            if not f.metadata["remark"] and not _left_out(f, value)
         }
+
+
+def _left_out(f: Field[Any], value: Any) -> bool:
+    """Whether texts leave a setting out: it came later, and has the value that means what was done before."""
+    return (f.metadata["later"] or f.metadata["remark"]) and value == f.default
 
 
 P = TypeVar("P", bound=Plugin)
@@ -214,6 +234,9 @@ class Family(Generic[P]):
             owner = f"by {earlier.origin.name}" if earlier else "already"
             raise BadSetting(f"{cls.origin.name}: the {self.kind} name {cls.name!r} is taken {owner}; choose another")
         self.added[cls.name] = cls
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.names())
 
     def __getitem__(self, name: str) -> type[P]:
         if name in self.added:

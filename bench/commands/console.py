@@ -177,6 +177,6 @@ def print_report(study: Study, axis: str | None, psnr: bool, paper: bool = False
         print_table(table)
     for file in written.files:
         out.print(str(file), soft_wrap=True, markup=False)
-    for line in written.left_out:
+    for line in (*written.left_out, *written.warnings):
         err.print(line, soft_wrap=True, markup=False)
     return written

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import numpy as np
 
+from ...classifiers.base import Published
+from ...core.errors import RabenchError
 from ..comparing.curves import Measured
 from ..comparing.reading import Group
 from ..study.matrix import Matrix
@@ -29,7 +33,37 @@ def _uncompressed(group: Group) -> list[str]:
         return []
     row = group.rows.iloc[group.reference]
     low, high = 100 * row.accuracy_low, 100 * row.accuracy_high
-    return [f"Uncompressed: {100 * row.accuracy:.2f} % [{low:.2f}, {high:.2f}]."]
+    measured = f"{100 * row.accuracy:.2f} % [{low:.2f}, {high:.2f}]"
+    published = _published(group)
+    notes = [f"Uncompressed: {measured}." + (f" Published: {published}." if published else "")]
+    return notes + published_warnings(group)
+
+
+def _published(group: Group) -> Published | None:
+    with suppress(RabenchError):  # reading results needs no weights
+        return group.measured[0].point.frozen.published_accuracy
+    return None
+
+
+def published_warnings(group: Group) -> list[str]:
+    """A warning where the interval of the uncompressed accuracy leaves out what is published for the weights."""
+    published = _published(group)
+    if published is None or group.uncompressed is None or group.reference is None:
+        return []
+    row = group.rows.iloc[group.reference]
+    low, high = 100 * row.accuracy_low, 100 * row.accuracy_high
+    if low <= published.percent <= high:
+        return []
+    point = group.measured[0].point
+    causes = (
+        "are preprocessing, normalization and the order of the classes those of the weights?"
+        if high < published.percent
+        else "are these other images than the published ones, or images that the network was trained on?"
+    )
+    return [
+        f"WARNING: {point.frozen.short} is right on {100 * row.accuracy:.2f} % [{low:.2f}, {high:.2f}] of the uncompressed "
+        f"images of {point.dataset.short}, and published are {published}: {causes}"
+    ]
 
 
 def _limited(group: Group) -> list[str]:

@@ -25,6 +25,7 @@ from ..study.matrix import Matrix, Study
 from ..study.points import Point
 from .failures import failures
 from .group_report import GroupReport, group_report
+from .notes import published_warnings
 from .page import write_page
 from .show import show
 
@@ -52,6 +53,11 @@ class Report:
     def failed(self) -> int:
         """How many rows failed."""
         return int(self.summary.failed.sum())
+
+    @property
+    def warnings(self) -> list[str]:
+        """A line for each network whose uncompressed accuracy is not what is published for it."""
+        return [line for g in self.groups for line in published_warnings(g.group)]
 
     @property
     def tables(self) -> list[Table]:

@@ -46,9 +46,10 @@ def test_kills_change_nothing(tmp_path):
     finished: dict[str, tuple[int, int]] = {}
     for number in range(6):
         process = run(killed, start_new_session=True)
+        before = len(finished)
         if number % 2:  # after a new record, however slow the machine is: each such run leaves something to lose
             wait_until(
-                lambda p=process, n=len(finished): len(records_in(killed)) > n or p.poll() is not None, "no record", 300
+                lambda p=process, n=before: len(records_in(killed)) > n or p.poll() is not None, "no record", 300
             )
         time.sleep(moments.uniform(0.05, 0.2) * length)
         process.kill()  # the parent alone: workers must notice

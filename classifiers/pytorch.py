@@ -1,0 +1,115 @@
+"""PyTorch networks of libraries that publish weights: what torchvision's and timm's share."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..core.errors import Refused, UnknownName, nearest
+from ..core.files import sha256_of
+from ..core.images import RGB
+from ..core.networks import device_kind, torch_version
+from ..core.plugins import Location, Text, setting
+from ..core.state_dicts import load_into, read_state_dict
+from .base import Normalization
+from .preprocessing import Preprocessed, Preprocessing
+
+if TYPE_CHECKING:
+    import torch
+    from torch import nn
+
+
+@dataclass(frozen=True)
+class LibraryNetwork(Preprocessed):
+    """A network that a library builds by its name, with the library's own weights or those of a file."""
+
+    model: str = setting("", Text("the name of a model", required=True), help="as the library names it")
+    weights: str = setting("", Location("a .safetensors or .pth file, or the library's name of weights", required=True))
+    precision: str = setting("fp32", ("fp32", "bf16"), help="number format; bf16 is faster where the processor has it")
+
+    library: ClassVar[str]
+    """The package that has the networks."""
+
+    @classmethod
+    @abstractmethod
+    def names(cls) -> list[str]:
+        """The models that the library can build."""
+
+    @abstractmethod
+    def build(self, classes: int | None) -> nn.Module:
+        """The network with fresh weights; classes: of its last layer, None for as many as published."""
+
+    @abstractmethod
+    def head(self, tensors: Mapping[str, torch.Tensor]) -> int | None:
+        """The number of classes that weights are for; None where they do not tell."""
+
+    @abstractmethod
+    def weights_file(self) -> Path:
+        """The file of the weights, fetched by the library where the setting is a name. Raises Unavailable."""
+
+    @property
+    @abstractmethod
+    def preprocessing(self) -> Preprocessing:
+        """What the weights want done to an image, with what the settings name instead."""
+
+    def module(self) -> nn.Module:
+        self.check_model()
+        path = self.weights_file()
+        tensors = read_state_dict(path).tensors
+        network = self.build(self.head(tensors))
+        load_into(network, tensors, path, self.model)
+        return network
+
+    def check_model(self) -> None:
+        """Raises UnknownName, with near misses, for a model that the library does not have."""
+        names = self.names()
+        if self.model not in names and self.model.split(".")[0] not in names:
+            raise UnknownName(
+                f"{self.name} has no model {self.model!r}{nearest(self.model, names)}; "
+                f"{self.library}.list_models() in Python lists all {len(names):,}"
+            )
+
+    @property
+    def normalization(self) -> Normalization:
+        return self.preprocessing.mean, self.preprocessing.std
+
+    def version(self) -> str:
+        self.check_model()
+        libraries = f"{self.library} {version(self.library)}, torch {torch_version()}"
+        return f"sha256 {sha256_of(self.weights_file())[:16]}, {libraries}, {device_kind()}, {self.precision}"
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        count = self.head(read_state_dict(self.weights_file()).tensors)
+        if count is None:
+            raise Refused(f"{self.short}: its weights do not tell how many classes they are for")
+        return tuple(map(str, range(count)))
+
+    @property
+    def size(self) -> int:
+        return self.preprocessing.crop
+
+    @property
+    def batch(self) -> int:
+        from .inference import batch_size
+
+        return min(batch_size(), 64 if self.size <= 64 else 8 if device_kind() == "CPU" else 256)
+
+    def prepare(self, image: RGB) -> RGB:
+        return self.preprocessing.pixels(image)
+
+    def logits_of_batch(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        from .inference import logits_of
+
+        return logits_of(self, sha256_of(self.weights_file()), self.preprocessing.tensor(images))
+
+    def shape_of(self, tensors: Mapping[str, Any], names: tuple[str, ...]) -> int | None:
+        """The rows of the first of these tensors that is there: the classes of a last layer."""
+        return next((len(tensors[name]) for name in names if name in tensors), None)
