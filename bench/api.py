@@ -181,6 +181,7 @@ def compare(
     anchor: str,
     tests: Sequence[str] = (),
     labels: str | None = None,
+    metric: str | None = None,
     interpolation: str = "pchip",
     rates: tuple[float, float] | None = None,
     accuracies: tuple[float, float] | None = None,
@@ -191,7 +192,8 @@ def compare(
 
     study: one, or several whose curves are compared on the images that they share. anchor, tests: curves, or points, by
     name; a codec's name alone means the originals through it. labels: "dataset" or "agreement" with the prediction on
-    the uncompressed image; default: the data set's where it has any. interpolation: pchip or akima. rates: the range, in
+    the uncompressed image; default: the data set's where it has any. metric: a fidelity metric of the study to judge by
+    instead, such as "ms-ssim"; its figures stand in the columns of accuracy. interpolation: pchip or akima. rates: the range, in
     bits per pixel, that BD-accuracy keeps to; accuracies: the range, in percent, that BD-rate keeps to; default: what
     both curves reach.
     """
@@ -199,7 +201,8 @@ def compare(
     if out is not None and len(several) > 1:
         raise RabenchError("`out` goes with one study; of several name the folders themselves")
     method = Method.checked(interpolation, rates, accuracies)
-    return Comparisons(comparing.compare([_study(s, out, plugins) for s in several], anchor, tests, labels, method))
+    targets = [_study(s, out, plugins) for s in several]
+    return Comparisons(comparing.compare(targets, anchor, tests, labels, method, metric))
 
 
 @dataclass(frozen=True)

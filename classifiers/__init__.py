@@ -11,6 +11,7 @@ CLASSIFIERS: Family[Classifier] = Family(
     {
         "alexnet": "alexnet:AlexNet",
         "litert": "litert:LiteRT",
+        "none": "none:NoClassifier",
         "onnx": "onnx:ONNX",
         "resnet18": "resnet18:ResNet18",
         "resnet20": "cifar_resnet:ResNet20",

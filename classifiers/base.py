@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -51,6 +51,9 @@ class Tuning:
 @dataclass(frozen=True)
 class Classifier(Plugin, ABC):
     """Tells what an image shows. A value: weights are loaded on first use, once a process."""
+
+    predicts: ClassVar[bool] = True
+    """Whether it gives predictions at all: the classifier ``none`` does not."""
 
     @abstractmethod
     def version(self) -> str:

@@ -141,8 +141,15 @@ class _Network:
         self.side, self.classes, self.input_type = int(shape[1]), int(classes[1]), self._input["dtype"]
         if self.input_type not in (np.float32, np.uint8, np.int8):
             raise Refused(f"litert: {path} takes {self.input_type.__name__}; float32, uint8 and int8 are known")
-        total = self.run(np.full(shape, 100, self.input_type)).sum()
-        self.gives_probabilities = bool(abs(total - 1) < 0.02 + self._output["quantization"][0] * self.classes / 4)
+        self.gives_probabilities = self._ends_in_softmax(shape)
+
+    def _ends_in_softmax(self, shape: list[int]) -> bool:
+        """Whether outputs are probabilities: in 8 bits by the scale that LiteRT's softmax always has, else by their sum."""
+        scale, zero = self._output["quantization"]
+        if scale:
+            return scale == 1 / 256 and zero == np.iinfo(self._output["dtype"]).min
+        result = self.run(np.full(shape, 100, self.input_type))
+        return bool(result.min() >= 0 and abs(result.sum() - 1) < 1e-3)
 
     def quantized(self, x: NDArray[np.float32]) -> NDArray[Any]:
         """Real numbers as the file's own quantization stores them."""

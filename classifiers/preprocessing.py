@@ -109,7 +109,7 @@ def _without_antialias(image: RGB, shape: tuple[int, int], interpolation: str) -
     import torch
     from torch.nn import functional
 
-    pixels = torch.from_numpy(image).permute(2, 0, 1)[None].float()
+    pixels = torch.from_numpy(np.array(image)).permute(2, 0, 1)[None].float()
     aligned: dict[str, Any] = {} if interpolation == "nearest" else {"align_corners": False}
     resized = functional.interpolate(pixels, shape, mode=interpolation, **aligned)
     return resized.clamp(0, 255).round().to(torch.uint8)[0].permute(1, 2, 0).contiguous().numpy()

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from ..core.errors import Refused, Unavailable
+from ..core.packages import installed
 from .preprocessing import Preprocessing
 from .pytorch import LibraryNetwork
 
@@ -40,7 +41,7 @@ class Timm(LibraryNetwork):
 
     @classmethod
     def ready(cls) -> str:
-        return f"timm {_timm().__version__}; give model=NAME:weights=FILE or weights={PRETRAINED}"
+        return f"{installed('timm', REMEDY)}; give model=NAME:weights=FILE or weights={PRETRAINED}"
 
     def build(self, classes: int | None) -> nn.Module:
         count = {} if classes is None else {"num_classes": classes}

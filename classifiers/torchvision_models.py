@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from ..core.errors import Refused, Unavailable, nearest
 from ..core.files import sha256_of
+from ..core.packages import installed
 from .base import Published
 from .preprocessing import Preprocessing
 from .pytorch import LibraryNetwork
@@ -42,10 +43,7 @@ class TorchVision(LibraryNetwork):
 
     @classmethod
     def ready(cls) -> str:
-        from importlib.metadata import version
-
-        _models()
-        return f"torchvision {version('torchvision')}; give model=NAME:weights=FILE or a name of weights"
+        return f"{installed('torchvision', REMEDY)}; give model=NAME:weights=FILE or a name of weights"
 
     def build(self, classes: int | None) -> nn.Module:
         count = {} if classes is None else {"num_classes": classes}

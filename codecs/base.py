@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple
 
+from ..core.errors import Refused
 from ..core.images import RGB, AnyImage
 from ..core.plugins import Plugin
 
@@ -92,3 +93,27 @@ class Codec(Plugin, ABC):
             for single, batch in pairs
             if all(getattr(cls, n) is getattr(Codec, n) for n in (single, batch))
         ]
+
+
+@dataclass(frozen=True)
+class StoredFileCodec(Codec, ABC):
+    """A codec that takes an image's stored file instead of its pixels, and loses nothing of them.
+
+    What it cannot take, and an image that is no file of its own, is coded losslessly from pixels; ``takes`` tells these
+    apart. Such a codec goes with the quantizer ``none`` and the full size alone.
+    """
+
+    lossless: ClassVar[bool] = True
+
+    @abstractmethod
+    def encode_stored(self, file: bytes, image: AnyImage) -> bytes:
+        """The bytes that would be stored instead of ``file``. image: its pixels, for a file that the codec cannot take."""
+
+    @abstractmethod
+    def taken(self, data: bytes) -> bool:
+        """Whether bytes from ``encode_stored`` hold the stored file, and not an image coded from its pixels."""
+
+    def check_point(self, parts: Mapping[str, Any]) -> None:
+        """Refuses a quantizer: after it there is no stored file any more."""
+        if parts["quantizer"].name != "none":
+            raise Refused(f"{self.name} takes the stored file, and after {parts['quantizer'].short} there is none")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import ClassVar, Protocol
 
@@ -40,6 +40,8 @@ class Source:
     bytes: int = 0
     remarks: tuple[str, ...] = ()
     """What of the stored image its pixels leave out, such as its transparency."""
+    file: bytes = field(default=b"", repr=False)
+    """The file itself, for codecs that take stored files; empty where the image is no file of its own."""
 
 
 RAW = Source("raw")

@@ -1,5 +1,6 @@
 """What tests share. Modules in helpers/ can be imported by spawned workers too, which inherit sys.path."""
 
+import json
 import os
 import sys
 from pathlib import Path
@@ -21,6 +22,44 @@ def real_data() -> Path:
     if not (folder / "tiny-imagenet-200" / "data").is_dir():
         pytest.skip(f"{folder} holds no tiny-imagenet-200/data; set RABENCH_TEST_DATA to where it is")
     return folder
+
+
+def _shared(kind: str, name: str) -> Path:
+    """A file or folder beside the repository that is no part of it; skips where it is missing."""
+    path = Path(os.environ.get("RABENCH_TEST_DATA", ROOT.parent / "shared" / "datasets")).parent / kind / name
+    if not path.exists():
+        pytest.skip(f"{path} is not here; set RABENCH_TEST_DATA to the data sets beside it")
+    return path
+
+
+@pytest.fixture(scope="session")
+def imagenet_sample() -> Path:
+    """1,000 full-size ImageNet images as Parquet."""
+    return _shared("datasets", "imagenet-sample") / "data"
+
+
+@pytest.fixture(scope="session")
+def kodak() -> Path:
+    """The 24 Kodak images as Parquet."""
+    return _shared("datasets", "kodak") / "data"
+
+
+@pytest.fixture(scope="session")
+def cifar10_lossless() -> Path:
+    """1,017 lossless CIFAR-10 test images as Parquet."""
+    return _shared("datasets", "cifar10-lossless-head") / "data"
+
+
+@pytest.fixture(scope="session")
+def networks() -> Path:
+    """Networks that others trained: CIFAR ResNets as safetensors, MobileNetV2 as .tflite."""
+    return _shared("networks", "cifar10-resnet20.safetensors").parent
+
+
+@pytest.fixture(scope="session")
+def kodak_anchors() -> dict:
+    """Published rates, PSNR and MS-SSIM on the Kodak images."""
+    return json.loads(_shared("anchors", "kodak.json").read_text())["codecs"]
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 FLOORS = {
     "core": 1,
-    **dict.fromkeys(("classifiers", "codecs", "datasets", "quantizers"), 2),
+    **dict.fromkeys(("classifiers", "codecs", "datasets", "metrics", "quantizers"), 2),
     **dict.fromkeys(("bench/study", "bench/statistics"), 3),
     **dict.fromkeys(("bench/running", "bench/comparing", "bench/conformance"), 4),
     "bench/figures": 5,

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-CODE = ("bench", "classifiers", "codecs", "core", "datasets", "quantizers")
+CODE = ("bench", "classifiers", "codecs", "core", "datasets", "metrics", "quantizers")
 
 
 def test_every_folder_of_code_is_named_in_setup_cfg():

@@ -226,7 +226,7 @@ def _comparison_table(pairs: PairwiseBD, new: list[int]) -> list[Table]:
     kinds = {
         "curve": Kind.NAME,
         "against": Kind.NAME,
-        f"BD-{pairs.measure}": Kind.NUMBER,
+        f"BD-{pairs.measure.name}": Kind.NUMBER,
         "BD-rate": Kind.NUMBER,
     }
     lines = [

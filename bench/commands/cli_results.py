@@ -101,6 +101,9 @@ def compare(
         list[str] | None, typer.Option(help="A curve to compare, may be repeated; default: every other.")
     ] = None,
     labels: LabelsOption = None,
+    metric: Annotated[
+        str | None, typer.Option(metavar="psnr|ms-ssim|...", help="Judge by a metric of the study instead of accuracy.")
+    ] = None,
     interpolation: Annotated[
         str, typer.Option(metavar="pchip|akima", help="What goes through the points of a curve.")
     ] = "pchip",
@@ -129,7 +132,7 @@ def compare(
         end("--out goes with one study; of several name the folders themselves", USER)
     method = comparing.Method.checked(interpolation, _range("--rates", rates), _range("--accuracies", accuracies))
     targets = [find_study(s, out_folder) for s in studies]
-    comparisons = comparing.compare(targets, anchor, test or [], labels, method)
+    comparisons = comparing.compare(targets, anchor, test or [], labels, method, metric)
     if form != "text":
         out.print(as_text(comparisons, form, discordant), soft_wrap=True, markup=False)
     for table in (table for c in comparisons if form == "text" for table in c.tables(discordant)):

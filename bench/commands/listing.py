@@ -14,6 +14,7 @@ from ...core.errors import Unavailable, unknown
 from ...core.plugins import Family, Plugin, describe
 from ...core.tables import Kind, Table
 from ...datasets.base import Dataset
+from ...metrics.base import Metric
 from ...quantizers.base import Quantizer
 from ..study.matrix import EMBEDDED
 from ..study.plugin_files import FAMILIES
@@ -61,7 +62,7 @@ def _here(cls: type[Any]) -> str:
         if issubclass(cls, Dataset):
             required = any(getattr(f.metadata["among"], "required", False) and not f.default for f in fields(cls))
             return "give path" if required else (cls().where() or "fetched on first use")
-        return cls.ready() if issubclass(cls, Classifier | Quantizer) else cls().version()
+        return cls.ready() if issubclass(cls, Classifier | Metric | Quantizer) else cls().version()
     except Unavailable as reason:
         return f"no: {reason}"
     except Exception as error:  # another package's plug-in must not end the list

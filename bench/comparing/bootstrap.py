@@ -25,19 +25,19 @@ MOST_REFUSED = 0.5
 class PairedImages:
     """Points on the images that all of them have: a row an image (N), a column a point (P).
 
-    images: positions in the data set, (N,). bits: (N, P). right: 1 where the prediction is right, 0 elsewhere, (N, P).
-    pixels: (N,).
+    images: positions in the data set, (N,). bits: (N, P). score: 1 where the prediction is right and else 0, or the value
+    of a fidelity metric, (N, P). pixels: (N,).
     """
 
     images: NDArray[np.int64]
     bits: Array
-    right: Array
+    score: Array
     pixels: Array
 
     @property
     def whole(self) -> tuple[Array, Array]:
         """Rates in bits per pixel and accuracies as shares of all images, as if one resample: (1, P) each."""
-        return (self.bits.sum(0) / self.pixels.sum())[None], self.right.mean(0)[None]
+        return (self.bits.sum(0) / self.pixels.sum())[None], self.score.mean(0)[None]
 
 
 def enough(measured: Sequence[Measured]) -> set[int]:
@@ -47,27 +47,31 @@ def enough(measured: Sequence[Measured]) -> set[int]:
 
 
 def paired_images(points: Sequence[Measured]) -> PairedImages:
-    """The labelled images that went through every point; none where there is no point."""
+    """The images that were judged at every point; none where there is no point."""
     if not points:
         return PairedImages(np.empty(0, np.int64), np.empty((0, 0)), np.empty((0, 0)), np.empty(0))
     common = reduce(np.intersect1d, (m.columns["image"][m.judged] for m in points))
-    bits, right = np.empty((len(common), len(points))), np.empty((len(common), len(points)))
+    bits, score = np.empty((len(common), len(points))), np.empty((len(common), len(points)))
     for column, m in enumerate(points):
         bits[:, column] = 8.0 * _at(m, common, "bytes")
-        right[:, column] = _at(m, common, "prediction") == _at(m, common, "label")
-    return PairedImages(common, bits, right, _at(points[0], common, "pixels").astype(float))
+        score[:, column] = m.score[_places(m, common)]
+    return PairedImages(common, bits, score, _at(points[0], common, "pixels").astype(float))
 
 
 def _at(m: Measured, images: NDArray[np.int64], column: str) -> NDArray[np.int64]:
+    return m.columns[column][_places(m, images)]
+
+
+def _places(m: Measured, images: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The rows of a point that hold these images."""
     order = np.argsort(m.columns["image"], kind="stable")
-    places = order[np.searchsorted(m.columns["image"], images, sorter=order)]
-    return m.columns[column][places]
+    return order[np.searchsorted(m.columns["image"], images, sorter=order)]
 
 
 def resample(paired: PairedImages, count: int = RESAMPLES, seed: int = 0) -> tuple[Array, Array]:
     """Rates and accuracies, (count, P) each: images are drawn with replacement, the same draw for all points."""
     n, generator = len(paired.images), np.random.default_rng(seed)
-    columns = np.column_stack([paired.bits, paired.right, paired.pixels])
+    columns = np.column_stack([paired.bits, paired.score, paired.pixels])
     sums = np.empty((count, columns.shape[1]))
     for start in range(0, count, AT_ONCE):
         stop = min(start + AT_ONCE, count)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
@@ -14,12 +14,13 @@ from ...core.errors import BadSetting, Refused, nearest
 from ...datasets.base import Dataset
 from ...quantizers.none import NoQuantizer
 from ..statistics.bjontegaard import BETWEEN, CurveSamples, Distances, Range, bd_accuracy, bd_rate
-from ..statistics.intervals import holm, paired
+from ..statistics.intervals import Paired, PairedMeans, holm, paired, paired_means
 from ..statistics.pareto import dominated
 from ..study.matrix import Study
 from .bootstrap import RESAMPLES, ResampledCurves, paired_images
 from .comparison import Comparison, no_name
 from .curves import Curve, Measured
+from .fidelity import by_metric, metric_of
 from .reading import Group, Reading, read, together
 
 
@@ -59,15 +60,19 @@ def compare(
     tests: Sequence[str] = (),
     labels: str | None = None,
     method: Method | None = None,
+    metric: str | None = None,
 ) -> list[Comparison]:
     """One comparison for each data set and classifier that has the anchor.
 
     anchor, tests: curves by their names, or points; the tests are all other curves where none is named. A point is
     compared with the anchor's point of equal settings; an anchor of one point with every point. labels: dataset or
-    agreement; None: the data set's where it has any. Raises BadSetting for a name that fits no curve or several,
+    agreement; None: the data set's where it has any. metric: a fidelity metric of the study to judge by, instead of
+    accuracy; without a classifier the study's first. Raises BadSetting for a name that fits no curve or several,
     Unavailable without records, Refused where nothing can be compared.
     """
-    groups, bad = _groups([studies] if isinstance(studies, Study) else list(studies), labels)
+    if metric is not None and method is not None and method.accuracy is not None:
+        raise BadSetting("`accuracies` is a range of percentages, and goes with no `metric`")
+    groups, bad = _groups([studies] if isinstance(studies, Study) else list(studies), labels, metric)
     comparisons: list[Comparison] = []
     mistakes: list[BadSetting] = []
     for group in groups:
@@ -88,24 +93,35 @@ def compare(
 
 
 def _comparison(group: Group, anchor: Curve, tests: list[Curve], method: Method, bad: list[str]) -> Comparison:
-    images, distances = _distances(anchor, tests, group.measured, method)
+    images, distances = _distances(anchor, tests, group, method)
     points = pd.DataFrame([line for c in tests for line in _lines(c, anchor, group.measured)])
     if len(points):
         points["p_holm"] = holm(points.p.tolist())
     names = partial(_image_name, group.measured[0].point.dataset) if not anchor.study else no_name
     most = int(group.rows.images.max())
-    return Comparison(group.title, group.agreement, anchor.name, images, most, RESAMPLES, distances, points, bad, names)
+    return Comparison(group.title, group.measure, anchor.name, images, most, RESAMPLES, distances, points, bad, names)
 
 
 def _image_name(dataset: Dataset, position: int) -> str:
     return dataset.image_name(position) if dataset.where() is not None else ""
 
 
-def _groups(studies: list[Study], labels: str | None) -> tuple[list[Group], list[str]]:
+def _judged(group: Group, labels: str | None, metric: str | None) -> Group:
+    """The group by the measure asked for: a metric, accuracy or agreement."""
+    if metric is not None:
+        return by_metric(group, metric_of(metric, group.metrics))
+    if not group.predicts:
+        return by_metric(group, group.metrics[0])
+    return group.by_labels(labels)
+
+
+def _groups(studies: list[Study], labels: str | None, metric: str | None) -> tuple[list[Group], list[str]]:
     readings = [read(study) for study in studies]
     bad = [line for reading in readings for line in reading.bad]
     if len(readings) == 1:
-        return [group.by_labels(labels) for group in readings[0].groups], bad
+        return [_judged(group, labels, metric) for group in readings[0].groups], bad
+    if metric is not None:
+        raise Refused("`metric` goes with one study; merge the records of several into one")
     names = [study.name for study in studies]
     if len(set(names)) < len(names):
         names = [str(study.folder) for study in studies]
@@ -128,12 +144,13 @@ def _alone(name: str, reading: Reading, groups: list[Group]) -> str:
     return f"{name} has no {lacking} in common with the other studies: {titles}; measure the same in both"
 
 
-def _distances(anchor: Curve, tests: list[Curve], measured: list[Measured], method: Method) -> tuple[int, pd.DataFrame]:
+def _distances(anchor: Curve, tests: list[Curve], group: Group, method: Method) -> tuple[int, pd.DataFrame]:
     """The number of images in common, and BD figures of each test of several points."""
+    vertical = partial(bd_accuracy, bpp=method.bpp, scale=group.measure.scale)
     tests = [c for c in tests if len(c.rows) > 1]
     if len(anchor.rows) < 2 or not tests:
         return 0, pd.DataFrame()
-    curves = ResampledCurves(measured, [anchor, *tests], seed=method.seed)
+    curves = ResampledCurves(group.measured, [anchor, *tests], seed=method.seed)
     if not len(curves.images) or not curves.columns(anchor):
         return 0, pd.DataFrame()
     rates, accuracies = curves.whole
@@ -143,7 +160,7 @@ def _distances(anchor: Curve, tests: list[Curve], measured: list[Measured], meth
         lines.append(
             {
                 "curve": test.name,
-                **_figure("bd_accuracy_points", partial(bd_accuracy, bpp=method.bpp), curves, anchor, test, method),
+                **_figure("bd_accuracy_points", vertical, curves, anchor, test, method),
                 **_figure("bd_rate_percent", partial(bd_rate, accuracy=method.accuracy), curves, anchor, test, method),
                 "points": len(own),
                 "dominated": int(beaten[np.ix_(own, others)].any(axis=1).sum()),
@@ -185,7 +202,7 @@ def _curve_or_point(text: str, group: Group, argument: str) -> Curve:
             for i in curve.rows:
                 point = group.measured[i].point
                 if text.strip() in (point.name, point.title, f"{point.name} [{curve.study}]"):
-                    return Curve(point.quantizer.short, point.codec.short, (i,), curve.tuned, curve.study)
+                    return replace(curve, quantizer=point.quantizer.short, codec=point.codec.short, rows=(i,))
         raise
 
 
@@ -198,11 +215,12 @@ def find_curve(text: str, curves: Sequence[Curve], argument: str) -> Curve:
     match = _NAME.match(text.strip())
     assert match is not None  # every part of it is optional
     quantizer, codec, tuned, study = match["quantizer"], match["codec"] or "", bool(match["tuned"]), match["study"]
-    candidates = [c for c in curves if c.tuned == tuned and study in (None, c.study)]
+    size = (match["size"] or "").removeprefix("full")
+    candidates = [c for c in curves if c.tuned == tuned and study in (None, c.study) and c.size == size]
     whole = [c for c in candidates if (c.quantizer, c.codec) == (quantizer, codec)]
     bare = [c for c in candidates if (_plain(c.quantizer), _plain(c.codec)) == (quantizer, codec)]
     partly = [c for c in candidates if _within(quantizer, c.quantizer) and _within(codec, c.codec)]
-    by_codec = [c for c in candidates if "+" not in text and quantizer in (c.codec, _plain(c.codec))]
+    by_codec = [c for c in candidates if match["codec"] is None and quantizer in (c.codec, _plain(c.codec))]
     originals = [c for c in by_codec if c.quantizer == NoQuantizer.name]
     fitting = whole or bare or partly or originals or by_codec
     if len(fitting) == 1:
@@ -212,8 +230,10 @@ def find_curve(text: str, curves: Sequence[Curve], argument: str) -> Curve:
     raise BadSetting(f"`{argument}` {text!r} {problem}; there are {'; '.join(names)}")
 
 
-_NAME = re.compile(r"(?P<quantizer>[^+]*)(\+(?P<codec>.*?))?(?P<tuned>,\s*fine-tuned)?(\s*\[(?P<study>[^]]*)\])?$")
-"""quantizer+codec, fine-tuned [study]"""
+_NAME = re.compile(
+    r"(?P<quantizer>[^+@]*?)(\+(?P<codec>.*?))?(@(?P<size>[a-z]+(=\d+)?))?(?P<tuned>,\s*fine-tuned)?(\s*\[(?P<study>[^]]*)\])?$"
+)
+"""quantizer+codec@size, fine-tuned [study]"""
 
 
 def _plain(variant: str) -> str:
@@ -245,7 +265,10 @@ def _lines(curve: Curve, anchor: Curve, measured: list[Measured]) -> list[dict[s
         if not len(both.images):
             continue
         (bpp, anchor_bpp), (accuracy, anchor_accuracy) = (values[0] for values in both.whole)
-        pair = paired(both.images, *both.right.T.astype(bool))
+        pair: Paired | PairedMeans
+        shares = "value" not in measured[i].columns
+        pair = paired(both.images, *both.score.T.astype(bool)) if shares else paired_means(both.images, *both.score.T)
+        scale = 100 if shares else 1
         low, high = pair.interval
         lines.append(
             {
@@ -256,12 +279,12 @@ def _lines(curve: Curve, anchor: Curve, measured: list[Measured]) -> list[dict[s
                 "classifier": "fine-tuned" if curve.tuned else "frozen",
                 "bpp": bpp,
                 "anchor_bpp": anchor_bpp,
-                "accuracy_percent": 100 * accuracy,
-                "anchor_accuracy_percent": 100 * anchor_accuracy,
+                "accuracy_percent": scale * accuracy,
+                "anchor_accuracy_percent": scale * anchor_accuracy,
                 "images": pair.images,
-                "difference_points": 100 * pair.difference,
-                "difference_points_low": 100 * low,
-                "difference_points_high": 100 * high,
+                "difference_points": scale * pair.difference,
+                "difference_points_low": scale * low,
+                "difference_points_high": scale * high,
                 "gained": len(pair.gained),
                 "lost": len(pair.lost),
                 "p": pair.p,

@@ -12,6 +12,7 @@ import pandas as pd
 
 from ...core.tables import Kind, Table
 from .bootstrap import Estimate
+from .measures import ACCURACY, AGREEMENT, Measure
 
 LISTED = 12
 """Images that a line names; JSON has all."""
@@ -27,8 +28,8 @@ class Comparison:
     """Curves against an anchor, of one data set and classifier."""
 
     title: str
-    agreement: bool
-    """Whether right means as on the uncompressed image; accuracies are agreements then."""
+    measure: Measure
+    """What points are judged by."""
     anchor: str
     images: int
     """How many images all points of the curves share."""
@@ -47,11 +48,6 @@ class Comparison:
     image_name: Callable[[int], str] = no_name
     """The file name of an image by its position; empty where it has none or is not on this machine."""
 
-    @property
-    def measure(self) -> str:
-        """The word for its accuracies: accuracy, or agreement."""
-        return "agreement" if self.agreement else "accuracy"
-
     def tables(self, discordant: bool = False) -> list[Table]:
         """The comparison as people read it. discordant: with the images that each point gains and loses."""
         tables = [_curves_table(self)] if len(self.curves) else []
@@ -69,7 +65,7 @@ class Comparison:
 
 
 CURVES = (
-    "BD-{measure}: percentage points above the anchor, over the common range of log(bpp). BD-rate: bits more (+) or "
+    "BD-{measure}: {step}above the anchor, over the common range of log(bpp). BD-rate: bits more (+) or "
     "saved (-) at equal {measure}. Both between Pareto fronts; raw: between all points. Where a reason stands there is no "
     "figure. Intervals: 95 %, from {resamples:,} bootstrap resamples of the {images:,} images "
     "that all these points share{some}, the same resample for every point. overlap: common range by union; below 50 % "
@@ -81,6 +77,10 @@ POINTS = (
     "gained, lost: images right in this point alone, in the anchor alone. p: McNemar's exact test, adjusted by Holm over "
     "this table."
 )
+METRIC_POINTS = (
+    "Points of equal settings on the same images. difference: mean {step}over images with its 95 % interval. gained, lost: "
+    "images nearer to the original in this point, in the anchor. p: paired t-test, adjusted by Holm over this table."
+)
 DISCORDANT = "Images right in this point alone (gained) and in the anchor's alone (lost), by file name or position in the data set."
 UNPAIRED = (
     "No point has the settings of one of the anchor's, so that none can be paired; name a point as the anchor, such as "
@@ -89,7 +89,7 @@ UNPAIRED = (
 
 
 def _curves_table(comparison: Comparison) -> Table:
-    measure = comparison.measure
+    measure, digits = comparison.measure.name, comparison.measure.digits
     kinds = {
         "curve": Kind.NAME,
         f"BD-{measure}": Kind.NUMBER,
@@ -104,8 +104,8 @@ def _curves_table(comparison: Comparison) -> Table:
     lines = [
         (
             row["curve"],
-            _with_interval(row, "bd_accuracy_points", ""),
-            signed(row["bd_accuracy_points_raw"], ""),
+            _with_interval(row, "bd_accuracy_points", "", digits),
+            signed(row["bd_accuracy_points_raw"], "", digits),
             f"{100 * row['bd_accuracy_points_overlap']:.0f} %",
             _with_interval(row, "bd_rate_percent", " %"),
             signed(row["bd_rate_percent_raw"], " %"),
@@ -116,13 +116,16 @@ def _curves_table(comparison: Comparison) -> Table:
         for row in comparison.curves.to_dict("records")
     ]
     some = f" (of {comparison.most:,})" if comparison.images < comparison.most else ""
-    note = CURVES.format(measure=measure, resamples=comparison.resamples, images=comparison.images, some=some)
+    step = f"{comparison.measure.step} " if comparison.measure.step else ""
+    note = CURVES.format(
+        measure=measure, step=step, resamples=comparison.resamples, images=comparison.images, some=some
+    )
     title = f"{comparison.title}: curves against {comparison.anchor}"
     return Table(title, pd.DataFrame(lines, columns=list(kinds)), kinds, (note,))
 
 
 def _points_table(comparison: Comparison) -> Table:
-    measure, points = comparison.measure, comparison.points
+    measure, points, digits = comparison.measure, comparison.points, comparison.measure.digits
     kinds = {
         "curve": Kind.NAME,
         "quantizer": Kind.TEXT,
@@ -130,8 +133,8 @@ def _points_table(comparison: Comparison) -> Table:
         "classifier": Kind.TEXT,
         "bpp": Kind.NUMBER,
         "anchor bpp": Kind.NUMBER,
-        f"{measure} %": Kind.NUMBER,
-        "anchor %": Kind.NUMBER,
+        measure.title: Kind.NUMBER,
+        f"anchor {measure.unit}".strip() if measure.unit else f"anchor {measure.name}": Kind.NUMBER,
         "difference": Kind.NUMBER,
         "gained": Kind.NUMBER,
         "lost": Kind.NUMBER,
@@ -145,9 +148,10 @@ def _points_table(comparison: Comparison) -> Table:
             row.classifier,
             f"{row.bpp:.3f}",
             f"{row.anchor_bpp:.3f}",
-            f"{row.accuracy_percent:.2f}",
-            f"{row.anchor_accuracy_percent:.2f}",
-            f"{row.difference_points:+.2f} [{row.difference_points_low:+.2f}, {row.difference_points_high:+.2f}]",
+            f"{row.accuracy_percent:.{digits}f}",
+            f"{row.anchor_accuracy_percent:.{digits}f}",
+            f"{row.difference_points:+.{digits}f} "
+            f"[{row.difference_points_low:+.{digits}f}, {row.difference_points_high:+.{digits}f}]",
             str(row.gained),
             str(row.lost),
             f"{row.p_holm:.2g}",
@@ -157,7 +161,12 @@ def _points_table(comparison: Comparison) -> Table:
     frame = pd.DataFrame(lines, columns=list(kinds)).drop(columns=_told_by_settings(points))
     fewest = int(points.images.min())
     some = "" if fewest == comparison.most else f" Some share only {fewest:,} images of {comparison.most:,}."
-    return Table(f"{comparison.title}: points against {comparison.anchor}", frame, kinds, (POINTS + some,))
+    text = (
+        POINTS
+        if measure.scale == ACCURACY.scale
+        else METRIC_POINTS.format(step=f"{measure.step} " if measure.step else "")
+    )
+    return Table(f"{comparison.title}: points against {comparison.anchor}", frame, kinds, (text + some,))
 
 
 def _discordant_table(comparison: Comparison) -> Table:
@@ -190,26 +199,26 @@ def _listed(images: list[int], image_name: Callable[[int], str]) -> str:
     return " ".join(image_name(i) or str(i) for i in images[:LISTED]) + more if images else "-"
 
 
-def _with_interval(row: Mapping[Any, Any], name: str, unit: str) -> str:
+def _with_interval(row: Mapping[Any, Any], name: str, unit: str, digits: int = 2) -> str:
     if row[f"{name}_reason"]:
         return row[f"{name}_reason"]
     low, high, refused = row[f"{name}_low"], row[f"{name}_high"], row[f"{name}_refused"]
-    return with_interval(Estimate(row[name], low, high, 1.0, refused), unit)
+    return with_interval(Estimate(row[name], low, high, 1.0, refused), unit, digits)
 
 
-def with_interval(estimate: Estimate, unit: str) -> str:
+def with_interval(estimate: Estimate, unit: str, digits: int = 2) -> str:
     """A figure with its interval, and the share of resamples without one where it is more than a hundredth."""
     if not np.isfinite(estimate.value):
         return "-"
-    text = signed(estimate.value, unit)
+    text = signed(estimate.value, unit, digits)
     if np.isfinite(estimate.low):
-        text += f" [{estimate.low:+.2f}, {estimate.high:+.2f}]"
+        text += f" [{estimate.low:+.{digits}f}, {estimate.high:+.{digits}f}]"
     return text + f" ({100 * estimate.refused:.0f} % of resamples refused)" * (estimate.refused > 0.01)
 
 
-def signed(value: float, unit: str) -> str:
+def signed(value: float, unit: str, digits: int = 2) -> str:
     """A figure with its sign, or a dash where there is none."""
-    return f"{round(value, 2) + 0.0:+.2f}{unit}" if np.isfinite(value) else "-"  # no minus before 0.00
+    return f"{round(value, digits) + 0.0:+.{digits}f}{unit}" if np.isfinite(value) else "-"  # no minus before 0.00
 
 
 FORMATS = ("text", "markdown", "latex", "csv", "json")
@@ -238,7 +247,7 @@ def as_text(comparisons: Iterable[Comparison], form: str, discordant: bool = Fal
 
 
 def _labels(comparison: Comparison) -> str:
-    return "agreement" if comparison.agreement else "dataset"
+    return "agreement" if comparison.measure is AGREEMENT else "dataset"
 
 
 def _as_json(comparison: Comparison) -> dict[str, Any]:
@@ -251,6 +260,7 @@ def _as_json(comparison: Comparison) -> dict[str, Any]:
     return {
         "title": comparison.title,
         "labels": _labels(comparison),
+        "measure": comparison.measure.name,
         "anchor": comparison.anchor,
         "images": comparison.images,
         "resamples": comparison.resamples,

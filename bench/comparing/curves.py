@@ -15,7 +15,7 @@ from ...codecs.base import ByteBreakdown
 from ...quantizers.none import NoQuantizer
 from ..statistics.intervals import wilson
 from ..study.points import PLUGINS, Point
-from ..study.records import STAGES, Index, Record
+from ..study.records import COLUMNS, STAGES, Index, Record, block_name
 from ..study.sources import Sources
 
 NAMES = PLUGINS
@@ -48,8 +48,20 @@ class Measured:
 
     @property
     def judged(self) -> NDArray[np.bool_]:
-        """Which images went through and have a label, (N,)."""
-        return self.good & (self.columns["label"] >= 0)
+        """Which images went through and have a label that was guessed at, or a value of the metric in question, (N,)."""
+        if "value" in self.columns:
+            return self.good & np.isfinite(self.columns["value"])
+        return self.good & (self.columns["label"] >= 0) & self.point.classifier.predicts
+
+    @property
+    def score(self) -> NDArray[np.float64]:
+        """What is averaged over images, (N,): 1 where the prediction is right and else 0, or the value of a metric."""
+        return self.columns["value"] if "value" in self.columns else self.right.astype(float)
+
+
+def stored_of(point: Point) -> tuple[object, ...]:
+    """What a point stores, whoever looks at it: data set, size, quantizer and codec."""
+    return (point.dataset, point.size, point.quantizer, point.codec)
 
 
 def gather(points: Iterable[Point], records: Iterable[Record], index: Index) -> tuple[list[Measured], list[str]]:
@@ -67,12 +79,13 @@ def gather(points: Iterable[Point], records: Iterable[Record], index: Index) -> 
     sizes: dict[str, tuple[int, int] | None] = {}
     for point in points:
         spans = index.measured(point.dataset.label)
+        names = [block_name(point.codec, description) for _, _, description in spans]
         if (noted := index.noted(point.labels)) is not None:
             candidates = [by_name.get((*noted, noted[1]), {})]
         else:
             candidates = [blocks for name, blocks in sorted(by_name.items(), key=str) if name[0] == point.labels[1:]]
         held = [
-            [(start, blocks[block["sha256"]]) for start, _, block in spans if block["sha256"] in blocks]
+            [(start, blocks[name]) for (start, _, _), name in zip(spans, names, strict=True) if name in blocks]
             for blocks in candidates
         ]
         columns, readable, broken = _columns(max(held, key=len, default=[]))
@@ -86,7 +99,7 @@ def gather(points: Iterable[Point], records: Iterable[Record], index: Index) -> 
 
 
 def _overhead_bpp(point: Point, record: Record, index: Index, size: tuple[int, int] | None) -> float:
-    length = size and index.overhead_bytes(record.identity, point.quantizer.indexed, size)
+    length = size and index.overhead_bytes(record.identity, point.quantizer.indexed, point.size.of(size))
     return np.nan if size is None or length is None else 8 * length / (size[0] * size[1])
 
 
@@ -100,20 +113,33 @@ def _columns(records: Sequence[tuple[int, Record]]) -> tuple[Columns, list[Recor
         except (pa.ArrowInvalid, OSError) as error:
             bad.append(f"{record.path}: damaged ({str(error).splitlines()[0][:100]}); delete it and run again")
             continue
-        columns = {name: table[name].to_numpy() for name in table.column_names if name != "error"}
+        columns = {
+            name: table[name].to_numpy() for name in (*COLUMNS, *(["value"] if "value" in table.column_names else []))
+        }
         columns["failed"] = table["error"].is_valid().to_numpy()
         columns["image"] = np.arange(start, start + len(table))  # where the block lies in THIS data set
         parts.append(columns)
         readable.append(record)
     if not parts:
         return {}, [], bad
+    if any("value" in part for part in parts):  # a block that was lost with its worker has none
+        for part in parts:
+            part.setdefault("value", np.full(len(part["image"]), np.nan))
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}, readable, bad
 
 
 def summary(measured: Sequence[Measured]) -> pd.DataFrame:
     """One row a point: sums first, then what is derived from them. No timings: equal runs give equal tables."""
     references = {(m.point.dataset, m.point.classifier): m for m in measured if m.point.is_reference}
-    return pd.DataFrame([_row(m, references.get((m.point.dataset, m.point.frozen))) for m in measured])
+    rows = [_row(m, references.get((m.point.dataset, m.point.frozen))) for m in measured]
+    return _with_sizes(pd.DataFrame(rows), measured)
+
+
+def _with_sizes(table: pd.DataFrame, measured: Sequence[Measured]) -> pd.DataFrame:
+    """The table with a column of the sizes that images are stored in, where any is not the full one."""
+    if any(m.point.size for m in measured):
+        table.insert(1, "size", [str(m.point.size) for m in measured])
+    return table
 
 
 def _row(m: Measured, reference: Measured | None) -> dict[str, Any]:
@@ -126,7 +152,7 @@ def _row(m: Measured, reference: Measured | None) -> dict[str, Any]:
     once = int((good["container"] + good["tables"]).max(initial=0))
     bpp = (lambda count: 8 * count / pixels) if pixels else (lambda _: np.nan)
     return {
-        **dict(zip(NAMES, m.point.labels, strict=True)),
+        **_names(m.point),
         "images": images,
         "failed": len(m.good) - images,
         "complete": m.complete,
@@ -151,7 +177,7 @@ def _row(m: Measured, reference: Measured | None) -> dict[str, Any]:
 
 def _agreement(m: Measured, reference: Measured | None) -> tuple[int, int]:
     """How many images can be compared with the uncompressed ones, and how many of them have the same prediction."""
-    if reference is None:
+    if reference is None or not m.point.classifier.predicts:
         return 0, 0
     both, own, original = np.intersect1d(
         m.columns["image"][m.good], reference.columns["image"][reference.good], return_indices=True
@@ -175,8 +201,13 @@ def timings(measured: Sequence[Measured]) -> pd.DataFrame:
         stages = {
             f"{stage}_ms": 1000 * sum(r.about["seconds"][stage] for r in m.records) / max(1, images) for stage in STAGES
         }
-        rows.append(dict(zip(NAMES, m.point.labels, strict=True)) | stages)
-    return pd.DataFrame(rows)
+        rows.append(_names(m.point) | stages)
+    return _with_sizes(pd.DataFrame(rows), measured)
+
+
+def _names(point: Point) -> dict[str, str]:
+    """The labels of a point's plug-ins, by the names of NAMES."""
+    return {name: plugin.label for name, plugin in zip(NAMES, point.plugins, strict=True)}
 
 
 @dataclass(frozen=True)
@@ -192,12 +223,14 @@ class Curve:
     """Whether each point has a classifier of its own, fine-tuned on its images."""
     study: str = ""
     """The study that the curve is from, where several are compared."""
+    size: str = ""
+    """The size that images are stored in; empty for the full one."""
 
     @property
     def name(self) -> str:
         """The curve as tables, figures and the command line call it."""
         tuned, study = ", fine-tuned" if self.tuned else "", f" [{self.study}]" if self.study else ""
-        return f"{self.quantizer}+{self.codec}{tuned}{study}"
+        return f"{self.quantizer}+{self.codec}{f'@{self.size}' if self.size else ''}{tuned}{study}"
 
     @property
     def label(self) -> str:
@@ -210,19 +243,20 @@ def curves(points: Sequence[Point], bpp: NDArray[np.float64]) -> list[Curve]:
 
     Where the quality parameters of quantizer and codec both vary, each setting of the quantizer has its own curve.
     """
-    groups: dict[tuple[str, str, bool], list[int]] = {}
+    groups: dict[tuple[str, str, bool, str], list[int]] = {}
     for number, point in enumerate(points):
-        name = (point.quantizer.variant, point.codec.variant, point.tuned_from is not None)
+        size = str(point.size) if point.size else ""
+        name = (point.quantizer.variant, point.codec.variant, point.tuned_from is not None, size)
         groups.setdefault(name, []).append(number)
     lines: list[Curve] = []
-    for (quantizer, codec, tuned), members in groups.items():
+    for (quantizer, codec, tuned, size), members in groups.items():
         apart: dict[str, list[int]] = {quantizer: members}
         if len({points[i].codec for i in members}) > 1 and len({points[i].quantizer for i in members}) > 1:
             apart = {}
             for i in members:
                 apart.setdefault(points[i].quantizer.short, []).append(i)
         lines += [
-            Curve(name, codec, tuple(sorted(rows, key=lambda i: (np.isnan(bpp[i]), bpp[i]))), tuned)
+            Curve(name, codec, tuple(sorted(rows, key=lambda i: (np.isnan(bpp[i]), bpp[i]))), tuned, size=size)
             for name, rows in apart.items()
         ]
     return lines

@@ -123,7 +123,7 @@ def _table(group: Group, need: Requirement) -> Table:
         "curve": Kind.NAME,
         "measured": Kind.NAME,
         "bpp": Kind.NUMBER,
-        f"{group.measure} %": Kind.NUMBER,
+        f"{group.measure.title}": Kind.NUMBER,
         "on the curve": Kind.NUMBER,
     }
     lines = []
@@ -139,7 +139,7 @@ def _table(group: Group, need: Requirement) -> Table:
     rows = [line for _, line in sorted(lines, key=lambda pair: pair[0])]
     best, meets, fails = need.words
     note = NOTE.format(best=best, meets=meets, fails=fails, resamples=RESAMPLES, images=len(paired.images))
-    title = f"{group.title}: {need.title(group.measure)}"
+    title = f"{group.title}: {need.title(group.measure.name)}"
     return Table(title, pd.DataFrame(rows, columns=list(kinds)), kinds, (note,))
 
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 
 from ..statistics.bjontegaard import bd_accuracy, bd_rate
 from .bootstrap import RESAMPLES, Estimate, ResampledCurves, enough
+from .measures import Measure
 from .reading import Group
 
 Matrix = list[list[Estimate | None]]
@@ -19,11 +21,11 @@ class PairwiseBD:
 
     title: str
     """The group's."""
-    measure: str
-    """The word for its accuracies."""
+    measure: Measure
+    """What its points are judged by."""
     curves: list[str]
     accuracy: Matrix
-    """BD-accuracy in percentage points."""
+    """BD-accuracy in percentage points, or the like in the measure's unit."""
     rate: Matrix
     """BD-rate in percent."""
     images: int
@@ -46,7 +48,8 @@ def pairwise_bd(group: Group, count: int = RESAMPLES, seed: int = 0) -> Pairwise
     rate: Matrix = [[None] * len(curves) for _ in curves]
     for i, test in enumerate(curves):
         for j, anchor in enumerate(curves[:i]):
-            accuracy[i][j] = resampled.estimate(bd_accuracy, anchor, test)
+            vertical = partial(bd_accuracy, scale=group.measure.scale)
+            accuracy[i][j] = resampled.estimate(vertical, anchor, test)
             accuracy[j][i] = _exchanged(accuracy[i][j], lambda v: -v)
             rate[i][j] = resampled.estimate(bd_rate, anchor, test)
             rate[j][i] = _exchanged(rate[i][j], lambda v: 100 * (100 / (100 + v) - 1))

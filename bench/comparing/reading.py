@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -11,10 +12,12 @@ import pandas as pd
 from ...core.errors import BadSetting, RabenchError, Refused, Unavailable
 from ...core.networks import weights_hash
 from ...core.origins import PythonFile, data_files
+from ...metrics.base import Metric
 from ..study.matrix import RUNS, Matrix, Study, with_references
 from ..study.records import Index, Records
 from ..study.sources import Sources
-from .curves import Curve, Measured, curves, gather, merged, summary
+from .curves import Curve, Measured, curves, gather, merged, stored_of, summary
+from .measures import ACCURACY, AGREEMENT, Measure
 
 LABELS = ("dataset", "agreement")
 """What a prediction may be held against: the data set's labels, or the prediction on the uncompressed image."""
@@ -29,20 +32,30 @@ class Group:
     """The summary: a row for each of ``measured``, at the same position."""
     curves: list[Curve]
     sources: Sources = field(default_factory=Sources)
-    agreement: bool = False
-    """Whether the labels are the predictions on the uncompressed images, so that accuracies are agreements."""
+    measure: Measure = ACCURACY
+    """What its points are judged by; in ``rows`` the columns of accuracy hold the mean of it."""
+    fidelity: Mapping[tuple[Any, Metric], Measured] = field(default_factory=dict)
+    """The points that measured a metric, by what they store (fidelity.py) and the metric."""
+    metrics: tuple[Metric, ...] = ()
+    """The fidelity metrics that the study names."""
 
     @property
-    def measure(self) -> str:
-        """The word for its accuracies: accuracy, or agreement."""
-        return "agreement" if self.agreement else "accuracy"
+    def agreement(self) -> bool:
+        """Whether the labels are the predictions on the uncompressed images, so that accuracies are agreements."""
+        return self.measure is AGREEMENT
+
+    @property
+    def predicts(self) -> bool:
+        """Whether a classifier looked at the images; without one there are rates and fidelity alone."""
+        return self.measured[0].point.classifier.predicts
 
     @property
     def title(self) -> str:
         """Data set, number of images and classifier, as a heading."""
         point = self.measured[0].point
         suffix = ", agreement with the uncompressed images" if self.agreement else ""
-        return f"{point.dataset.title} ({int(self.rows.images.max()):,} images), {point.frozen.title}{suffix}"
+        classifier = f", {point.frozen.title}" if self.predicts else ""
+        return f"{point.dataset.title} ({int(self.rows.images.max()):,} images){classifier}{suffix}"
 
     @property
     def reference(self) -> int | None:
@@ -57,7 +70,7 @@ class Group:
     @property
     def uncompressed(self) -> float | None:
         """The accuracy on uncompressed images, as a share; None where it is not measured or 1 by definition."""
-        if self.reference is None or self.agreement or not self.rows.labelled.iloc[self.reference]:
+        if self.reference is None or self.measure is not ACCURACY or not self.rows.labelled.iloc[self.reference]:
             return None
         return float(self.rows.accuracy.iloc[self.reference])
 
@@ -80,8 +93,12 @@ class Group:
         """The group with the predictions on the uncompressed images for labels. Raises Refused without those images."""
         if self.reference is None:
             raise Refused(f"{self.title}: the uncompressed images are not measured, so nothing can agree with them")
+        if not self.predicts:
+            raise Refused(
+                f"{self.title}: there is no classifier, and nothing to agree with; name a metric of the study"
+            )
         measured = [agreeing(m, self.measured[self.reference]) for m in self.measured]
-        return replace(self, measured=measured, rows=summary(measured), agreement=True)
+        return replace(self, measured=measured, rows=summary(measured), measure=AGREEMENT)
 
     def by_labels(self, labels: str | None) -> Group:
         """The group by the data set's labels or by agreement; None: by the data set's labels where it has any.
@@ -115,6 +132,8 @@ def read(study: Study) -> Reading:
     matrix, index = study.load(), Index(study.records)
     records, bad = Records(study.records).read()
     measured, damaged = gather(with_references(matrix), records, index)
+    by_metrics, _ = gather(matrix.fidelity, records, index)  # what is damaged is told once
+    fidelity = {(stored_of(m.point), m.point.metric): m for m in by_metrics if m.point.metric is not None}
     if not measured:
         example = f"; {len(bad)} files among them are none, such as {bad[0]}" if bad else ""
         name = study.name if study.folder == RUNS / study.name else study.folder
@@ -124,7 +143,11 @@ def read(study: Study) -> Reading:
     for number, m in enumerate(measured):
         places.setdefault((m.point.dataset.label, m.point.frozen.label), []).append(number)
     groups = [
-        _group([measured[i] for i in members], rows.iloc[members].reset_index(drop=True), index)
+        replace(
+            _group([measured[i] for i in members], rows.iloc[members].reset_index(drop=True), index),
+            fidelity=fidelity,
+            metrics=matrix.metrics,
+        )
         for members in places.values()
     ]
     return Reading(matrix, index, measured, rows, groups, bad + damaged + _outdated(measured))
@@ -140,7 +163,8 @@ def _outdated(measured: Sequence[Measured]) -> list[str]:
     lines: dict[str, None] = {}
     for m in measured:
         plugins = (m.point.quantizer, m.point.codec, m.point.classifier)
-        for plugin, recorded in zip(plugins, m.records[0].identity.versions, strict=True):
+        first, *others = m.records[0].identity.versions
+        for plugin, recorded in zip(plugins, (m.point.without_size(first), *others), strict=True):
             if plugin.origin is None:
                 continue
             try:

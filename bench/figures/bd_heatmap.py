@@ -10,12 +10,15 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch, Rectangle
 
 from ..comparing.bootstrap import Estimate
+from ..comparing.measures import ACCURACY
 from ..comparing.pairwise import PairwiseBD
 
 MOST = 24
 """The most curves that can be read in a figure; the report's page has all."""
 CELL = 0.42
 """The side of a cell, in inches."""
+FULL_DISTANCE = {"dB": 3.0}
+"""The same for metrics of a unit; others, such as MS-SSIM, are deepest at 0.02."""
 FULL_ACCURACY, FULL_RATE = 10.0, 50.0
 """The distances from which on colors are deepest: percentage points of accuracy, and percent of rate."""
 
@@ -32,7 +35,10 @@ def bd_heatmap(pairs: PairwiseBD | None) -> Figure | None:
     with sns.axes_style("white"), sns.plotting_context("paper"):
         figure = Figure(figsize=(max(5.6, names + CELL * n + 0.2), 2 * CELL * n + names + 1.4), layout="constrained")
         above, below = figure.subplots(2, 1, sharex=True)
-    _map(above, pairs.curves, pairs.accuracy, f"BD-{pairs.measure} (percentage points)", FULL_ACCURACY, good=1)
+    measure = pairs.measure
+    full = FULL_ACCURACY if measure.step == ACCURACY.step else FULL_DISTANCE.get(measure.step, 0.02)
+    title = f"BD-{measure.name} ({measure.step})" if measure.step else f"BD-{measure.name}"
+    _map(above, pairs.curves, pairs.accuracy, title, full, good=1)
     _map(below, pairs.curves, pairs.rate, "BD-rate (%)", FULL_RATE, good=-1)
     figure.suptitle(pairs.title, x=0.01, ha="left", fontsize=10)
     figure.legend(
@@ -77,7 +83,8 @@ def _map(axes: Axes, names: list[str], table: list[list[Estimate | None]], title
                 depth = float(2 * scale(good * pair.value) - 1)
                 sure = bool(np.isfinite(pair.low) and (pair.low > 0 or pair.high < 0))
                 box = Rectangle((x, y), 1, 1, facecolor=_color(np.clip(depth, -1, 1) if sure else 0), edgecolor="white")
-                number = f"{pair.value:+.1f}" if abs(pair.value) < 100 else f"{pair.value:+.0f}"
+                digits = 0 if abs(pair.value) >= 100 else 1 if full > 1 else 3
+                number = f"{pair.value:+.{digits}f}"
                 axes.text(
                     x + 0.5, y + 0.5, number, ha="center", va="center", fontsize=6.5, color="0.1" if sure else "0.5"
                 )

@@ -60,7 +60,8 @@ def _traits(curve: Curve, by_codec: bool) -> _Traits:
     if by_codec:
         return _Traits(_kind(curve.codec), curve.codec, curve.quantizer)
     if curve.quantizer == ORIGINALS:
-        return _Traits(f"{ORIGINALS}+{_kind(curve.codec)}", f"{ORIGINALS}+{curve.codec}", curve.codec)
+        variant = f"{ORIGINALS}+{curve.codec}@{curve.size}"
+        return _Traits(f"{ORIGINALS}+{_kind(curve.codec)}", variant, curve.size or curve.codec)
     return _Traits(_kind(curve.quantizer), curve.quantizer, curve.codec)
 
 

@@ -49,7 +49,7 @@ def rate_accuracy(group: Group, axis: str = "log2") -> Figure:
         interval_note(group, curves),
         *fit_accuracy_axis(axes, group, curves),
     ]
-    _rate_axis(axes, group, axis)
+    rate_axis(axes, group, axis)
     axes.set_ylabel(accuracy_label(group))
     axes.set_title(group.title, loc="left", fontsize=10)
     figure.legend(handles=handles, loc="outside right upper", frameon=False, fontsize=8.5, handlelength=3)
@@ -90,7 +90,8 @@ def _native_line(axes: Axes, group: Group) -> list[Line2D]:
     return [axes.axvline(rate, color="0.55", linewidth=1, linestyle=":", label=f"native files: {rate:.2f} bpp")]
 
 
-def _rate_axis(axes: Axes, group: Group, axis: str) -> None:
+def rate_axis(axes: Axes, group: Group, axis: str) -> None:
+    """Gives the axis of rates its scale, limits, ticks and title. axis: log2 or linear."""
     bpp = group.rows.iloc[[i for c in group.plotted for i in c.rows]].bpp.to_numpy()
     rates = np.array([b for b in [*bpp, group.sources.native_bpp] if b is not None and b > 0])
     if axis == "linear" or not len(rates):

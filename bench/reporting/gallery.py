@@ -152,7 +152,7 @@ def _chosen(images: NDArray[np.int64], verdicts: NDArray[np.int64]) -> list[tupl
 
 def _shown(group: Group, points: list[int], chosen: list[tuple[int, str]]) -> list[ShownImage]:
     dataset = group.measured[0].point.dataset
-    shown, pixels = [], []
+    shown, pixels, files = [], [], {}
     for image, why in chosen:
         block = dataset.load(image, image + 1)
         original, label = block.images[0], int(block.labels[0])
@@ -164,15 +164,17 @@ def _shown(group: Group, points: list[int], chosen: list[tuple[int, str]]) -> li
         uncompressed = -1 if prediction is None else prediction
         name = dataset.image_name(image)
         shown.append(ShownImage(image, name, size, class_name, why, _data_uri(original), uncompressed, {}))
+        files[len(pixels)] = block.sources[0].file
         pixels.append(original)
-    for quantizer in dict.fromkeys(group.measured[place].point.quantizer for place in points):
-        places = [place for place in points if group.measured[place].point.quantizer == quantizer]
+    stages = {place: (group.measured[place].point.size, group.measured[place].point.quantizer) for place in points}
+    for size, quantizer in dict.fromkeys(stages.values()):
+        places = [place for place in points if stages[place] == (size, quantizer)]
         # What failed when it was measured is not tried again
         good = set.union(*(set(m.columns["image"][m.good].tolist()) for m in (group.measured[p] for p in places)))
-        sources = {i: source for i, source in enumerate(pixels) if shown[i].image in good}
+        sources = chain.resize(size, {i: source for i, source in enumerate(pixels) if shown[i].image in good})
         images, _ = chain.quantize(quantizer, sources)
         for place in places:
-            for i, picture in _pictures(group.measured[place], images, sources, shown).items():
+            for i, picture in _pictures(group.measured[place], images, sources, shown, files).items():
                 shown[i].pictures[place] = picture
     return shown
 
@@ -184,11 +186,12 @@ def _cell(m: Measured, image: int, column: str) -> int | None:
 
 
 def _pictures(
-    m: Measured, images: dict[int, AnyImage], sources: dict[int, RGB], shown: list[ShownImage]
+    m: Measured, images: dict[int, AnyImage], sources: dict[int, RGB], shown: list[ShownImage], stored: chain.Stored
 ) -> dict[int, Picture]:
     """Pictures of the images that a point was measured on without a failure, as far as its codec codes them now."""
     measured = {i: (_cell(m, shown[i].image, "bytes"), _cell(m, shown[i].image, "prediction")) for i in images}
-    coded = chain.code(m.point.codec, {i: images[i] for i in images if None not in measured[i]}, sources)
+    wanted = {i: images[i] for i in images if None not in measured[i]}
+    coded = chain.code(m.point.codec, wanted, sources, stored=stored)
     pictures: dict[int, Picture] = {}
     for i, pixels in coded.pixels.items():
         length, prediction = measured[i]

@@ -5,18 +5,22 @@ from __future__ import annotations
 from contextlib import suppress
 
 import numpy as np
+import pyarrow.compute as pc
 
 from ...classifiers.base import Published
+from ...codecs.base import StoredFileCodec
 from ...core.errors import RabenchError
 from ..comparing.curves import Measured
 from ..comparing.reading import Group
 from ..study.matrix import Matrix
+from ..study.records import NOT_TAKEN
 
 
 def group_notes(group: Group, matrix: Matrix) -> list[str]:
     """Sentences that stand beside a group's table and figures."""
     notes = _uncompressed(group) + _limited(group) + group.sources.audit() + few_classes(group)
     notes += dict.fromkeys(note for m in group.measured for note in m.point.notes())
+    notes += _not_taken(group)
     if failed := int(group.rows.failed.sum()):
         notes.append(
             f"{failed:,} rows failed and are left out of every figure; their reasons stand in the records, column error."
@@ -64,6 +68,33 @@ def published_warnings(group: Group) -> list[str]:
         f"WARNING: {point.frozen.short} is right on {100 * row.accuracy:.2f} % [{low:.2f}, {high:.2f}] of the uncompressed "
         f"images of {point.dataset.short}, and published are {published}: {causes}"
     ]
+
+
+def _not_taken(group: Group) -> list[str]:
+    """Says of codecs that take stored files how many of these they did not take, and names the first."""
+    notes = []
+    for m in group.measured:
+        if not isinstance(m.point.codec, StoredFileCodec):
+            continue
+        images: list[int] = []
+        for record in m.records:
+            table = record.rows()
+            if "remark" in table.column_names:
+                images += table.filter(pc.field("remark") == NOT_TAKEN)["image"].to_pylist()
+        if images:
+            named = ", ".join(_image_name(m, i) for i in images[:5]) + (", ..." if len(images) > 5 else "")
+            notes.append(
+                f"{m.point.codec.short}: {len(images):,} of {len(m.good):,} images are no file that it takes, and are coded "
+                f"losslessly from their pixels: {named}."
+            )
+    return notes
+
+
+def _image_name(m: Measured, image: int) -> str:
+    with suppress(RabenchError):
+        if m.point.dataset.where() is not None and (name := m.point.dataset.image_name(image)):
+            return name
+    return f"image {image}"
 
 
 def _limited(group: Group) -> list[str]:

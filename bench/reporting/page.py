@@ -15,11 +15,12 @@ from plotly.offline import get_plotlyjs
 from ...core.errors import RabenchError
 from ...core.files import write_text
 from ...core.version import __version__
+from ..comparing.measures import Measure
 from ..comparing.pairwise import PairwiseBD
 from ..comparing.reading import Group
 from .gallery import Gallery, gallery
 from .group_report import GroupReport
-from .page_data import curves_data, points_data, predictions_data
+from .page_data import curves_data, points_data, predictions_data, shares
 
 LARGEST = 7_800_000
 """Bytes of a page, about."""
@@ -39,6 +40,10 @@ class Section:
     pairs: PairwiseBD | None
     gallery: Gallery
     script: dict[str, Any]
+    metrics: dict[Measure, str]
+    """The fidelity metrics, and the key of each among a point's figures."""
+    predicts: bool
+    """Whether a classifier looked at the images."""
 
 
 def write_page(
@@ -67,12 +72,13 @@ def write_page(
 
 def _section(part: GroupReport, room: int) -> Section:
     group = part.group
-    points = points_data(group)
+    points = points_data(group, part.fidelity)
     pictures = gallery(part.judged, room)
     script = {
         "curves": curves_data(group),
         "points": points,
         "reference": group.reference,
+        "shares": shares(group, part.fidelity),
         "labelled": group.labelled,
         "native": group.sources.native_bpp,
         **predictions_data(group),
@@ -80,7 +86,8 @@ def _section(part: GroupReport, room: int) -> Section:
         "classes": _classes(group) if pictures.images else [],
     }
     order = [i for curve in group.curves for i in curve.rows]
-    return Section(group.title, part.table.notes, points, order, part.pairs, pictures, script)
+    metrics = {g.measure: f"metric {g.measure.name}" for g in part.fidelity}
+    return Section(group.title, part.table.notes, points, order, part.pairs, pictures, script, metrics, group.predicts)
 
 
 def _without_pictures(group: Group) -> int:
@@ -122,8 +129,13 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"signed": _signed, "shade": _shade}
+    environment.filters |= {"signed": _signed, "shade": _shade, "full": _full}
     return environment
+
+
+def _full(measure: Measure) -> float:
+    """The distance from which on a cell has its deepest color."""
+    return {"percentage points": 10.0, "dB": 3.0}.get(measure.step, 0.02)
 
 
 def _signed(value: float, digits: int = 1) -> str:

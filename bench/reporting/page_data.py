@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -54,8 +55,39 @@ def _dash(dash: Any) -> str:
     return "solid" if dash == "-" else ",".join(f"{2 * length:g}px" for length in dash[1])
 
 
-def points_data(group: Group) -> list[dict[str, Any]]:
-    """The figures of each point, in the order of the summary."""
+def shares(group: Group, fidelity: Sequence[Group]) -> dict[str, str]:
+    """What the figure can show over the rate: the key of each among a point's figures, and its axis title."""
+    titles = {}
+    if group.labelled:
+        titles["accuracy"] = "top-1 accuracy (%)"
+    if group.predicts and group.reference is not None:
+        titles["agreement"] = "agreement with the uncompressed image (%)"
+    return titles | {
+        _metric_key(g): f"mean {g.measure.name}" + f" ({g.measure.unit})" * bool(g.measure.unit) for g in fidelity
+    }
+
+
+def _metric_key(group: Group) -> str:
+    """The key of a metric's figures."""
+    return f"metric {group.measure.name}"
+
+
+def _metrics_data(group: Group, fidelity: Sequence[Group]) -> list[dict[str, Any]]:
+    """The mean of each metric with its interval, for each point; None where a point has no finite one."""
+    figures: list[dict[str, Any]] = [{_metric_key(g): None for g in fidelity} for _ in group.measured]
+    places = {m.point: i for i, m in enumerate(group.measured)}
+    for by_metric in fidelity:
+        rows = by_metric.rows
+        for m, mean, low, high in zip(
+            by_metric.measured, rows.accuracy, rows.accuracy_low, rows.accuracy_high, strict=True
+        ):
+            values = [_plain(v) for v in (mean, low, high)]
+            figures[places[m.point]][_metric_key(by_metric)] = values if None not in values else [values[0]] * 3
+    return figures
+
+
+def points_data(group: Group, fidelity: Sequence[Group] = ()) -> list[dict[str, Any]]:
+    """The figures of each point, in the order of the summary. fidelity: the group by each metric."""
     rows = group.rows
     share = rows.accuracy if group.labelled else rows.agreement
     full = enough(group.measured)
@@ -63,9 +95,11 @@ def points_data(group: Group) -> list[dict[str, Any]]:
     better = beaten_by(np.where(usable, rows.bpp, np.nan), np.where(usable, share, np.nan))
     identical = {i: same for curve in group.curves for same in group.merged(curve) for i in same}
     curve_of = {i: c.name for c in group.curves for i in c.rows}
+    metrics = _metrics_data(group, fidelity)
     return [
         {
             **_point_data(m, row),
+            **metrics[i],
             "curve": curve_of[i],
             "beaten_by": better[i],
             "few": not usable[i],
@@ -80,7 +114,7 @@ def _point_data(m: Measured, row: Any) -> dict[str, Any]:
     return {
         "name": m.point.name,
         "quantizer": m.point.quantizer.short,
-        "codec": m.point.codec.short,
+        "codec": m.point.codec.short + (f"@{m.point.size}" if m.point.size else ""),
         "tuned": m.point.tuned_from is not None,
         "settings": f"{m.point.quantizer.label} + {m.point.codec.label}",
         "bpp": [_plain(row.bpp), _plain(row.payload_bpp), _plain(row.bundle_bpp)],
@@ -111,7 +145,7 @@ def _percent(*shares: float) -> list[float] | None:
 def predictions_data(group: Group) -> dict[str, Any]:
     """Which points have which images right, a bit each, and which gave what the uncompressed image gave."""
     images = np.unique(np.concatenate([m.columns["image"] for m in group.measured]))
-    agreed = group.by_agreement().measured if group.reference is not None else []
+    agreed = group.by_agreement().measured if group.predicts and group.reference is not None else []
     return {
         "images": [int(i) for i in images] if len(images) and images[-1] != len(images) - 1 else len(images),
         "right": [_bits(m, images) for m in group.measured] if group.labelled else [],

@@ -8,14 +8,26 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from ...codecs.base import StoredFileCodec
 from ...core.tables import Kind, Table
+from ...metrics.base import Metric
 from ...quantizers.none import NoQuantizer
+from ..comparing.curves import Measured
+from ..comparing.fidelity import means
 from ..comparing.reading import Group
 
 LEGEND = (
     "bpp: file bits by original pixels, whole data set. payload: coded pixels and palettes alone. amortized: container "
     "and tables stored once. overhead: a flat image of the commonest size. accuracy: top-1 with its 95 % Wilson interval. "
     "agreement: same prediction as on the uncompressed image. Settings in one row (0..3) give identical files."
+)
+SIZED = (
+    "size: what is stored is the picture made smaller (Lanczos), never larger; bits are counted by original pixels, the "
+    "classifier sees the decoded small picture, and PSNR is measured after scaling it back."
+)
+FIDELITY = (
+    "PSNR: of the mean squared error over all images; mean PSNR and other means: of each image's value, as papers print them, "
+    "without images that are too small for the metric."
 )
 UNMEASURED = (
     "Format overhead is not measured for records of an earlier version: rabench run adds it, and measures nothing else."
@@ -26,6 +38,7 @@ def points_table(group: Group, with_psnr: bool, notes: list[str]) -> Table:
     """A row a point, curve by curve; points with identical files stand in one row."""
     uneven = group.rows.images.nunique() > 1  # a reader must see that figures are of different images
     kinds = {
+        "size": Kind.TEXT,
         "quantizer": Kind.TEXT,
         "codec": Kind.TEXT,
         "classifier": Kind.TEXT,
@@ -38,24 +51,43 @@ def points_table(group: Group, with_psnr: bool, notes: list[str]) -> Table:
         "images": Kind.NUMBER if uneven else Kind.DETAIL,
         "failed": Kind.NUMBER if uneven else Kind.DETAIL,
         "PSNR dB": Kind.NUMBER,
+        **{_column(metric): Kind.NUMBER for metric in group.metrics},
     }
     frame = pd.DataFrame(list(_lines(group)), columns=list(kinds))
+    if not any(c.size for c in group.curves):
+        frame = frame.drop(columns="size")
     if not any(c.tuned for c in group.curves):
         frame = frame.drop(columns="classifier")
     if (frame.quantizer == NoQuantizer.name).all():
         frame = frame.drop(columns="quantizer")
-    if not with_psnr:
+    if not group.predicts:
+        frame = frame.drop(columns=["accuracy %", "agreement %"])
+    if not with_psnr and group.predicts:
         frame = frame.drop(columns="PSNR dB")
-    unmeasured = any(np.isnan(m.overhead_bpp) and m.good.all() for m in group.measured)
-    return Table(group.title, frame, kinds, (*notes, *([UNMEASURED] if unmeasured else [])), LEGEND)
+    unmeasured = any(np.isnan(m.overhead_bpp) and m.good.all() and not _takes_files(m) for m in group.measured)
+    legend = (
+        LEGEND + (f" {FIDELITY}" if group.metrics else "") + (f" {SIZED}" if any(c.size for c in group.curves) else "")
+    )
+    return Table(group.title, frame, kinds, (*notes, *([UNMEASURED] if unmeasured else [])), legend)
+
+
+def _takes_files(m: Measured) -> bool:
+    return isinstance(m.point.codec, StoredFileCodec)
+
+
+def _column(metric: Metric) -> str:
+    """The title of a metric's column."""
+    return f"mean {metric.words} {metric.unit}".strip()
 
 
 def _lines(group: Group) -> Iterator[tuple[str, ...]]:
+    fidelity = means(group, group.metrics)
     for curve in group.curves:
         for rows in group.merged(curve):
             row, m = group.rows.iloc[rows[0]], group.measured[rows[0]]
             same = [group.measured[i].point for i in rows]
             yield (
+                str(m.point.size),
                 m.point.quantizer.short_of(p.quantizer for p in same),
                 m.point.codec.short_of(p.codec for p in same),
                 "frozen" if m.point.tuned_from is None else "fine-tuned",
@@ -68,6 +100,7 @@ def _lines(group: Group) -> Iterator[tuple[str, ...]]:
                 str(row.images) + ("" if row.complete else " (unfinished)"),
                 str(row.failed),
                 _number(row.psnr_db, 2),
+                *(_number(fidelity[metric.name].iloc[rows[0]], metric.digits) for metric in group.metrics),
             )
 
 

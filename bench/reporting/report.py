@@ -14,11 +14,13 @@ from ...core.errors import RabenchError
 from ...core.files import write_text
 from ...core.tables import Table
 from ..comparing.curves import timings
-from ..comparing.reading import read
+from ..comparing.fidelity import means
+from ..comparing.reading import Reading, read
 from ..figures.bd_heatmap import bd_heatmap
 from ..figures.byte_breakdown import byte_breakdown
 from ..figures.over_setting import accuracy_over_setting, rate_over_setting
 from ..figures.rate_accuracy import rate_accuracy
+from ..figures.rate_fidelity import rate_fidelity
 from ..figures.style import WIDTHS, save_all
 from ..study import provenance
 from ..study.matrix import Matrix, Study
@@ -29,7 +31,14 @@ from .notes import published_warnings
 from .page import write_page
 from .show import show
 
-FIGURES = ("rate-accuracy", "rate-over-setting", "accuracy-over-setting", "byte-breakdown", "bd-heatmap")
+FIGURES = (
+    "rate-accuracy",
+    "rate-fidelity",
+    "rate-over-setting",
+    "accuracy-over-setting",
+    "byte-breakdown",
+    "bd-heatmap",
+)
 OLD_FIGURES = ("rate-over-dial", "accuracy-over-dial", "anatomy", "curve-against-curve")
 """What figures were called before version 0.2; a report removes them, since nothing draws them again."""
 
@@ -80,7 +89,8 @@ def report(study: Study, axis: str | None = None, with_psnr: bool = False, paper
     as wide as one and two columns, as PDF and SVG, too. Raises Unavailable when nothing has been measured yet.
     """
     reading = read(study)
-    files = [_csv(reading.rows, study.folder / "summary.csv")]
+    rows = pd.concat([reading.rows, *_metrics(reading)], axis=1)
+    files = [_csv(rows, study.folder / "summary.csv")]
     files.append(_csv(timings(reading.measured), study.folder / "timing.csv"))
     groups = [group_report(group, reading, with_psnr) for group in reading.groups]
     for part in groups:
@@ -100,7 +110,19 @@ def report(study: Study, axis: str | None = None, with_psnr: bool = False, paper
     files.append(page)
     _remove_old_figures(study.folder, reading.matrix, files)
     maps, left_out = _activation_maps(study, reading.matrix)
-    return Report(files + maps, reading.rows, groups, reading.bad, lines, left_out)
+    return Report(files + maps, rows, groups, reading.bad, lines, left_out)
+
+
+def _metrics(reading: Reading) -> list[pd.DataFrame]:
+    """The mean of each fidelity metric at each point, as columns; none where the study names no metric."""
+    if not reading.matrix.metrics:
+        return []
+    tables = []
+    for group in reading.groups:
+        table = means(group, group.metrics)
+        table.index = pd.Index([next(i for i, m in enumerate(reading.measured) if m is own) for own in group.measured])
+        tables.append(table)
+    return [pd.concat(tables).sort_index().rename(columns=lambda name: f"mean_{name.replace('-', '_')}")]
 
 
 def _figures(part: GroupReport, axis: str, folder: Path, suffix: str, paper: bool) -> list[Path]:
@@ -108,9 +130,10 @@ def _figures(part: GroupReport, axis: str, folder: Path, suffix: str, paper: boo
     if not group.plotted:
         return []
     figures: Sequence[Figure | None] = (
-        rate_accuracy(group, axis),
+        rate_accuracy(group, axis) if group.predicts else None,
+        rate_fidelity(part.fidelity, axis),
         rate_over_setting(group),
-        accuracy_over_setting(group),
+        accuracy_over_setting(group) if group.predicts else None,
         byte_breakdown(group),
         bd_heatmap(part.pairs),
     )

@@ -84,7 +84,7 @@ def _figure(points: list[Point], number: int, every: bool, cam: bool, on_point: 
     shown: dict[Point, ShownPoint | str] = {}
     for point in points:
         on_point(len(shown), len(points))
-        shown[point] = _through(point, image, label)
+        shown[point] = _through(point, image, block.sources[0].file, label)
     if not any(isinstance(s, ShownPoint) for s in shown.values()):
         raise Refused(f"{dataset.short}: no point can be shown here: {shown[points[0]]}")
     name = dataset.image_name(number)
@@ -97,13 +97,13 @@ def _figure(points: list[Point], number: int, every: bool, cam: bool, on_point: 
     return _draw(rows, shown, title, cam)
 
 
-def _through(point: Point, image: RGB, label: int) -> ShownPoint | str:
-    """An image after a point's whole chain, or the reason why there is none."""
-    sources = {0: image}
+def _through(point: Point, image: RGB, file: bytes, label: int) -> ShownPoint | str:
+    """An image after a point's whole chain, or the reason why there is none. file: the image's own; empty without one."""
     try:
         point.check()
+        sources = chain.resize(point.size, {0: image})
         images, failures = chain.quantize(point.quantizer, sources)
-        coded = chain.code(point.codec, images, sources)
+        coded = chain.code(point.codec, images, sources, stored={0: file})
         if failures := failures | coded.failures:
             return failures[0]
         pixels = coded.pixels[0]

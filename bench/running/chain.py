@@ -1,4 +1,4 @@
-"""The chain that every image goes through: source pixels -> quantizer -> file -> that file decoded -> prediction.
+"""The chain that every image goes through: source pixels -> size -> quantizer -> file -> that file decoded -> prediction.
 
 Each stage takes images by their position, and returns what it made of them and, for each image that failed, the reason.
 """
@@ -12,14 +12,17 @@ from typing import Any, TypeVar
 import numpy as np
 
 from ...classifiers.base import Classifier
-from ...codecs.base import ByteBreakdown, Codec
+from ...codecs.base import ByteBreakdown, Codec, StoredFileCodec
 from ...core.images import RGB, AnyImage
 from ...core.origins import describe_error
 from ...quantizers.base import Quantizer
+from ..study.sizes import Size
 from .content import Clock
 
 A = TypeVar("A")
 B = TypeVar("B")
+Stored = dict[int, bytes]
+"""The files that images came from, by the image's position; empty where an image is no file of its own."""
 Failures = dict[int, str]
 """The stage and the reason of each image that failed, by the image's position, as a record keeps it."""
 
@@ -36,15 +39,36 @@ class Coded:
     """The reasons of those that could not be encoded or decoded."""
 
 
+def resize(size: Size, sources: dict[int, RGB]) -> dict[int, RGB]:
+    """Each source in the size that it is stored in."""
+    return {i: size.resized(image) for i, image in sources.items()} if size else sources
+
+
 def quantize(quantizer: Quantizer, sources: dict[int, RGB]) -> tuple[dict[int, AnyImage], Failures]:
     """The quantizer's image of each source."""
     images, failures = each(quantizer.drawn, sources)
     return images, _of_stage("quantizer", failures)
 
 
-def encode(codec: Codec, images: dict[int, AnyImage]) -> tuple[dict[int, bytes], Failures]:
-    """The file that the codec makes of each image."""
+def encode(
+    codec: Codec, images: dict[int, AnyImage], stored: Stored | None = None
+) -> tuple[dict[int, bytes], Failures]:
+    """The file that the codec makes of each image. stored: the images' own files, for a codec that takes those."""
+    if isinstance(codec, StoredFileCodec):
+        return _encode_stored(codec, images, stored or {})
     files, failures = each(codec.encode_batch, images)
+    return files, _of_stage("encoder", failures)
+
+
+def _encode_stored(
+    codec: StoredFileCodec, images: dict[int, AnyImage], stored: Stored
+) -> tuple[dict[int, bytes], Failures]:
+    """The bytes that would be stored instead of each image's own file; of an image without one, from its pixels."""
+
+    def encode(pairs: Sequence[tuple[bytes, AnyImage]]) -> list[bytes]:
+        return [codec.encode_stored(file, image) if file else codec.encode(image) for file, image in pairs]
+
+    files, failures = each(encode, {i: (stored.get(i, b""), image) for i, image in images.items()})
     return files, _of_stage("encoder", failures)
 
 
@@ -60,14 +84,21 @@ def decode(codec: Codec, files: dict[int, bytes]) -> tuple[dict[int, RGB], Failu
     return pixels, _of_stage("decoder", failures)
 
 
-def code(codec: Codec, images: dict[int, AnyImage], sources: dict[int, RGB], clock: Clock | None = None) -> Coded:
+def code(
+    codec: Codec,
+    images: dict[int, AnyImage],
+    sources: dict[int, RGB],
+    clock: Clock | None = None,
+    stored: Stored | None = None,
+) -> Coded:
     """Encodes each image and decodes its file; an image that comes back in another size than its source fails.
 
-    sources: the pixels before the quantizer. clock: receives the seconds of ``encode`` and of ``decode``.
+    sources: the pixels before the quantizer, in the size that is stored. clock: receives the seconds of ``encode`` and of
+    ``decode``. stored: the images' own files, for a codec that takes those.
     """
     clock = clock or Clock()
     with clock("encode"):
-        files, failures = encode(codec, images)
+        files, failures = encode(codec, images, stored)
     with clock("decode"):
         pixels, not_decoded = decode(codec, files)
     failures |= not_decoded

@@ -11,6 +11,7 @@ from typing import Any
 from ...core.errors import Refused
 from ...core.images import RGB
 from ...datasets.base import BadImage, Block, Dataset
+from ..study.records import FILES
 from ..study.sources import UNREADABLE_SIZE
 
 CHUNK_IMAGES = 100
@@ -40,24 +41,27 @@ def chunks(dataset: Dataset, start: int, stop: int, clock: Clock | None = None) 
 def describe_block(dataset: Dataset, start: int, stop: int) -> dict[str, Any]:
     """The description of the images start..stop-1 that the index keeps.
 
-    ``sha256``: their content, as hex. ``sizes``: the number of images of each size, such as 32x32. ``sources``: for each
+    ``sha256``: their content, as hex; ``files_sha256``: that of the files they came from. ``sizes``: the number of images of each size, such as 32x32. ``sources``: for each
     format that they were stored in the number of images and their bytes. ``remarks``: the number of images that each
     remark on their source is about; left out where there is none.
     """
     content, sizes, formats = Content(), Counter[str](), Counter[str]()
+    files = hashlib.sha256()
     stored: Counter[str] = Counter()
     remarks: Counter[str] = Counter()
     for block in chunks(dataset, start, stop):
         content.add(block, [digest(image) for image in block.images])
         sizes.update(_size(image) for image in block.images)
         for image, source in zip(block.images, block.sources, strict=True):
+            files.update(hashlib.sha256(source.file).digest())
             if isinstance(image, BadImage):
                 continue
             remarks.update(source.remarks)
             formats[source.format] += 1
             stored[source.format] += source.bytes
     sources = {name: {"images": formats[name], "bytes": stored[name]} for name in sorted(formats)}
-    about = {"sha256": content.hexdigest(), "sizes": dict(sorted(sizes.items())), "sources": sources}
+    hashes = {"sha256": content.hexdigest(), FILES: files.hexdigest()}
+    about = {**hashes, "sizes": dict(sorted(sizes.items())), "sources": sources}
     return {**about, "remarks": dict(sorted(remarks.items()))} if remarks else about
 
 

@@ -11,7 +11,7 @@ from concurrent.futures import BrokenExecutor
 
 import numpy as np
 
-from ...codecs.base import Codec
+from ...codecs.base import Codec, StoredFileCodec
 from ...core.images import AnyImage, IndexedImage
 from ..study.points import Point
 from ..study.records import Identity, Index
@@ -58,7 +58,10 @@ def measure_overheads(
             sizes[label] = Sources.of(index, label).common_size
         size = sizes[label]
         identity = Identity(point.labels, point.key, versions, "")
-        if size is None or index.overhead_bytes(identity, indexed, size) is not None:
+        if size is None or isinstance(point.codec, StoredFileCodec):  # a flat image is no stored file
+            continue
+        size = point.size.of(size)
+        if index.overhead_bytes(identity, indexed, size) is not None:
             continue
         try:
             length = pool.submit(flat_file_length, point.codec, indexed, size).result(timeout)

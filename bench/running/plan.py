@@ -10,11 +10,12 @@ from dataclasses import dataclass, field, replace
 from itertools import groupby
 from typing import Any
 
+from ...codecs.base import StoredFileCodec
 from ...core.errors import RabenchError, Refused
 from ...datasets.base import Dataset, blocks
-from ..study.matrix import Study, with_references
+from ..study.matrix import Study, all_points
 from ..study.points import Point
-from ..study.records import BLOCK, Identity, Index, Records
+from ..study.records import BLOCK, FILES, Identity, Index, Records, block_name
 from . import task as tasks
 from .content import describe_block
 from .executors import Pool, in_process
@@ -41,6 +42,8 @@ class Missing:
     """What the record will be filed as."""
     start: int
     stop: int
+    content: str
+    """The sha256 of these images and labels, as hex."""
     pixels: int = 0
     """The number of pixels of these images together."""
 
@@ -76,18 +79,20 @@ def make_plan(
             plan.possible[point] = point.versions()
         except RabenchError as error:
             plan.impossible.append((point, str(error)))
+    takers = {p.dataset for p in plan.possible if isinstance(p.codec, StoredFileCodec)}
     for dataset in dict.fromkeys(p.dataset for p in plan.possible):
-        plan.spans[dataset] = _describe_blocks(dataset, index, limit, pool, say)
+        plan.spans[dataset] = _describe_blocks(dataset, index, limit, pool, say, dataset in takers)
     present = records.names()
     for point, versions in plan.possible.items():
         index.note(point.labels, point.key, versions)
         for start, stop, description in plan.spans[point.dataset]:
-            identity = Identity(point.labels, point.key, versions, description["sha256"])
+            identity = Identity(point.labels, point.key, versions, block_name(point.codec, description))
             if identity.name in present:
                 plan.finished += 1
             else:
                 present.add(identity.name)  # two data sets may hold the same block
-                plan.missing.append(Missing(point, identity, start, stop, _pixels(description["sizes"])))
+                pixels = _pixels(description["sizes"])
+                plan.missing.append(Missing(point, identity, start, stop, description["sha256"], pixels))
     return plan
 
 
@@ -97,12 +102,19 @@ def _pixels(sizes: dict[str, int]) -> int:
 
 
 def _describe_blocks(
-    dataset: Dataset, index: Index, limit: int | None, pool: Pool, say: Say
+    dataset: Dataset, index: Index, limit: int | None, pool: Pool, say: Say, with_files: bool
 ) -> list[tuple[int, int, dict[str, Any]]]:
-    """The start, the stop and the description of each block of a data set, once the index knows them all."""
+    """The start, the stop and the description of each block of a data set, once the index knows them all.
+
+    with_files: whether the images' own files count, too, which indices of earlier versions do not know.
+    """
     about = {"notes": dataset.notes(), "classes": len(dataset.classes)}
     descriptions = index.open(dataset.label, dataset.stamp(), len(dataset), limit, about)
-    new = [span for span in blocks(dataset, BLOCK, limit) if f"{span[0]}-{span[1]}" not in descriptions]
+    new = [
+        (start, stop)
+        for start, stop in blocks(dataset, BLOCK, limit)
+        if (known := descriptions.get(f"{start}-{stop}")) is None or (with_files and FILES not in known)
+    ]
     if new:
         say(f"{dataset.label}: reading {sum(b - a for a, b in new):,} images to know them by content")
         futures = {pool.submit(describe_block, dataset, *span): span for span in new}
@@ -128,8 +140,8 @@ def make_tasks(missing: list[Missing]) -> Iterator[tuple[Task, list[Missing]]]:
     A block is loaded and quantized once for up to CODECS_A_TASK codecs, and all classifiers share the files.
     """
 
-    def group(m: Missing) -> tuple[str, int, str]:
-        return (m.point.dataset.spec, m.start, m.point.quantizer.spec)
+    def group(m: Missing) -> tuple[str, int, str, str]:
+        return (m.point.dataset.spec, m.start, str(m.point.size), m.point.quantizer.spec)
 
     first = {group(m): number for number, m in reversed(list(enumerate(missing)))}
     for _, records in groupby(sorted(missing, key=lambda m: first[group(m)]), group):
@@ -156,18 +168,21 @@ def new_kinds_first(batches: Iterable[tuple[Task, list[Missing]]]) -> list[tuple
 def task_of(members: list[Missing]) -> Task:
     """The task that measures records of one block and one quantizer; its pairs are in the order of ``members``."""
     first = members[0]
-    versions: dict[str, str] = {}
+    size = first.point.size
+    versions = {str(size): size.version()} if size else {}
     for m in members:
-        plugins = (m.point.quantizer, m.point.codec, m.point.classifier)
-        versions.update(zip((p.spec for p in plugins), m.identity.versions, strict=True))
+        plugins = (m.point.quantizer, m.point.codec, m.point.judge)
+        own = (m.point.without_size(m.identity.versions[0]), *m.identity.versions[1:])
+        versions.update(zip((p.spec for p in plugins), own, strict=True))
     return Task(
         first.point.dataset,
         first.start,
         first.stop,
-        first.identity.block,
+        first.content,
         first.point.quantizer,
-        tuple((m.point.codec, m.point.classifier) for m in members),
+        tuple((m.point.codec, m.point.judge) for m in members),
         tuple(versions.items()),
+        size,
     )
 
 
@@ -195,7 +210,7 @@ def probe(plan: Plan, images: int = 16) -> float:
         kinds.add(kind)
         part = replace(m, stop=min(m.stop, m.start + images))
         block = describe_block(m.point.dataset, part.start, part.stop)["sha256"]
-        task = replace(task_of([part]), block=block)
+        task = task_of([replace(part, content=block)])
         tasks.run(task)  # a network's first call is slow
         rows = tasks.run(task)[0]
         pace.learn(m.identity.key, len(rows), sum(rows.seconds.values()))
@@ -229,7 +244,7 @@ def preview(study: Study, limit: int | None, say: Say) -> Preview:
     is estimated by measuring a few images; nothing is written.
     """
     pool, records = in_process(), Records(study.records)
-    points = with_references(study.load())
+    points = all_points(study.load())
     plan = make_plan(points, records, Index(study.records), limit, pool, say)
     missing = Counter(m.point for m in plan.missing)
     states = {p: f"missing: {missing[p]}" if p in missing else "done" for p in points if p in plan.possible}

@@ -16,7 +16,7 @@ from ...core.version import __version__
 from ...datasets.base import forget_opened
 from ..study import provenance
 from ..study.folder import prepared
-from ..study.matrix import Matrix, Study, with_references
+from ..study.matrix import Matrix, Study, all_points
 from ..study.points import Point
 from ..study.records import COLUMNS, STAGES, Index, Records, Rows
 from . import task as tasks
@@ -245,7 +245,7 @@ def run(
         runner = Runner(pool, records, progress, timeout)
         try:
             try:
-                points = tuple(filter(only, with_references(matrix)))
+                points = tuple(filter(only, all_points(matrix)))
                 plan = make_plan(points, records, index, limit, pool, progress.say)
             finally:
                 index.save()

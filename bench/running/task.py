@@ -12,13 +12,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...classifiers.base import Classifier
-from ...codecs.base import ByteBreakdown, Codec
+from ...codecs.base import ByteBreakdown, Codec, StoredFileCodec
 from ...core.errors import Refused
 from ...core.images import RGB, AnyImage
 from ...core.origins import describe_error
 from ...datasets.base import BadImage, Block, Dataset
+from ...metrics.base import Metric
 from ...quantizers.base import Quantizer
-from ..study.records import UNREADABLE, Rows
+from ..study.records import NOT_TAKEN, UNREADABLE, Rows
+from ..study.sizes import FULL, Size
 from . import chain
 from .classify import BatchedInference
 from .content import Clock, Content, chunks, digest
@@ -39,10 +41,12 @@ class Task:
     block: str
     """The sha256 that these images must have, as hex."""
     quantizer: Quantizer
-    pairs: tuple[tuple[Codec, Classifier], ...]
-    """The codecs and classifiers that are to be measured together."""
+    pairs: tuple[tuple[Codec, Classifier | Metric], ...]
+    """The codecs, and the classifiers and metrics that look at their images, that are to be measured together."""
     versions: tuple[tuple[str, str], ...]
     """The spec of each plug-in and the version that the study's own machine has of it."""
+    size: Size = FULL
+    """The size that images are stored in."""
 
     @property
     def images(self) -> int:
@@ -80,8 +84,22 @@ class _Files:
     """The squared error of each decoded file, summed over pixels and channels, (N,)."""
     errors: dict[int, str] = field(default_factory=dict)
     """The reason of each row that failed."""
+    remarks: dict[int, str] = field(default_factory=dict)
+    """What is to be known of a row that went through, such as that its stored file could not be taken."""
     clock: Clock = field(default_factory=Clock)
     """The seconds of encoding and decoding."""
+
+
+@dataclass(frozen=True)
+class _Chunk:
+    """Images of a task that are in memory together, by their row."""
+
+    sources: dict[int, RGB]
+    """The original pixels."""
+    stored: chain.Stored
+    """The files that they came from."""
+    digests: dict[int, bytes]
+    """The digests of the original pixels."""
 
 
 class _Measurement:
@@ -93,7 +111,12 @@ class _Measurement:
         self.labels, self.pixels = np.full(n, -1, np.int64), np.zeros(n, np.int32)
         codecs = dict.fromkeys(codec for codec, _ in task.pairs)
         self.files = {c: _Files(c, np.zeros((n, 4), np.int32), np.zeros(n, np.int64)) for c in codecs}
-        self.inferences = {k: BatchedInference(k) for k in dict.fromkeys(k for _, k in task.pairs)}
+        judges = dict.fromkeys(judge for _, judge in task.pairs)
+        self.inferences = {k: BatchedInference(k) for k in judges if isinstance(k, Classifier) and k.predicts}
+        self.fidelity = {pair: np.full(n, np.nan) for pair in task.pairs if isinstance(pair[1], Metric)}
+        """The value of each image, by codec and metric."""
+        self.metric_errors: dict[Metric, dict[tuple[Codec, int], str]] = {}
+        """The reasons of images that a metric failed on."""
         self.representatives: dict[Codec, Codec] = {}
         """The codec that encodes for each: itself, or the first one with equal files; empty until there is an image."""
         self.measured = 0
@@ -105,6 +128,7 @@ class _Measurement:
         self.content.add(block, digests)
         self.labels[first : self.measured] = block.labels
         sources: dict[int, RGB] = {}
+        stored = {row: source.file for row, source in enumerate(block.sources, first)}
         for row, image in enumerate(block.images, first):
             if isinstance(image, BadImage):
                 for files in self.files.values():
@@ -112,46 +136,70 @@ class _Measurement:
             else:
                 sources[row] = image
                 self.pixels[row] = image.shape[0] * image.shape[1]
-        source_digests = {row: digests[row - first] for row in sources}
+        chunk = _Chunk(sources, stored, {row: digests[row - first] for row in sources})
         with self.clock("quantize"):
-            images, failures = chain.quantize(self.task.quantizer, sources)
+            resized = chain.resize(self.task.size, sources)
+            images, failures = chain.quantize(self.task.quantizer, resized)
         if images and not self.representatives:
             self.representatives = chain.representatives(tuple(self.files), next(iter(images.values())))
         for codec, files in self.files.items():
             files.errors.update(failures)
             if self.representatives.get(codec) == codec:
-                self._code(files, images, sources, source_digests)
+                self._code(files, images, resized, chunk)
 
-    def _code(
-        self, files: _Files, images: dict[int, AnyImage], sources: dict[int, RGB], source_digests: dict[int, bytes]
-    ) -> None:
+    def _code(self, files: _Files, images: dict[int, AnyImage], resized: dict[int, RGB], chunk: _Chunk) -> None:
         """Runs images through one codec, and hands the decoded ones to the classifiers that are to see them."""
-        coded = chain.code(files.codec, images, sources, files.clock)
+        coded = chain.code(files.codec, images, resized, files.clock, chunk.stored)
         files.errors.update(coded.failures)
-        classifiers = {k for codec, k in self.task.pairs if self.representatives[codec] == files.codec}
-        inferences = [inference for k, inference in self.inferences.items() if k in classifiers]
+        judges = {k for codec, k in self.task.pairs if self.representatives[codec] == files.codec}
+        inferences = [inference for k, inference in self.inferences.items() if k in judges]
+        metrics = [judge for judge in judges if isinstance(judge, Metric)]
         for row, pixels in coded.pixels.items():
             try:
                 files.parts[row] = chain.byte_breakdown(files.codec, coded.files[row])
             except Exception as error:  # a plug-in's own code: one row's failure
                 files.errors[row] = f"byte breakdown: {describe_error(error)}"
                 continue
-            decoded_digest = digest(pixels)
-            if decoded_digest != source_digests[row]:
-                files.squared_error[row] = chain.squared_error(pixels, sources[row])
+            if isinstance(files.codec, StoredFileCodec) and not files.codec.taken(coded.files[row]):
+                files.remarks[row] = NOT_TAKEN
+            decoded_digest, original = digest(pixels), chunk.sources[row]
+            restored = self.task.size.restored(pixels, original)
+            if decoded_digest != chunk.digests[row]:
+                files.squared_error[row] = chain.squared_error(restored, original)
+            for metric in metrics:
+                self._compare(files, metric, row, restored, original)
             for inference in inferences:
                 inference.add((files.codec, row), decoded_digest, pixels)
+
+    def _compare(self, files: _Files, metric: Metric, row: int, decoded: RGB, original: RGB) -> None:
+        """Notes the fidelity of one image, for every codec whose files these are."""
+        with files.clock(metric.spec):
+            try:
+                value = metric.value(decoded, original)
+            except Exception as error:  # a plug-in's own code: one row's failure
+                self.metric_errors.setdefault(metric, {})[files.codec, row] = f"metric: {describe_error(error)}"
+                return
+        for codec, judge in self.fidelity:
+            if judge == metric and self.representatives[codec] == files.codec:
+                self.fidelity[codec, judge][row] = value
 
     def rows(self) -> list[Rows]:
         """The rows of each pair, once all images are added."""
         for inference in self.inferences.values():
             inference.flush()
-        return [self._rows(self.files[self.representatives.get(c, c)], k) for c, k in self.task.pairs]
+        return [self._rows(self.files[self.representatives.get(c, c)], c, k) for c, k in self.task.pairs]
 
-    def _rows(self, files: _Files, classifier: Classifier) -> Rows:
-        n, inference = self.task.images, self.inferences[classifier]
-        errors = dict(files.errors)
-        predicted, log_probabilities = inference.of(files.codec, self.labels, errors)
+    def _rows(self, files: _Files, codec: Codec, judge: Classifier | Metric) -> Rows:
+        n, errors = self.task.images, dict(files.errors)
+        predicted, log_probabilities = np.full(n, -1, np.int32), np.full(n, np.nan, np.float32)
+        judging = files.clock.seconds[judge.spec]
+        if isinstance(judge, Classifier) and (inference := self.inferences.get(judge)) is not None:
+            predicted, log_probabilities = inference.of(files.codec, self.labels, errors)
+            # What n images take; equal images were classified once.
+            judging = inference.seconds / max(1, inference.classified) * n
+        if isinstance(judge, Metric):
+            failures = self.metric_errors.get(judge, {})
+            errors.update({row: reason for (c, row), reason in failures.items() if c == files.codec})
         failed, parts = np.fromiter(errors, int, len(errors)), files.parts.copy()
         squared_error = files.squared_error.copy()
         parts[failed] = squared_error[failed] = 0
@@ -165,22 +213,25 @@ class _Measurement:
             **{name: parts[:, i] for i, name in enumerate(ByteBreakdown._fields)},
             "squared_error": squared_error,
         }
+        if isinstance(judge, Metric):
+            columns["value"] = self.fidelity[codec, judge]
         seconds = {
             "load": self.clock.seconds["load"],
             "quantize": self.clock.seconds["quantize"],
             "encode": files.clock.seconds["encode"],
             "decode": files.clock.seconds["decode"],
-            # What n images take; equal images were classified once.
-            "classify": inference.seconds / max(1, inference.classified) * n,
+            "classify": judging,
         }
-        return Rows(columns, errors, {stage: float(s) for stage, s in seconds.items()})
+        remarks = {row: remark for row, remark in files.remarks.items() if row not in errors}
+        return Rows(columns, errors, {stage: float(s) for stage, s in seconds.items()}, remarks)
 
 
 def _check_versions(task: Task) -> None:
     """Raises Refused where a plug-in has another version here than on the study's machine."""
     plugins = {p.spec: p for pair in task.pairs for p in (task.quantizer, *pair)}
+    stages = {str(task.size): task.size, **plugins}
     for spec, expected in task.versions:
-        version = plugins[spec].version()
+        version = stages[spec].version()
         if version != expected:
             raise Refused(
                 f"{spec}: a worker has {version}, this machine {expected}; records would not be alike, "

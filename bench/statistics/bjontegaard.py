@@ -264,11 +264,14 @@ def curve_samples(points: Points, on_front: bool = True, between: str = "pchip")
     return CurveSamples(knots, knots.turned(), _rises(knots))
 
 
-def bd_accuracy(anchor: CurveSamples, test: CurveSamples, bpp: Range | None = None) -> Distances:
-    """The mean accuracy of the test above the anchor, in percentage points; bpp: the range of rates to keep to."""
+def bd_accuracy(anchor: CurveSamples, test: CurveSamples, bpp: Range | None = None, scale: float = 100.0) -> Distances:
+    """The mean accuracy of the test above the anchor, in percentage points.
+
+    bpp: the range of rates to keep to. scale: what a difference is multiplied by; 1 for numbers that are no shares.
+    """
     within = None if bpp is None else (float(np.log10(bpp[0])), float(np.log10(bpp[1])))
     distance = distances(anchor.over_rate, test.over_rate, "rates", within)
-    return replace(distance, value=100 * distance.value)
+    return replace(distance, value=scale * distance.value)
 
 
 def bd_rate(anchor: CurveSamples, test: CurveSamples, accuracy: Range | None = None) -> Distances:

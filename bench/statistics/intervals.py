@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import brentq
-from scipy.stats import binomtest
+from scipy.stats import binomtest, ttest_1samp
 
 Z95 = 1.959963984540054
 """The 97.5 % quantile of the standard normal distribution, for intervals of 95 %."""
@@ -90,6 +90,41 @@ def _root(function: Callable[[float], float], low: float, high: float) -> float:
     """Where a function crosses zero between ``low`` and ``high``."""
     root: Any = brentq(function, low, high)
     return float(root)
+
+
+def mean_interval(values: NDArray[np.float64], z: float = Z95) -> tuple[float, float]:
+    """The 95 % confidence interval of a mean, by the normal distribution; (nan, nan) for fewer than two values."""
+    if len(values) < 2:
+        return (np.nan, np.nan)
+    half = z * float(values.std(ddof=1)) / sqrt(len(values))
+    return (float(values.mean()) - half, float(values.mean()) + half)
+
+
+@dataclass(frozen=True)
+class PairedMeans:
+    """The paired comparison of a point with another by a number that each image has."""
+
+    images: int
+    gained: NDArray[np.int64]
+    """The positions of the images for which the test's number is larger."""
+    lost: NDArray[np.int64]
+    """The positions of the images for which the anchor's number is larger."""
+    difference: float
+    """The mean of test minus anchor."""
+    interval: tuple[float, float]
+    """The 95 % confidence interval of the difference, by the normal distribution."""
+    p: float
+    """The p-value of the paired t-test, two-sided; 1 where all differences are 0."""
+
+
+def paired_means(images: NDArray[np.int64], test: NDArray[np.float64], anchor: NDArray[np.float64]) -> PairedMeans:
+    """Compares two points image by image. images: positions in the data set; test, anchor: their numbers; all (N,)."""
+    differences = test - anchor
+    varied = len(differences) > 1 and bool(differences.std())
+    test_result: Any = ttest_1samp(differences, 0.0) if varied else None
+    p = float(test_result.pvalue) if varied else float(not differences.any())
+    gained, lost = images[differences > 0], images[differences < 0]
+    return PairedMeans(len(images), gained, lost, float(differences.mean()), mean_interval(differences), p)
 
 
 def holm(p: list[float]) -> list[float]:

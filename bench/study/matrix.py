@@ -10,17 +10,21 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from ...classifiers import CLASSIFIERS
+from ...classifiers.none import NoClassifier
 from ...codecs import CODECS
 from ...codecs.raw import Raw
-from ...core.errors import RabenchError, Unavailable, nearest
+from ...core.errors import BadSetting, RabenchError, Unavailable, nearest
 from ...core.plugins import Family, Location, Plugin
 from ...core.specs import quote
 from ...core.toml_files import TomlFile
 from ...datasets import DATASETS
+from ...metrics import METRICS
+from ...metrics.base import Metric
 from ...quantizers import QUANTIZERS
 from ...quantizers.none import NoQuantizer
 from .plugin_files import load_plugins, load_programs
 from .points import Point, fine_tuned
+from .sizes import ALLOWED, Size
 
 FILE = "matrix.toml"
 EMBEDDED = Path(__file__).parent / "embedded"
@@ -28,10 +32,22 @@ RUNS = Path("runs")
 AXES = ("log2", "linear")
 
 TOP_KEYS = (
-    *("title", "base", "dataset", "quantizers", "codecs", "classifiers", "tuned", "points", "report"),
+    *(
+        "title",
+        "base",
+        "dataset",
+        "sizes",
+        "quantizers",
+        "codecs",
+        "classifiers",
+        "metrics",
+        "tuned",
+        "points",
+        "report",
+    ),
     *("plugins", "programs"),
 )
-POINT_KEYS = ("dataset", "quantizers", "codecs", "classifiers", "tuned")
+POINT_KEYS = ("dataset", "sizes", "quantizers", "codecs", "classifiers", "metrics", "tuned")
 REPORT_KEYS = ("axis", "cam")
 PLUGIN_KEYS = ("files",)
 ADDED_KEYS = ("points", "plugins", "programs")
@@ -51,6 +67,15 @@ class Matrix:
     """The scale of rates in figures: log2 or linear."""
     cam: tuple[int, ...] = ()
     """The positions of the images whose class activation maps the report shows."""
+    metrics: tuple[Metric, ...] = ()
+    """The fidelity metrics that the study names, in order."""
+    fidelity: tuple[Point, ...] = ()
+    """The points that measure fidelity: each data set, size, quantizer and codec with each metric of its block."""
+
+
+def all_points(matrix: Matrix) -> tuple[Point, ...]:
+    """Every point that a run measures: references, the matrix's points, and those of fidelity."""
+    return (*with_references(matrix), *matrix.fidelity)
 
 
 def with_references(matrix: Matrix) -> tuple[Point, ...]:
@@ -147,8 +172,12 @@ def load(path: Path, added: Path | None = None) -> Matrix:
         points |= dict.fromkeys(_points(addition, base, file.content, addition.content.get("points", [])))
     if not points:
         raise file.error("points", "there is no point to measure; write a [[points]] block with codecs")
-    _check_labels(points, file)
-    return Matrix(str(file.content.get("title", path.parent.name)), tuple(points), axis, tuple(cam))
+    measured = [p for p in points if p.metric is None]
+    _check_labels(measured, file)
+    metrics = tuple(dict.fromkeys(p.metric for p in points if p.metric is not None))
+    fidelity = tuple(p for p in points if p.metric is not None and p.metric.needs_pixels)
+    title = str(file.content.get("title", path.parent.name))
+    return Matrix(title, tuple(measured), axis, tuple(cam), metrics, fidelity)
 
 
 def load_plugins_of(path: Path, added: Path | None = None) -> tuple[TomlFile, TomlFile | None]:
@@ -203,9 +232,29 @@ def _block_points(file: TomlFile, base: Path, block: dict[str, Any]) -> Iterable
     datasets = _sweep(file, base, DATASETS, "dataset", block)
     quantizers = _sweep(file, base, QUANTIZERS, "quantizers", {"quantizers": ["none"], **block})
     codecs = _sweep(file, base, CODECS, "codecs", block)
-    classifiers = _sweep(file, base, CLASSIFIERS, "classifiers", block)
-    points = [Point(d, q, c, k) for d, k, q, c in product(datasets, classifiers, quantizers, codecs)]
-    return points if block.get("tuned") is None else [*points, *_tuned(file, base, block["tuned"], points)]
+    alone = block.get("classifiers") == []
+    classifiers = [NoClassifier()] if alone else _sweep(file, base, CLASSIFIERS, "classifiers", block)
+    named = block.get("metrics", ["psnr"] if alone else [])
+    metrics = _sweep(file, base, METRICS, "metrics", {"metrics": named}) if named != [] else []
+    sizes = _sizes(file, block.get("sizes", ["full"]))
+    if block.get("tuned") is not None and any(sizes):
+        raise file.error("tuned", 'tuned goes with sizes = ["full"] alone; give the smaller sizes a block of their own')
+    points = [Point(d, q, c, k, size=s) for d, k, s, q, c in product(datasets, classifiers, sizes, quantizers, codecs)]
+    if block.get("tuned") is not None:
+        points = [*points, *_tuned(file, base, block["tuned"], points)]
+    stored = product(datasets, sizes, quantizers, codecs)
+    return [*points, *(Point(d, q, c, NoClassifier(), size=s, metric=m) for d, s, q, c in stored for m in metrics)]
+
+
+def _sizes(file: TomlFile, texts: Any) -> list[Size]:
+    """The sizes that a block's key asks for."""
+    texts = [texts] if isinstance(texts, str) else texts
+    if not isinstance(texts, list) or not texts or not all(isinstance(text, str) for text in texts):
+        raise file.error("sizes", f"sizes is a list of texts, each {ALLOWED}, got {texts!r}")
+    try:
+        return list(dict.fromkeys(Size.parse(text) for text in texts))
+    except BadSetting as error:
+        raise file.error("sizes", f"sizes: {error}") from None
 
 
 def _tuned(file: TomlFile, base: Path, folder: Any, points: Iterable[Point]) -> Iterable[Point]:

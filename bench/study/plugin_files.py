@@ -16,6 +16,8 @@ from ...core.plugins import Family, Plugin
 from ...core.toml_files import TomlFile
 from ...datasets import DATASETS
 from ...datasets.base import Dataset
+from ...metrics import METRICS
+from ...metrics.base import Metric
 from ...quantizers import QUANTIZERS
 from ...quantizers.base import Quantizer
 
@@ -24,6 +26,7 @@ FAMILIES: tuple[tuple[type[Plugin], Family[Any]], ...] = (
     (Quantizer, QUANTIZERS),
     (Classifier, CLASSIFIERS),
     (Dataset, DATASETS),
+    (Metric, METRICS),
 )
 """The base class of each kind of plug-in, with the family that its members are registered in."""
 PROGRAMS = "programs"
@@ -74,6 +77,6 @@ def _register(origin: Origin) -> list[type[Plugin]]:
                 break
         else:
             raise BadSetting(
-                f"{origin.name}: {cls.__name__} is neither a codec nor a quantizer, classifier or data set"
+                f"{origin.name}: {cls.__name__} is neither a codec nor a quantizer, classifier, metric or data set"
             )
     return classes

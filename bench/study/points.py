@@ -8,14 +8,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ...classifiers.base import Classifier
-from ...codecs.base import Codec
+from ...codecs.base import Codec, StoredFileCodec
 from ...codecs.raw import Raw
 from ...core.errors import RabenchError, Refused
 from ...core.networks import weights_hash
 from ...core.plugins import Plugin
 from ...datasets.base import Dataset
+from ...metrics.base import Metric
 from ...quantizers.base import Quantizer
 from ...quantizers.none import NoQuantizer
+from .sizes import FULL, Size
 
 PLUGINS = ("dataset", "quantizer", "codec", "classifier")
 """The names of a point's plug-ins, in the order in which an image meets them."""
@@ -31,14 +33,28 @@ class Point:
     classifier: Classifier
     tuned_from: Classifier | None = None
     """The classifier that ``classifier`` was before it was fine-tuned on this very point's images."""
+    size: Size = FULL
+    """The size that images are stored in."""
+    metric: Metric | None = None
+    """The fidelity metric that the decoded images are measured with, instead of a classifier."""
 
     def __str__(self) -> str:
-        return "+".join(plugin.short for plugin in (self.quantizer, self.codec, self.classifier))
+        return f"{self.quantizer.short}+{self.codec.short}{self._at}+{self.judge.short}"
+
+    @property
+    def judge(self) -> Classifier | Metric:
+        """What looks at the decoded images."""
+        return self.classifier if self.metric is None else self.metric
+
+    @property
+    def _at(self) -> str:
+        return f"@{self.size}" if self.size else ""
 
     @property
     def name(self) -> str:
-        """The name that tells the point from others of the same data set and classifier: ``median-cut:colors=2+png``."""
-        return f"{self.quantizer.short}+{self.codec.short}{', fine-tuned' if self.tuned_from else ''}"
+        """The name that tells the point from others of the same data set and classifier: ``median-cut:colors=2+png``,
+        or ``none+jpeg:quality=50@short=256`` for images that are stored smaller."""
+        return f"{self.quantizer.short}+{self.codec.short}{self._at}{', fine-tuned' if self.tuned_from else ''}"
 
     @property
     def title(self) -> str:
@@ -46,24 +62,38 @@ class Point:
         return self.name.removeprefix(f"{NoQuantizer.name}+")
 
     @property
+    def plugins(self) -> tuple[Dataset, Quantizer, Codec, Classifier]:
+        """Data set, quantizer, codec and classifier."""
+        return (self.dataset, self.quantizer, self.codec, self.classifier)
+
+    @property
     def labels(self) -> tuple[str, str, str, str]:
-        """The labels of data set, quantizer, codec and classifier, as tables show them."""
-        return (self.dataset.label, self.quantizer.label, self.codec.label, self.classifier.label)
+        """The labels of data set, quantizer, codec and classifier, as a record keeps them; a size stands before the quantizer."""
+        return (self.dataset.label, self._sized(self.quantizer.label), self.codec.label, self.judge.label)
+
+    def _sized(self, quantizer: str) -> str:
+        return f"{self.size} {quantizer}" if self.size else quantizer
 
     @property
     def key(self) -> tuple[str, str, str]:
-        """The keys of quantizer, codec and classifier, which records are filed under.
+        """The keys of quantizer, codec and classifier, which records are filed under; a size stands before the quantizer.
 
         The data set is not among them: a record knows its images by their content.
         """
-        return (self.quantizer.key, self.codec.key, self.classifier.key)
+        return (self._sized(self.quantizer.key), self.codec.key, self.judge.key)
 
     def versions(self) -> tuple[str, str, str]:
         """The versions of quantizer, codec and classifier: the code and the weights that do the work here.
 
-        Raises Unavailable, with the remedy, where one cannot work on this machine.
+        That of a size stands before the quantizer's. Raises Unavailable, with the remedy, where one cannot work on this
+        machine.
         """
-        return (self.quantizer.version(), self.codec.version(), self.classifier.version())
+        first = f"{self.size.version()}; " if self.size else ""
+        return (first + self.quantizer.version(), self.codec.version(), self.judge.version())
+
+    def without_size(self, version: str) -> str:
+        """The quantizer's own part of the first of ``versions``."""
+        return version.removeprefix(f"{self.size.version()}; ") if self.size else version
 
     @property
     def frozen(self) -> Classifier:
@@ -72,8 +102,14 @@ class Point:
 
     @property
     def is_reference(self) -> bool:
-        """Whether the point is the uncompressed image, seen by a classifier that was not fine-tuned."""
-        return self.tuned_from is None and isinstance(self.quantizer, NoQuantizer) and isinstance(self.codec, Raw)
+        """Whether the point is the uncompressed image in full size, seen by a classifier that was not fine-tuned."""
+        return (
+            not self.size
+            and self.metric is None
+            and self.tuned_from is None
+            and isinstance(self.quantizer, NoQuantizer)
+            and isinstance(self.codec, Raw)
+        )
 
     @property
     def parts(self) -> dict[str, Plugin]:
@@ -85,9 +121,14 @@ class Point:
         if self.tuned_from is not None:
             check_tuning(self)
         self.versions()
+        if self.size and isinstance(self.codec, StoredFileCodec):
+            raise Refused(
+                f"{self.codec.name} takes the stored file, which has no other size than full, got {self.size}"
+            )
         for plugin in self.parts.values():
             plugin.check_point({**self.parts, "classifier": self.classifier})
-        check_classes(self.classifier, self.dataset)
+        if self.classifier.predicts:
+            check_classes(self.classifier, self.dataset)
 
     def notes(self) -> list[str]:
         """Sentences that a reader of the point's results must know, such as that a ColorCNN was trained for another classifier.

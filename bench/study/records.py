@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -20,14 +20,19 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from ...codecs.base import Codec, StoredFileCodec
 from ...core.files import atomic_write, remove_partial, write_text
 
 BLOCK = 1000
 """The number of images in a record; blocks begin at multiples of it in every study."""
+FILES = "files_sha256"
+"""The key under which the description of a block has the hash of the images' own files."""
 FORMAT = 1
 """The version of the file format, part of every record's name."""
 UNREADABLE = "data set: "
 """How the error of a row begins whose image could not be read; such a row is final, as the block's hash covers it."""
+NOT_TAKEN = "the stored file was not taken"
+"""The remark on a row whose image was coded from its pixels, by a codec that takes stored files."""
 STAGES = ("load", "quantize", "encode", "decode", "classify")
 """The stages of the chain that are timed, in their order."""
 
@@ -87,6 +92,8 @@ class Rows:
     """The stage and the reason of each failure, by the position of its row."""
     seconds: dict[str, float]
     """The seconds that each of STAGES took for all rows."""
+    remarks: dict[int, str] = field(default_factory=dict)
+    """What is to be known of rows that went through, by their position."""
 
     def __len__(self) -> int:
         return len(self.columns["image"])
@@ -109,7 +116,10 @@ class Record:
     """The images' positions (``start``, ``stop``), the seconds of each stage and the version of rabench."""
 
     def rows(self) -> pa.Table:
-        """The table of COLUMNS and ``error``, a row per image. Raises OSError or ArrowInvalid for a damaged file."""
+        """The table of COLUMNS and ``error``, a row per image; and ``remark``, where any row has one.
+
+        Raises OSError or ArrowInvalid for a damaged file.
+        """
         return pq.read_table(self.path, page_checksum_verification=True)
 
 
@@ -144,6 +154,9 @@ class Records:
         metadata = {"format": FORMAT, "identity": asdict(identity), "seconds": rows.seconds, **about}
         errors = [rows.errors.get(i) for i in range(len(rows))]
         table = pa.table({**rows.columns, "error": pa.array(errors, pa.string())})
+        if rows.remarks:
+            remarks = pa.array([rows.remarks.get(i) for i in range(len(rows))], pa.string())
+            table = table.append_column("remark", remarks)
         failed = self.failed / f"{identity.name}.parquet"
         with atomic_write(self.folder / f"{identity.name}.parquet" if rows.final else failed) as partial:
             write_table(table, partial, {"rabench": json.dumps(metadata, sort_keys=True)})
@@ -192,6 +205,14 @@ def _opened(path: Path) -> tuple[Record, int]:
     names, written = about.pop("identity"), about.pop("format", 1)
     identity = Identity(tuple(names["labels"]), tuple(names["key"]), tuple(names["versions"]), names["block"])
     return Record(path, identity, about), written
+
+
+def block_name(codec: Codec, description: dict[str, Any]) -> str:
+    """The hash that a codec's records of a block are known by: of pixels and labels, and for a codec that takes stored
+    files of these, too."""
+    if not isinstance(codec, StoredFileCodec):
+        return description["sha256"]
+    return hashlib.sha256(f"{description['sha256']} {description.get(FILES)}".encode()).hexdigest()
 
 
 class Index:

@@ -5,7 +5,6 @@
   const number = (value, digits) => (value === null ? "-" : value.toFixed(digits));
   const narrow = () => matchMedia("(max-width: 600px)").matches;
   const RATES = ["file bits per pixel", "payload and palette, bits per pixel", "amortized, bits per pixel"];
-  const SHARES = { accuracy: "top-1 accuracy (%)", agreement: "agreement with the uncompressed image (%)" };
   const PAGE = 12;
 
   // Plotly reads some HTML in names.
@@ -84,9 +83,12 @@
 
     get share() { return this.find(".share").value || "accuracy"; }
 
+    // What images are judged by where the figure shows a metric: accuracy, or agreement where there are no labels
+    get judged() { return this.verdicts[this.share] ?? (this.data.right.length ? this.verdicts.accuracy : this.verdicts.agreement); }
+
     // A verdict in words: of labels, or of what the uncompressed image gives
     word(right) {
-      if (this.share === "agreement") return right ? "as uncompressed" : "not as uncompressed";
+      if (this.judged === this.verdicts.agreement) return right ? "as uncompressed" : "not as uncompressed";
       return right ? "right" : "wrong";
     }
 
@@ -116,7 +118,8 @@
     hover(p) {
       const share = p[this.share];
       const lines = [`<b>${plain(p.quantizer)} + ${plain(p.codec)}</b>${p.tuned ? ", fine-tuned" : ""}`];
-      if (share) lines.push(`${number(share[0], 2)} % [${number(share[1], 2)}, ${number(share[2], 2)}]`);
+      const metric = this.share.startsWith("metric"), digits = metric && share && Math.abs(share[0]) < 2 ? 4 : 2;
+      if (share) lines.push(`${number(share[0], digits)}${metric ? "" : " %"} [${number(share[1], digits)}, ${number(share[2], digits)}]`);
       lines.push(`${number(p.bpp[0], 3)} bpp; payload ${number(p.bpp[1], 3)}, amortized ${number(p.bpp[2], 3)}`);
       lines.push(`${p.images.toLocaleString("en")} images${p.failed ? `, ${p.failed} failed` : ""}${p.complete ? "" : ", unfinished"}`);
       if (p.beaten_by !== null) lines.push(`beaten by ${plain(this.data.points[p.beaten_by].name)}`);
@@ -164,7 +167,7 @@
       Plotly.react(target, traces, this.layout({
         hovermode: "closest", shapes, annotations, legend, showlegend: true, uirevision: `${rate} ${share} ${log}`,
         xaxis: { title: { text: RATES[rate] + (log ? " (log scale)" : "") }, ...ticks },
-        yaxis: { title: { text: SHARES[share] } },
+        yaxis: { title: { text: this.data.shares[share] } },
       }), { responsive: true, displaylogo: false });
       if (!this.listens) {
         this.listens = true;
@@ -176,7 +179,7 @@
       const { points } = this.data;
       const order = [...points.keys()].filter((i) => points[i].bpp[rate] !== null && points[i][share] && !points[i].few);
       order.sort((i, j) => points[i].bpp[rate] - points[j].bpp[rate] || points[j][share][0] - points[i][share][0]);
-      let best = -1;
+      let best = -Infinity;
       const front = order.filter((i) => points[i][share][0] > best && ((best = points[i][share][0]), true));
       return {
         type: "scatter", mode: "lines", name: "Pareto front", customdata: front, line: { color: style("--ink"), width: 1, shape: "hv" },
@@ -257,8 +260,8 @@
     // Of the points with pictures, or of all, the one with most discordant images.
     farthest(a) {
       const among = this.data.gallery.points.length ? this.data.gallery.points : [...this.data.points.keys()];
-      if (!this.verdicts[this.share].packed.length) return among[0];
-      const discordant = (b) => { const found = this.verdicts[this.share].between(a, b); return found.gained + found.lost; };
+      if (!this.judged.packed.length) return among[0];
+      const discordant = (b) => { const found = this.judged.between(a, b); return found.gained + found.lost; };
       return among.reduce((best, b) => (discordant(b) > discordant(best) ? b : best), among[0]);
     }
 
@@ -271,7 +274,7 @@
     }
 
     gallery(page = this.page) {
-      const { points, gallery, classes, reference } = this.data, verdicts = this.verdicts[this.share];
+      const { points, gallery, classes, reference } = this.data, verdicts = this.judged;
       const a = Number(this.find(".a").value), b = Number(this.find(".b").value);
       if (!verdicts.packed.length) return;
       const counts = verdicts.between(a, b);

@@ -1,0 +1,87 @@
+"""Points judged by a fidelity metric: the values of their images, and groups of such points."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from ...core.errors import BadSetting, Refused, nearest
+from ...metrics.base import Metric
+from ..statistics.intervals import mean_interval
+from .curves import Measured, curves, stored_of
+from .measures import of_metric
+from .reading import Group
+
+
+def values_of(m: Measured, metric: Metric, measured: Measured | None) -> NDArray[np.float64]:
+    """The metric of each image of a point, (N,); NaN where there is none.
+
+    measured: the point that the metric was measured for, None where there are no records of it.
+    """
+    if not metric.needs_pixels:
+        return _psnr(m)
+    values = np.full(len(m.columns["image"]), np.nan)
+    if measured is None:
+        return values
+    _, own, other = np.intersect1d(m.columns["image"], measured.columns["image"], return_indices=True)
+    values[own] = np.where(measured.good, measured.columns["value"], np.nan)[other]
+    return values
+
+
+def _psnr(m: Measured) -> NDArray[np.float64]:
+    """The PSNR of each image in dB; infinite where nothing was lost, NaN where the image failed."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        values = 10 * np.log10(255.0**2 * 3 * m.columns["pixels"] / m.columns["squared_error"])
+    return np.where(m.good, values, np.nan)
+
+
+def by_metric(group: Group, metric: Metric) -> Group:
+    """The group judged by a metric. Points without a finite value of it, such as PSNR without loss, are left out.
+
+    Raises Refused where no point has one.
+    """
+    values = [values_of(m, metric, group.fidelity.get((stored_of(m.point), metric))) for m in group.measured]
+    kept = [i for i, v in enumerate(values) if np.isfinite(v).any() and group.measured[i].point.tuned_from is None]
+    if not kept:
+        raise Refused(f"{group.title}: {metric.short} is not measured for any point; rabench run measures it")
+    measured = [replace(group.measured[i], columns={**group.measured[i].columns, "value": values[i]}) for i in kept]
+    rows = group.rows.iloc[kept].reset_index(drop=True)
+    summary = pd.DataFrame([_summary(v) for v in (values[i] for i in kept)])
+    rows = rows.assign(**{name: summary[name] for name in summary})
+    lines = curves([m.point for m in measured], rows.bpp.to_numpy())
+    return replace(group, measured=measured, rows=rows, curves=lines, measure=of_metric(metric))
+
+
+def _summary(values: NDArray[np.float64]) -> dict[str, float]:
+    """The columns of a summary's row that hold an accuracy, for the finite values of a metric."""
+    finite = values[np.isfinite(values)]
+    low, high = mean_interval(finite)
+    return {"labelled": len(finite), "accuracy": float(finite.mean()), "accuracy_low": low, "accuracy_high": high}
+
+
+def metric_of(name: str, metrics: Iterable[Metric]) -> Metric:
+    """The metric of a study by its name. Raises BadSetting where the study has none of that name."""
+    by_name = {name: metric for metric in metrics for name in (metric.short, metric.name)}
+    if name not in by_name:
+        available = ", ".join(dict.fromkeys(m.short for m in by_name.values())) or "none"
+        raise BadSetting(
+            f"`metric` {name!r} is not measured here{nearest(name, by_name)}; the study's matrix names: {available}"
+        )
+    return by_name[name]
+
+
+def means(group: Group, metrics: Sequence[Metric]) -> pd.DataFrame:
+    """The mean of each metric over the images of each point, a column a metric; infinite without loss."""
+    table = {}
+    for metric in metrics:
+        column = []
+        for m in group.measured:
+            values = values_of(m, metric, group.fidelity.get((stored_of(m.point), metric)))
+            known = values[~np.isnan(values)]
+            column.append(float(known.mean()) if len(known) else np.nan)
+        table[metric.name] = column
+    return pd.DataFrame(table)

@@ -1,0 +1,71 @@
+"""The rate-distortion figure: a panel for each fidelity metric."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import ceil
+
+import seaborn as sns
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from ..comparing.curves import Curve
+from ..comparing.reading import Group
+from .curve_styles import Style, legend_inches, legend_of, legend_width, styles_of
+from .rate_accuracy import MARKED, rate_axis
+from .style import plain
+
+COLUMNS = 2
+"""The panels beside one another at the most."""
+
+
+def rate_fidelity(groups: Sequence[Group], axis: str = "log2") -> Figure | None:
+    """The mean of each metric over bits per pixel, a line a curve. groups: one by each metric; None without any.
+
+    axis: log2 or linear, for the rate. Points without loss, which have no finite PSNR, are not drawn.
+    """
+    if not groups:
+        return None
+    curves = list(dict.fromkeys(_named(c) for group in groups for c in group.plotted))
+    styles = styles_of(curves)
+    columns = min(COLUMNS, len(groups))
+    lines = ceil(len(groups) / columns)
+    with sns.axes_style("ticks"), sns.plotting_context("paper"):
+        high = max(3.6 * lines + 0.4, legend_inches(len(curves) + 2))
+        figure = Figure(figsize=(4.2 * columns + legend_width(curves), high), layout="constrained")
+        panels = figure.subplots(lines, columns, squeeze=False).ravel()
+    for axes, group in zip(panels, groups, strict=False):
+        plain(axes)
+        for curve in reversed(group.plotted):
+            _line(axes, group, curve, styles[_named(curve)])
+        rate_axis(axes, group, axis)
+        axes.set_ylabel(f"mean {group.measure.title.replace(' dB', ' (dB)')}")
+    for axes in panels[len(groups) :]:
+        axes.set_axis_off()
+    figure.suptitle(groups[0].title, x=0.01, ha="left", fontsize=10)
+    handles = [legend_of(c, style, 4.5) for c, style in styles.items()]
+    figure.legend(handles=handles, loc="outside right upper", frameon=False, fontsize=8.5, handlelength=3)
+    return figure
+
+
+def _named(curve: Curve) -> Curve:
+    """The curve by its name alone: its rows differ between metrics."""
+    return Curve(curve.quantizer, curve.codec, (), curve.tuned, curve.study, curve.size)
+
+
+def _line(axes: Axes, group: Group, curve: Curve, style: Style) -> None:
+    rows = group.rows.iloc[list(curve.rows)]
+    color, dash, marker, inside = style
+    axes.plot(
+        rows.bpp.to_numpy(),
+        rows.accuracy.to_numpy(),
+        color=color,
+        linestyle=dash,
+        marker=marker,
+        markersize=4.5,
+        markerfacecolor=inside,
+        markeredgecolor="white",
+        markeredgewidth=0.5,
+        markevery=max(1, len(rows) // MARKED),
+        linewidth=1.4,
+    )
