@@ -63,6 +63,10 @@ class Location(Text):
     Left out of a plug-in's ``key``; the plug-in's ``version()`` names the content instead.
     """
 
+    def found(self, path: Path) -> bool:
+        """Whether something lies at a path."""
+        return path.exists()
+
 
 def setting(
     default: Any,

@@ -11,10 +11,12 @@ DATASETS: Family[Dataset] = Family(
     {
         "cifar10": "cifar:CIFAR10",
         "cifar100": "cifar:CIFAR100",
+        "imagenet": "imagenet:ImageNet",
         "folder": "folder:Folder",
         "parquet": "parquet:Parquet",
         "photos": "photos:Photos",
         "stl10": "stl10:STL10",
         "tiny-imagenet-200": "tiny_imagenet:TinyImageNet",
+        "webdataset": "webdataset:WebDataset",
     },
 )

@@ -37,7 +37,7 @@ class SSIMULACRA2(Metric):
             return np.nan
         from ssimulacra2 import compute_ssimulacra2
 
-        return float(compute_ssimulacra2(*(_file(image) for image in (original, decoded))))
+        return float(compute_ssimulacra2(_file(original), _file(decoded)))
 
 
 def _file(image: RGB) -> BytesIO:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import seaborn as sns
 from matplotlib.axes import Axes
@@ -49,7 +51,8 @@ def rate_accuracy(group: Group, axis: str = "log2") -> Figure:
         interval_note(group, curves),
         *fit_accuracy_axis(axes, group, curves),
     ]
-    rate_axis(axes, group, axis)
+    native = group.sources.native_bpp
+    rate_axis(axes, [*plotted_rates(group), *([native] if native else [])], axis)
     axes.set_ylabel(accuracy_label(group))
     axes.set_title(group.title, loc="left", fontsize=10)
     figure.legend(handles=handles, loc="outside right upper", frameon=False, fontsize=8.5, handlelength=3)
@@ -90,10 +93,14 @@ def _native_line(axes: Axes, group: Group) -> list[Line2D]:
     return [axes.axvline(rate, color="0.55", linewidth=1, linestyle=":", label=f"native files: {rate:.2f} bpp")]
 
 
-def rate_axis(axes: Axes, group: Group, axis: str) -> None:
-    """Gives the axis of rates its scale, limits, ticks and title. axis: log2 or linear."""
-    bpp = group.rows.iloc[[i for c in group.plotted for i in c.rows]].bpp.to_numpy()
-    rates = np.array([b for b in [*bpp, group.sources.native_bpp] if b is not None and b > 0])
+def plotted_rates(group: Group) -> list[float]:
+    """The rates of the points on a group's curves, in bits per pixel."""
+    return group.rows.iloc[[i for c in group.plotted for i in c.rows]].bpp.tolist()
+
+
+def rate_axis(axes: Axes, bpp: Sequence[float], axis: str) -> None:
+    """Gives the axis of rates its scale, limits, ticks and title. bpp: the rates to show. axis: log2 or linear."""
+    rates = np.array([b for b in bpp if b > 0])
     if axis == "linear" or not len(rates):
         axes.set_xlim(left=0)
         axes.set_xlabel("rate (bits per pixel)")

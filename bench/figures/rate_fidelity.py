@@ -8,21 +8,27 @@ from math import ceil
 import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
 from ..comparing.curves import Curve
+from ..comparing.published import published_curve
 from ..comparing.reading import Group
+from ..study.published import PublishedCurve
 from .curve_styles import Style, legend_inches, legend_of, legend_width, styles_of
-from .rate_accuracy import MARKED, rate_axis
+from .rate_accuracy import MARKED, plotted_rates, rate_axis
 from .style import plain
 
 COLUMNS = 2
 """The panels beside one another at the most."""
 
 
-def rate_fidelity(groups: Sequence[Group], axis: str = "log2") -> Figure | None:
+def rate_fidelity(
+    groups: Sequence[Group], axis: str = "log2", published: Sequence[PublishedCurve] = ()
+) -> Figure | None:
     """The mean of each metric over bits per pixel, a line a curve. groups: one by each metric; None without any.
 
-    axis: log2 or linear, for the rate. Points without loss, which have no finite PSNR, are not drawn.
+    axis: log2 or linear, for the rate. published: curves of others, drawn as crosses in the color of the curve that they
+    are held against. Points without loss, which have no finite PSNR, are not drawn.
     """
     if not groups:
         return None
@@ -38,14 +44,33 @@ def rate_fidelity(groups: Sequence[Group], axis: str = "log2") -> Figure | None:
         plain(axes)
         for curve in reversed(group.plotted):
             _line(axes, group, curve, styles[_named(curve)])
-        rate_axis(axes, group, axis)
+        _crosses(axes, group, published, styles)
+        rate_axis(axes, plotted_rates(group), axis)
         axes.set_ylabel(f"mean {group.measure.title.replace(' dB', ' (dB)')}")
     for axes in panels[len(groups) :]:
         axes.set_axis_off()
     figure.suptitle(groups[0].title, x=0.01, ha="left", fontsize=10)
     handles = [legend_of(c, style, 4.5) for c, style in styles.items()]
+    if published:
+        handles.append(
+            Line2D([], [], color="0.2", linestyle="", marker="x", markersize=6, label="published, same color")
+        )
     figure.legend(handles=handles, loc="outside right upper", frameon=False, fontsize=8.5, handlelength=3)
     return figure
+
+
+def _crosses(axes: Axes, group: Group, published: Sequence[PublishedCurve], styles: dict[Curve, Style]) -> None:
+    """Draws the published points of a group's metric."""
+    for other in published:
+        curve, values = published_curve(group, other), other.values.get(group.measure.name.lower())
+        if curve is not None and values is not None:
+            color = styles[_named(curve)][0]
+            axes.plot(
+                other.bpp, values, color="0.1", linestyle="", marker="x", markersize=7, markeredgewidth=1.0, zorder=4
+            )
+            axes.plot(
+                other.bpp, values, color=color, linestyle="", marker="x", markersize=6, markeredgewidth=0.8, zorder=5
+            )
 
 
 def _named(curve: Curve) -> Curve:

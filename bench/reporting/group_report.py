@@ -9,7 +9,9 @@ from ...core.errors import Refused
 from ...core.tables import Table
 from ..comparing.fidelity import by_metric
 from ..comparing.pairwise import PairwiseBD, pairwise_bd
+from ..comparing.published import published_table
 from ..comparing.reading import Group, Reading
+from ..comparing.sizes import sizes_table
 from .notes import group_notes
 from .points_table import points_table
 
@@ -25,8 +27,17 @@ class GroupReport:
     the same."""
     pairs: PairwiseBD | None
     table: Table
+    sizes: Table | None = None
+    """What each size that images are stored in is worth at equal bits; None without sizes."""
+    published: Table | None = None
+    """How far its curves lie from published ones; None where the study names none."""
     fidelity: tuple[Group, ...] = ()
     """The group by each fidelity metric that the study names."""
+
+    @property
+    def tables(self) -> list[Table]:
+        """The table of points, and those of sizes and of published figures where there are any."""
+        return [table for table in (self.table, self.sizes, self.published) if table is not None]
 
 
 def group_report(group: Group, reading: Reading, with_psnr: bool) -> GroupReport:
@@ -43,4 +54,5 @@ def group_report(group: Group, reading: Reading, with_psnr: bool) -> GroupReport
         with suppress(Refused):
             fidelity.append(by_metric(group, metric))
     table = points_table(group, with_psnr, group_notes(group, reading.matrix))
-    return GroupReport(group, judged, pairs, table, tuple(fidelity))
+    published = published_table(fidelity, reading.matrix.published)
+    return GroupReport(group, judged, pairs, table, sizes_table(judged), published, tuple(fidelity))

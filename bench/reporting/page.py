@@ -14,6 +14,7 @@ from plotly.offline import get_plotlyjs
 
 from ...core.errors import RabenchError
 from ...core.files import write_text
+from ...core.tables import Table
 from ...core.version import __version__
 from ..comparing.measures import Measure
 from ..comparing.pairwise import PairwiseBD
@@ -42,6 +43,8 @@ class Section:
     script: dict[str, Any]
     metrics: dict[Measure, str]
     """The fidelity metrics, and the key of each among a point's figures."""
+    more: dict[str, Table | None]
+    """Further tables, by their headings; None for one that there is no reason for."""
     predicts: bool
     """Whether a classifier looked at the images."""
 
@@ -86,8 +89,11 @@ def _section(part: GroupReport, room: int) -> Section:
         "classes": _classes(group) if pictures.images else [],
     }
     order = [i for curve in group.curves for i in curve.rows]
+    more = {"Smaller picture or lower quality": part.sizes, "Against published figures": part.published}
     metrics = {g.measure: f"metric {g.measure.name}" for g in part.fidelity}
-    return Section(group.title, part.table.notes, points, order, part.pairs, pictures, script, metrics, group.predicts)
+    return Section(
+        group.title, part.table.notes, points, order, part.pairs, pictures, script, metrics, more, group.predicts
+    )
 
 
 def _without_pictures(group: Group) -> int:

@@ -21,10 +21,12 @@ from ..figures.byte_breakdown import byte_breakdown
 from ..figures.over_setting import accuracy_over_setting, rate_over_setting
 from ..figures.rate_accuracy import rate_accuracy
 from ..figures.rate_fidelity import rate_fidelity
+from ..figures.sizes import sizes
 from ..figures.style import WIDTHS, save_all
 from ..study import provenance
 from ..study.matrix import Matrix, Study
 from ..study.points import Point
+from ..study.published import PublishedCurve
 from .failures import failures
 from .group_report import GroupReport, group_report
 from .notes import published_warnings
@@ -34,6 +36,7 @@ from .show import show
 FIGURES = (
     "rate-accuracy",
     "rate-fidelity",
+    "sizes",
     "rate-over-setting",
     "accuracy-over-setting",
     "byte-breakdown",
@@ -70,8 +73,8 @@ class Report:
 
     @property
     def tables(self) -> list[Table]:
-        """A table of points for each data set and classifier."""
-        return [g.table for g in self.groups]
+        """A table of points for each data set and classifier, and those of sizes and of published figures."""
+        return [table for g in self.groups for table in g.tables]
 
     def _repr_html_(self) -> str:
         pages = [f for f in self.files if f.suffix == ".html"]
@@ -96,8 +99,9 @@ def report(study: Study, axis: str | None = None, with_psnr: bool = False, paper
     for part in groups:
         # One data set and classifier: plain names; several: a name each
         suffix = "" if len(groups) == 1 else _suffix(part.group.measured[0].point)
-        files += _figures(part, axis or reading.matrix.axis, study.folder, suffix, paper)
-    title, tables = reading.matrix.title, [g.table for g in groups]
+        files += _figures(part, axis or reading.matrix.axis, study.folder, suffix, paper, reading.matrix.published)
+    title = reading.matrix.title
+    tables = [table for g in groups for table in g.tables]
     for name, text in (
         ("table.md", f"# {title}\n\n" + "\n".join(table.markdown() for table in tables)),
         ("table.tex", "\n".join(table.latex() for table in tables)),
@@ -125,13 +129,16 @@ def _metrics(reading: Reading) -> list[pd.DataFrame]:
     return [pd.concat(tables).sort_index().rename(columns=lambda name: f"mean_{name.replace('-', '_')}")]
 
 
-def _figures(part: GroupReport, axis: str, folder: Path, suffix: str, paper: bool) -> list[Path]:
+def _figures(
+    part: GroupReport, axis: str, folder: Path, suffix: str, paper: bool, published: Sequence[PublishedCurve]
+) -> list[Path]:
     group = part.judged
     if not group.plotted:
         return []
     figures: Sequence[Figure | None] = (
         rate_accuracy(group, axis) if group.predicts else None,
-        rate_fidelity(part.fidelity, axis),
+        rate_fidelity(part.fidelity, axis, published),
+        sizes(group, axis),
         rate_over_setting(group),
         accuracy_over_setting(group) if group.predicts else None,
         byte_breakdown(group),

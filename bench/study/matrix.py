@@ -24,6 +24,7 @@ from ...quantizers import QUANTIZERS
 from ...quantizers.none import NoQuantizer
 from .plugin_files import load_plugins, load_programs
 from .points import Point, fine_tuned
+from .published import PublishedCurve, read_published
 from .sizes import ALLOWED, Size
 
 FILE = "matrix.toml"
@@ -48,7 +49,7 @@ TOP_KEYS = (
     *("plugins", "programs"),
 )
 POINT_KEYS = ("dataset", "sizes", "quantizers", "codecs", "classifiers", "metrics", "tuned")
-REPORT_KEYS = ("axis", "cam")
+REPORT_KEYS = ("axis", "cam", "published")
 PLUGIN_KEYS = ("files",)
 ADDED_KEYS = ("points", "plugins", "programs")
 ADDED = "added.toml"
@@ -69,6 +70,8 @@ class Matrix:
     """The positions of the images whose class activation maps the report shows."""
     metrics: tuple[Metric, ...] = ()
     """The fidelity metrics that the study names, in order."""
+    published: tuple[PublishedCurve, ...] = ()
+    """The published curves that figures and tables show beside the study's own."""
     fidelity: tuple[Point, ...] = ()
     """The points that measure fidelity: each data set, size, quantizer and codec with each metric of its block."""
 
@@ -177,7 +180,20 @@ def load(path: Path, added: Path | None = None) -> Matrix:
     metrics = tuple(dict.fromkeys(p.metric for p in points if p.metric is not None))
     fidelity = tuple(p for p in points if p.metric is not None and p.metric.needs_pixels)
     title = str(file.content.get("title", path.parent.name))
-    return Matrix(title, tuple(measured), axis, tuple(cam), metrics, fidelity)
+    return Matrix(title, tuple(measured), axis, tuple(cam), metrics, _published(file, base, report), fidelity)
+
+
+def _published(file: TomlFile, base: Path, report: dict[str, Any]) -> tuple[PublishedCurve, ...]:
+    """The published curves that [report.published] names: the study's curve = the file."""
+    named = report.get("published", {})
+    if not isinstance(named, dict) or not all(isinstance(path, str) for path in named.values()):
+        raise file.error(
+            "published", f'[report.published] has lines such as "bpg:chroma=444" = "bpg.json", got {named!r}'
+        )
+    try:
+        return tuple(read_published(base / path, curve) for curve, path in named.items())
+    except BadSetting as error:
+        raise file.error("published", str(error)) from None
 
 
 def load_plugins_of(path: Path, added: Path | None = None) -> tuple[TomlFile, TomlFile | None]:
@@ -313,10 +329,10 @@ def beside(plugin: T, folder: Path) -> T:
     moved = {
         f.name: os.path.normpath((folder / value).absolute())  # workers may stand elsewhere
         for f in fields(plugin)
-        if isinstance(f.metadata["among"], Location)
+        if isinstance(among := f.metadata["among"], Location)
         and (value := getattr(plugin, f.name)) not in ("", f.default)  # a default is the name of what ships
         and not Path(value).is_absolute()
-        and (folder / value).exists()
+        and among.found(folder / value)
     }
     return replace(plugin, **moved) if moved else plugin
 

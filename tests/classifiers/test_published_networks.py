@@ -44,7 +44,8 @@ def test_a_checkpoint_of_several_gpus_is_read_with_the_accuracy_that_it_names(tm
     assert len(classifier.classes) == 7
     assert str(classifier.published_accuracy) == "91.5 % on the test images of its training run"
     image = RNG.integers(0, 256, (32, 32, 3), np.uint8)
-    mean, std = (torch.tensor(v).view(3, 1, 1) for v in classifier.normalization)
+    normalization = classifier.normalization or ()
+    mean, std = (torch.tensor(v).view(3, 1, 1) for v in normalization)
     x = (torch.from_numpy(image).permute(2, 0, 1).float() / 255 - mean) / std
     with torch.inference_mode():
         np.testing.assert_allclose(classifier.logits([image])[0], network.eval()(x[None])[0].numpy(), atol=1e-5)

@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 from rabench.codecs import CODECS
-from rabench.core.errors import Unavailable
 from rabench.datasets import DATASETS
 from rabench.metrics import METRICS
 
