@@ -5,11 +5,12 @@ from __future__ import annotations
 from math import ceil
 
 import seaborn as sns
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from ..comparing.reading import Group
-from ..comparing.sizes import sized_codecs
+from ..comparing.sizes import SizedCodec, sized_codecs
 from .curve_styles import MARKERS, PALETTE, accuracy_label, uncompressed_line
 from .rate_accuracy import rate_axis
 from .style import plain
@@ -35,18 +36,8 @@ def sizes(group: Group, axis: str = "log2") -> Figure | None:
         panels = figure.subplots(lines, columns, squeeze=False, sharex=True, sharey=True).ravel()
     reference: list[Line2D] = []
     for axes, codec in zip(panels, codecs, strict=False):
-        plain(axes)
-        for size, curve in codec.curves.items():
-            rows = group.rows.iloc[list(curve.rows)]
-            share, low, high = (
-                group.measure.scale * rows[c].to_numpy() for c in ("accuracy", "accuracy_low", "accuracy_high")
-            )
-            color, marker = styles[size]
-            axes.plot(rows.bpp, share, color=color, marker=marker, markersize=4, linewidth=1.3)
-            axes.fill_between(rows.bpp, low, high, color=color, alpha=0.12, linewidth=0)
+        _panel(axes, group, codec, styles)
         reference = uncompressed_line(axes, group)
-        axes.set_title(codec.name, loc="left", fontsize=9)
-        axes.label_outer()
     for axes in panels[len(codecs) :]:
         axes.set_axis_off()
     rates = [
@@ -72,3 +63,18 @@ def sizes(group: Group, axis: str = "log2") -> Figure | None:
         alignment="left",
     )
     return figure
+
+
+def _panel(axes: Axes, group: Group, codec: SizedCodec, styles: dict[str, tuple[str, str]]) -> None:
+    """Draws the curves of one codec. styles: color and marker of each size."""
+    plain(axes)
+    for size, curve in codec.curves.items():
+        rows = group.rows.iloc[list(curve.rows)]
+        mean, low, high = (
+            group.measure.scale * rows[c].to_numpy() for c in ("accuracy", "accuracy_low", "accuracy_high")
+        )
+        color, marker = styles[size]
+        axes.plot(rows.bpp, mean, color=color, marker=marker, markersize=4, linewidth=1.3)
+        axes.fill_between(rows.bpp, low, high, color=color, alpha=0.12, linewidth=0)
+    axes.set_title(codec.name, loc="left", fontsize=9)
+    axes.label_outer()
