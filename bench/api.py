@@ -223,15 +223,17 @@ def points(
     at_least: float | None = None,
     at_most: float | None = None,
     labels: str | None = None,
+    metric: str | None = None,
     out: str | Path | None = None,
     plugins: Sequence[str | Path] = (),
 ) -> OperatingPoints:
     """What each curve needs to reach an accuracy, or reaches at a rate.
 
-    at_least: an accuracy in percent. at_most: a rate in bits per pixel. labels: as in ``compare``.
+    at_least: an accuracy in percent, or the mean of ``metric``. at_most: a rate in bits per pixel. labels, metric: as in
+    ``compare``.
     """
-    need = operating_points.requirement(at_least, at_most)
-    return OperatingPoints(*operating_points.operating_points(_study(study, out, plugins), need, labels))
+    need = operating_points.requirement(at_least, at_most, metric)
+    return OperatingPoints(*operating_points.operating_points(_study(study, out, plugins), need, labels, metric))
 
 
 def add(

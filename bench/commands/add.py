@@ -178,7 +178,7 @@ def _chosen(rates: list[float], low: float, high: float) -> list[int]:
 
 
 def _noted(study: Study, codecs: list[Codec], quantizers: list[str], plugins: list[Path], before: str | None) -> str:
-    """What ``added.toml`` says with the codecs in it: a block for each data set and classifiers of the matrix."""
+    """What ``added.toml`` says with the codecs in it: a block for each data set, classifiers, metrics and sizes of the matrix."""
     matrix = TomlFile.open(study.matrix)
     places = [os.path.relpath(p, study.folder) for p in plugins]
     more = TomlFile.open(study.added).content if before is not None else {}
@@ -189,7 +189,8 @@ def _noted(study: Study, codecs: list[Codec], quantizers: list[str], plugins: li
         settings = {**matrix.content, **block}
         if "dataset" not in settings or "classifiers" not in settings:
             raise matrix.error("[[points]]", "dataset or classifiers are missing")
-        images_and_classifiers = {key: settings[key] for key in ("dataset", "classifiers")}
+        shared = ("dataset", "classifiers", "metrics", "sizes")
+        images_and_classifiers = {key: settings[key] for key in shared if key in settings}
         combinations.setdefault(json.dumps(images_and_classifiers, sort_keys=True), images_and_classifiers)
     for images_and_classifiers in combinations.values():
         new = {**images_and_classifiers, "quantizers": quantizers, "codecs": [codec.spec for codec in codecs]}

@@ -26,6 +26,9 @@ from .console import (
     with_options,
 )
 
+MetricOption = Annotated[
+    str | None, typer.Option(metavar="psnr|ms-ssim|...", help="Judge by a metric of the study instead of accuracy.")
+]
 OutOption = Annotated[Path | None, typer.Option("--out", help="Where the run's --out put its records.")]
 
 
@@ -101,9 +104,7 @@ def compare(
         list[str] | None, typer.Option(help="A curve to compare, may be repeated; default: every other.")
     ] = None,
     labels: LabelsOption = None,
-    metric: Annotated[
-        str | None, typer.Option(metavar="psnr|ms-ssim|...", help="Judge by a metric of the study instead of accuracy.")
-    ] = None,
+    metric: MetricOption = None,
     interpolation: Annotated[
         str, typer.Option(metavar="pchip|akima", help="What goes through the points of a curve.")
     ] = "pchip",
@@ -153,9 +154,12 @@ def _range(option: str, text: str | None) -> tuple[float, float] | None:
 @app.command()
 def points(
     study: StudyName,
-    at_least: Annotated[float | None, typer.Option(metavar="PERCENT", help="An accuracy to reach.")] = None,
+    at_least: Annotated[
+        float | None, typer.Option(metavar="PERCENT", help="An accuracy to reach, or the mean of a metric.")
+    ] = None,
     at_most: Annotated[str | None, typer.Option(metavar="BPP", help="A rate to keep within: 0.5 or 0.5bpp.")] = None,
     labels: LabelsOption = None,
+    metric: MetricOption = None,
     out_folder: OutOption = None,
     plugin: PluginOption = None,
 ) -> None:
@@ -163,7 +167,8 @@ def points(
     from ..comparing.operating_points import operating_points, requirement
     from ..study.matrix import find_study
 
-    tables, bad = operating_points(find_study(study, out_folder), requirement(at_least, _bpp(at_most)), labels)
+    need = requirement(at_least, _bpp(at_most), metric)
+    tables, bad = operating_points(find_study(study, out_folder), need, labels, metric)
     for table in tables:
         print_table(table)
     _end_with(bad)

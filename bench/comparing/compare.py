@@ -20,7 +20,7 @@ from ..study.matrix import Study
 from .bootstrap import RESAMPLES, ResampledCurves, paired_images
 from .comparison import Comparison, no_name
 from .curves import Curve, Measured
-from .fidelity import by_metric, metric_of
+from .fidelity import judged
 from .reading import Group, Reading, read, together
 
 
@@ -106,20 +106,11 @@ def _image_name(dataset: Dataset, position: int) -> str:
     return dataset.image_name(position) if dataset.where() is not None else ""
 
 
-def _judged(group: Group, labels: str | None, metric: str | None) -> Group:
-    """The group by the measure asked for: a metric, accuracy or agreement."""
-    if metric is not None:
-        return by_metric(group, metric_of(metric, group.metrics))
-    if not group.predicts:
-        return by_metric(group, group.metrics[0])
-    return group.by_labels(labels)
-
-
 def _groups(studies: list[Study], labels: str | None, metric: str | None) -> tuple[list[Group], list[str]]:
     readings = [read(study) for study in studies]
     bad = [line for reading in readings for line in reading.bad]
     if len(readings) == 1:
-        return [_judged(group, labels, metric) for group in readings[0].groups], bad
+        return [judged(group, labels, metric) for group in readings[0].groups], bad
     if metric is not None:
         raise Refused("`metric` goes with one study; merge the records of several into one")
     names = [study.name for study in studies]

@@ -56,6 +56,22 @@ def by_metric(group: Group, metric: Metric) -> Group:
     return replace(group, measured=measured, rows=rows, curves=lines, measure=of_metric(metric))
 
 
+def judged(group: Group, labels: str | None, metric: str | None) -> Group:
+    """The group by the measure asked for: a metric by its name, else accuracy or agreement, as ``by_labels`` has it.
+
+    Without a classifier it is the study's first metric. Raises BadSetting or Refused where there is no such measure.
+    """
+    if metric is not None:
+        return by_metric(group, metric_of(metric, group.metrics))
+    if not group.predicts:
+        if labels is not None:
+            raise Refused(
+                f'{group.title}: there is no classifier, and no `labels="{labels}"`; name a `metric` of the study'
+            )
+        return by_metric(group, group.metrics[0])
+    return group.by_labels(labels)
+
+
 def _summary(values: NDArray[np.float64]) -> dict[str, float]:
     """The columns of a summary's row that hold an accuracy, for the finite values of a metric."""
     finite = values[np.isfinite(values)]

@@ -14,10 +14,12 @@ from ..statistics.bjontegaard import Array, pareto_knots, value_at
 from ..study.matrix import Study
 from .bootstrap import RESAMPLES, enough, paired_images, resample
 from .curves import Curve
+from .fidelity import judged
+from .measures import ACCURACY, Measure
 from .reading import Group, read
 
 NOTE = (
-    "measured: the {best} of the curve's own points that {meets}, with its 95 % interval (Wilson). on the curve: between "
+    "measured: the {best} of the curve's own points that {meets}, with its 95 % interval{wilson}. on the curve: between "
     "the points of its Pareto front (PCHIP over log(bpp)), with the 95 % interval over {resamples:,} bootstrap resamples "
     "of {images:,} images. -: the curve {fails}."
 )
@@ -32,11 +34,11 @@ class Requirement(Protocol):
     """Which point serves, what it does, and what a curve does that has none."""
     digits: ClassVar[int]
 
-    def title(self, measure: str) -> str:
-        """The requirement as text; measure: accuracy or agreement."""
+    def title(self, measure: Measure) -> str:
+        """The requirement as text."""
         ...
 
-    def best(self, rows: pd.DataFrame) -> pd.DataFrame:
+    def best(self, rows: pd.DataFrame, scale: float) -> pd.DataFrame:
         """The row of the point that serves best, or none."""
         ...
 
@@ -44,31 +46,31 @@ class Requirement(Protocol):
         """What the best of several curves has least of."""
         ...
 
-    def on_the_front(self, rates: Array, accuracies: Array) -> Array:
-        """(B, P) each -> (B,), NaN where a curve does not get there."""
+    def on_the_front(self, rates: Array, accuracies: Array, scale: float) -> Array:
+        """(B, P) each -> (B,), NaN where a curve does not get there. scale: what accuracies are multiplied by to be shown."""
         ...
 
 
 @dataclass(frozen=True)
 class AtLeast:
-    """An accuracy in percent, for as few bits as possible."""
+    """An accuracy in percent, or the mean of a metric, for as few bits as possible."""
 
-    percent: float
+    value: float
     words: ClassVar[tuple[str, str, str]] = ("cheapest", "reaches it", "does not get there")
     digits: ClassVar[int] = 3
 
-    def title(self, measure: str) -> str:
-        return f"{measure} >= {self.percent:g} %"
+    def title(self, measure: Measure) -> str:
+        return f"{measure.name} >= {self.value:g} {measure.unit}".strip()
 
-    def best(self, rows: pd.DataFrame) -> pd.DataFrame:
-        return rows.loc[rows.accuracy >= self.percent / 100 - ROUNDING].sort_values("bpp", kind="stable").head(1)
+    def best(self, rows: pd.DataFrame, scale: float) -> pd.DataFrame:
+        return rows.loc[rows.accuracy >= self.value / scale - ROUNDING].sort_values("bpp", kind="stable").head(1)
 
     def cost(self, row: Any) -> float:
         return row.bpp
 
-    def on_the_front(self, rates: Array, accuracies: Array) -> Array:
+    def on_the_front(self, rates: Array, accuracies: Array, scale: float) -> Array:
         front = pareto_knots(rates, accuracies, to_the_end=False).turned()
-        return 10 ** value_at(front, np.maximum(self.percent / 100, front.low))  # at the least the cheapest point
+        return 10 ** value_at(front, np.maximum(self.value / scale, front.low))  # at the least the cheapest point
 
 
 @dataclass(frozen=True)
@@ -79,24 +81,27 @@ class AtMost:
     digits: ClassVar[int] = 2
     words: ClassVar[tuple[str, str, str]] = ("best", "keeps within it", "has nothing so cheap")
 
-    def best(self, rows: pd.DataFrame) -> pd.DataFrame:
+    def best(self, rows: pd.DataFrame, scale: float) -> pd.DataFrame:
         return rows.loc[rows.bpp <= self.bpp].sort_values("accuracy", ascending=False, kind="stable").head(1)
 
     def cost(self, row: Any) -> float:
         return -row.accuracy
 
-    def on_the_front(self, rates: Array, accuracies: Array) -> Array:
+    def on_the_front(self, rates: Array, accuracies: Array, scale: float) -> Array:
         front = pareto_knots(rates, accuracies)
-        return 100 * value_at(front, np.minimum(np.log10(self.bpp), front.high))  # more bits than any are no worse
+        return scale * value_at(front, np.minimum(np.log10(self.bpp), front.high))  # more bits than any are no worse
 
-    def title(self, measure: str) -> str:
+    def title(self, measure: Measure) -> str:
         return f"bpp <= {self.bpp:g}"
 
 
-def requirement(at_least: float | None, at_most: float | None) -> Requirement:
-    """at_least: accuracy in percent. at_most: bits per pixel. Raises Refused for none, both, or one out of range."""
+def requirement(at_least: float | None, at_most: float | None, metric: str | None = None) -> Requirement:
+    """at_least: accuracy in percent, or the mean of a metric. at_most: bits per pixel. metric: its name; None: accuracy.
+
+    Raises Refused for none, both, or one out of range.
+    """
     if at_least is not None and at_most is None:
-        if not 1 < at_least <= 100:
+        if metric is None and not 1 < at_least <= 100:
             raise Refused(f"`at_least` is an accuracy in percent, such as 85, got {at_least:g}")
         return AtLeast(at_least)
     if at_most is not None and at_least is None:
@@ -106,13 +111,17 @@ def requirement(at_least: float | None, at_most: float | None) -> Requirement:
     raise Refused("say either `at_least` (percent) or `at_most` (bits per pixel), not both and not neither")
 
 
-def operating_points(study: Study, need: Requirement, labels: str | None = None) -> tuple[list[Table], list[str]]:
+def operating_points(
+    study: Study, need: Requirement, labels: str | None = None, metric: str | None = None
+) -> tuple[list[Table], list[str]]:
     """A table for each data set and classifier, curves that meet the requirement best first; and damaged files.
 
-    labels: dataset or agreement; None: the data set's where it has any.
+    labels: dataset or agreement; None: the data set's where it has any. metric: a fidelity metric of the study to judge
+    by instead.
     """
     reading = read(study)
-    return [_table(group.by_labels(labels), need) for group in reading.groups], reading.bad
+    groups = [judged(group, labels, metric) for group in reading.groups]
+    return [_table(group, need) for group in groups], reading.bad
 
 
 def _table(group: Group, need: Requirement) -> Table:
@@ -133,25 +142,31 @@ def _table(group: Group, need: Requirement) -> Table:
         between = "-"
         if resamples is not None and columns:
             points = (paired.whole, resamples)
-            whole, resampled = (need.on_the_front(r[:, columns], a[:, columns]) for r, a in points)
-            between = _with_interval(float(whole[0]), resampled, need.digits)
+            scale = group.measure.scale
+            whole, resampled = (need.on_the_front(r[:, columns], a[:, columns], scale) for r, a in points)
+            digits = need.digits if isinstance(need, AtLeast) else group.measure.digits
+            between = _with_interval(float(whole[0]), resampled, digits)
         lines.append((cost, (curve.name, *measured, between)))
     rows = [line for _, line in sorted(lines, key=lambda pair: pair[0])]
     best, meets, fails = need.words
-    note = NOTE.format(best=best, meets=meets, fails=fails, resamples=RESAMPLES, images=len(paired.images))
-    title = f"{group.title}: {need.title(group.measure.name)}"
+    wilson = " (Wilson)" if group.measure.scale == ACCURACY.scale else " (normal)"
+    note = NOTE.format(
+        wilson=wilson, best=best, meets=meets, fails=fails, resamples=RESAMPLES, images=len(paired.images)
+    )
+    title = f"{group.title}: {need.title(group.measure)}"
     return Table(title, pd.DataFrame(rows, columns=list(kinds)), kinds, (note,))
 
 
 def _measured(group: Group, curve: Curve, need: Requirement) -> tuple[float, tuple[str, str, str]]:
     """What the curve's best point costs; its name, rate and accuracy as text."""
-    best = need.best(group.rows.iloc[list(curve.rows)])
+    scale, digits = group.measure.scale, group.measure.digits
+    best = need.best(group.rows.iloc[list(curve.rows)], scale)
     if not len(best):
         return np.inf, ("-", "-", "-")
     row, point = best.iloc[0], group.measured[int(best.index[0])].point
-    interval = f"[{100 * row.accuracy_low:.2f}, {100 * row.accuracy_high:.2f}]"
-    name = f"{point.quantizer.short}+{point.codec.short}"
-    return need.cost(row), (name, f"{row.bpp:.3f}", f"{100 * row.accuracy:.2f} {interval}")
+    interval = f"[{scale * row.accuracy_low:.{digits}f}, {scale * row.accuracy_high:.{digits}f}]"
+    name = point.name.removesuffix(", fine-tuned")
+    return need.cost(row), (name, f"{row.bpp:.3f}", f"{scale * row.accuracy:.{digits}f} {interval}")
 
 
 def _with_interval(value: float, resampled: Array, digits: int) -> str:

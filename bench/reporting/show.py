@@ -34,6 +34,7 @@ class ShownPoint:
     pixels: RGB
     bpp: float
     prediction: str
+    """The name of the class; empty where there is no classifier."""
     probability: float
     right: bool | None
     """None where the image has no label."""
@@ -107,14 +108,22 @@ def _through(point: Point, image: RGB, file: bytes, label: int) -> ShownPoint | 
         if failures := failures | coded.failures:
             return failures[0]
         pixels = coded.pixels[0]
+        if not point.classifier.predicts:
+            return ShownPoint(pixels, _bpp(coded.files[0], image), "", 1.0, None)
         best, probability = chain.classify(point.classifier, pixels)
     except RabenchError as error:
         return str(error)
     except Exception as error:  # a plug-in's failure is one picture's
         return f"classifier: {describe_error(error)}"
-    bpp = len(coded.files[0]) * 8 / (image.shape[0] * image.shape[1])
     right = best == label if label >= 0 else None
-    return ShownPoint(pixels, bpp, _class_name(point.classifier.classes, best), probability, right)
+    return ShownPoint(
+        pixels, _bpp(coded.files[0], image), _class_name(point.classifier.classes, best), probability, right
+    )
+
+
+def _bpp(file: bytes, image: RGB) -> float:
+    """The bits of a file by the pixels of the original."""
+    return len(file) * 8 / (image.shape[0] * image.shape[1])
 
 
 def _with_heat(point: Point, shown: ShownPoint | str) -> ShownPoint | str:
@@ -170,7 +179,7 @@ def _picture(axes: Axes, point: Point, shown: ShownPoint | str, alone: bool) -> 
     color = {True: RIGHT, False: WRONG, None: PLAIN}[shown.right]
     sign = {True: "right", False: "wrong", None: ""}[shown.right]
     axes.set_title(f"{_heading(point, alone)}\n{shown.bpp:.2f} bpp", fontsize=7.5, pad=3)
-    text = f"{shown.prediction} {100 * shown.probability:.0f} %\n{sign}"
+    text = f"{shown.prediction} {100 * shown.probability:.0f} %\n{sign}" if shown.prediction else ""
     axes.text(0.5, -0.03, text, transform=axes.transAxes, ha="center", va="top", fontsize=7, color=color)
 
 
