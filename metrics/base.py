@@ -14,14 +14,18 @@ from ..core.plugins import Plugin
 class Metric(Plugin, ABC):
     """Tells how near a decoded image is to its original; larger is nearer."""
 
-    words: ClassVar[str]
-    """The name as tables and figures show it."""
+    words: ClassVar[str] = ""
+    """The name as tables and figures show it, where it is another than ``name``."""
     unit: ClassVar[str] = ""
     """The unit of its values; empty for plain numbers."""
     needs_pixels: ClassVar[bool] = True
     """Whether it must see the images; PSNR is computed from the squared error that every record holds."""
     digits: ClassVar[int] = 4
     """The decimals that tables show."""
+
+    @property
+    def title(self) -> str:
+        return self.words or self.name
 
     @abstractmethod
     def version(self) -> str:

@@ -33,4 +33,4 @@ ACCURACY, AGREEMENT = Measure("accuracy"), Measure("agreement")
 
 def of_metric(metric: Metric) -> Measure:
     """The mean of a metric over images."""
-    return Measure(metric.words, metric.unit, metric.unit, 1.0, metric.digits)
+    return Measure(metric.title, metric.unit, metric.unit, 1.0, metric.digits)

@@ -77,7 +77,7 @@ def _takes_files(m: Measured) -> bool:
 
 def _column(metric: Metric) -> str:
     """The title of a metric's column."""
-    return f"mean {metric.words} {metric.unit}".strip()
+    return f"mean {metric.title} {metric.unit}".strip()
 
 
 def _lines(group: Group) -> Iterator[tuple[str, ...]]:
