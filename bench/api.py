@@ -303,7 +303,7 @@ def train_classifier(
 ) -> classifier_weights.About:
     """Trains a classifier from scratch on a data set's training split, and writes its weights.
 
-    network: alexnet, resnet18, small, vgg16. out: the .safetensors file; a checkpoint beside it lets the same call go on
+    network: alexnet, resnet18, resnet20 to resnet56, small, vgg16. out: the .safetensors file; a checkpoint beside it lets the same call go on
     after an interruption. progress: who is told how it goes on. options: those of ``rabench train classifier``, such as epochs, lr, width, size, held_out,
     limit, seed, precision, restart. Gives what the weights say of themselves. Test images are never seen.
     """

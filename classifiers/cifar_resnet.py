@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from ..core.errors import Refused
+from ..core.files import sha256_of
 from .network import Network
 from .weights import About
 
@@ -39,19 +41,24 @@ class _CIFARResNet(Network):
     @classmethod
     def about_published(cls, path: Path) -> About:
         """What published weights are: 32x32 pixels, normalized by ImageNet's mean and deviation, as their training code does."""
-        from ..core.state_dicts import read_state_dict
+        return _about_published(cls, path, sha256_of(path))
 
-        state = read_state_dict(path)
-        stem, head = state.tensors.get("conv1.weight"), state.tensors.get("linear.weight")
-        if stem is None or head is None:
-            raise Refused(
-                f"{path} holds no weights of {cls.name}: conv1.weight and linear.weight are wanted, "
-                f"it has {', '.join(list(state.tensors)[:3])}, ..."
-            )
-        classes = tuple(map(str, range(len(head))))
-        best = float(state.about.get("best_prec1", 0))
-        images = "the test images of its training run" if best else ""
-        return About(cls.name, len(stem), "", classes, *IMAGENET, 32, published=best, published_on=images)
+
+@lru_cache(maxsize=64)
+def _about_published(cls: type[_CIFARResNet], path: Path, sha256: str) -> About:
+    from ..core.state_dicts import read_state_dict
+
+    state = read_state_dict(path)
+    stem, head = state.tensors.get("conv1.weight"), state.tensors.get("linear.weight")
+    if stem is None or head is None:
+        raise Refused(
+            f"{path} holds no weights of {cls.name}: conv1.weight and linear.weight are wanted, "
+            f"it has {', '.join(list(state.tensors)[:3])}, ..."
+        )
+    classes = tuple(map(str, range(len(head))))
+    best = float(state.about.get("best_prec1", 0))
+    images = "the test images of its training run" if best else ""
+    return About(cls.name, len(stem), "", classes, *IMAGENET, 32, published=best, published_on=images)
 
 
 @dataclass(frozen=True)

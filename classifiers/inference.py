@@ -65,7 +65,7 @@ def logits_of(network: Weighted, sha256: str, x: NDArray[np.float32]) -> NDArray
         return module(tensor).float().cpu().numpy()
 
 
-@lru_cache(maxsize=2)
+@lru_cache(maxsize=4)
 def _bare(network: Weighted, sha256: str) -> nn.Module:
     return on_device(network.module().eval().requires_grad_(False), device())
 

@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 from importlib.metadata import version
 from pathlib import Path
@@ -51,11 +51,13 @@ class LiteRT(Preprocessed):
         super().__post_init__()
         if bool(self.mean) != bool(self.std):
             raise BadSetting("litert: mean and std are named together, or neither")
+        if self.mean:
+            three(self.name, "mean", self.mean)
         if self.std and 0 in three(self.name, "std", self.std):
             raise BadSetting(f"litert: std divides the pixels and must not be 0, got {self.std!r}")
 
     def version(self) -> str:
-        _interpreter_class()
+        _ = self.preprocessing  # settings that do not go together are told before anything runs
         class_hash = (
             f", classes {sha256_of(class_file(self.name, self.classes_file))[:16]}" if self.classes_file else ""
         )
@@ -86,8 +88,7 @@ class LiteRT(Preprocessed):
     @property
     def preprocessing(self) -> Preprocessing:
         """Resize and crop: to the file's input by default."""
-        side = self.size
-        return self.named(replace(self.DEFAULT, resize=self.resize or side, crop=self.crop or side))
+        return self.named(self.DEFAULT, resize=self.size, crop=self.size)
 
     def prepare(self, image: RGB) -> RGB:
         return self.preprocessing.pixels(image)

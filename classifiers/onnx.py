@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -66,7 +66,9 @@ class ONNX(Preprocessed):
         class_hash = (
             f", classes {sha256_of(class_file(self.name, self.classes_file))[:16]}" if self.classes_file else ""
         )
-        place = "CUDA" if CUDA in _providers() else "CPU"
+        _ = self.preprocessing  # settings that do not go together are told before anything runs
+        used = _session(self._file(), sha256_of(self._file())).get_providers()[0]
+        place = "CUDA" if used == CUDA else "CPU"
         return f"sha256 {weights[:16]}, {_package()}, {place}, fp32{class_hash}"
 
     @classmethod
@@ -93,9 +95,16 @@ class ONNX(Preprocessed):
     @property
     def preprocessing(self) -> Preprocessing | None:
         """What the settings ask for; None for the older rule, by ``input`` alone."""
-        if not (self.resize or self.crop):
+        if not (
+            self.resize
+            or self.crop
+            or self.interpolation != "weights"
+            or self.antialias == "no"
+            or self.aspect != "keep"
+        ):
             return None
-        return self.named(replace(self._normalizing, crop=self.crop or self.size or self.resize))
+        side = self.crop or self.size or self.resize
+        return self.named(self._normalizing, resize=self.size, crop=side)
 
     @property
     def _normalizing(self) -> Preprocessing:
@@ -110,7 +119,11 @@ class ONNX(Preprocessed):
 
     def _run(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         pixels = images[..., ::-1] if self.channels == "bgr" else images
-        x = self._normalizing.tensor(pixels)
+        if self.preprocessing is None:  # to the last bit as records of the older rule were made
+            mean, std = (np.array(v, np.float32) for v in (self._normalizing.mean, self._normalizing.std))
+            x = (pixels.astype(np.float32) * np.float32(self.scale) - mean) / std
+        else:
+            x = self._normalizing.tensor(pixels)
         if self.layout == "nchw":
             x = np.ascontiguousarray(x.transpose(0, 3, 1, 2))  # (N, H, W, 3) -> (N, 3, H, W)
         session = _session(self._file(), sha256_of(self._file()))

@@ -142,9 +142,9 @@ class Preprocessed(Classifier):
     def published_accuracy(self) -> Published | None:
         return Published(self.published, self.published_on) if self.published else None
 
-    def named(self, weights: Preprocessing) -> Preprocessing:
-        """The preprocessing of the weights, with what the settings name instead."""
-        changes: dict[str, Any] = {"squash": True} if self.aspect == "squash" else {}
+    def named(self, weights: Preprocessing, **defaults: int) -> Preprocessing:
+        """The preprocessing of the weights, with what the settings name instead. defaults: of ``resize`` and ``crop``."""
+        changes: dict[str, Any] = {**defaults, **({"squash": True} if self.aspect == "squash" else {})}
         changes |= {name: value for name in ("resize", "crop") if (value := getattr(self, name))}
         if self.interpolation != "weights":
             changes["interpolation"] = self.interpolation
@@ -168,7 +168,7 @@ def three(plugin: str, name: str, text: str) -> Three:
 
 
 def described(preprocessing: Preprocessing) -> str:
-    """The preprocessing in words: ``resize 256 (bilinear), crop 224``."""
+    """The preprocessing in words: ``resize the shorter side to 256 (bilinear), center crop 224, ...``."""
     p = preprocessing
     steps = []
     if p.resize:
@@ -176,4 +176,5 @@ def described(preprocessing: Preprocessing) -> str:
         steps.append(f"resize {side} ({p.interpolation}{'' if p.antialias else ', no antialias'})")
     if p.crop:
         steps.append(f"center crop {p.crop}")
-    return ", ".join(steps) or "images as they come"
+    numbers = ("/".join(f"{v:g}" for v in values) for values in (p.mean, p.std))
+    return ", ".join([*steps, "mean {}, std {}".format(*numbers)])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -19,7 +20,7 @@ from ..core.networks import device_kind, torch_version
 from ..core.plugins import Location, Text, setting
 from ..core.state_dicts import load_into, read_state_dict
 from .base import Normalization
-from .preprocessing import Preprocessed, Preprocessing
+from .preprocessing import Preprocessed, Preprocessing, described
 
 if TYPE_CHECKING:
     import torch
@@ -55,9 +56,13 @@ class LibraryNetwork(Preprocessed):
         """The file of the weights, fetched by the library where the setting is a name. Raises Unavailable."""
 
     @property
-    @abstractmethod
     def preprocessing(self) -> Preprocessing:
         """What the weights want done to an image, with what the settings name instead."""
+        return _preprocessing(self)
+
+    @abstractmethod
+    def stated_preprocessing(self) -> Preprocessing:
+        """What the library states for the weights. Raises Refused for what rabench cannot do."""
 
     def module(self) -> nn.Module:
         self.check_model()
@@ -69,8 +74,8 @@ class LibraryNetwork(Preprocessed):
 
     def check_model(self) -> None:
         """Raises UnknownName, with near misses, for a model that the library does not have."""
-        names = self.names()
-        if self.model not in names and self.model.split(".")[0] not in names:
+        names = _names(type(self))
+        if self.model not in names:
             raise UnknownName(
                 f"{self.name} has no model {self.model!r}{nearest(self.model, names)}; "
                 f"{self.library}.list_models() in Python lists all {len(names):,}"
@@ -83,14 +88,13 @@ class LibraryNetwork(Preprocessed):
     def version(self) -> str:
         self.check_model()
         libraries = f"{self.library} {version(self.library)}, torch {torch_version()}"
-        return f"sha256 {sha256_of(self.weights_file())[:16]}, {libraries}, {device_kind()}, {self.precision}"
+        # the library states it, and may state another tomorrow, or for a file of another name
+        done = described(self.preprocessing)
+        return f"sha256 {sha256_of(self.weights_file())[:16]}, {libraries}, {device_kind()}, {self.precision}, {done}"
 
     @property
     def classes(self) -> tuple[str, ...]:
-        count = self.head(read_state_dict(self.weights_file()).tensors)
-        if count is None:
-            raise Refused(f"{self.short}: its weights do not tell how many classes they are for")
-        return tuple(map(str, range(count)))
+        return tuple(map(str, range(_class_count(self, sha256_of(self.weights_file())))))
 
     @property
     def size(self) -> int:
@@ -110,6 +114,24 @@ class LibraryNetwork(Preprocessed):
 
         return logits_of(self, sha256_of(self.weights_file()), self.preprocessing.tensor(images))
 
-    def shape_of(self, tensors: Mapping[str, Any], names: tuple[str, ...]) -> int | None:
+    def rows_of(self, tensors: Mapping[str, Any], names: tuple[str, ...]) -> int | None:
         """The rows of the first of these tensors that is there: the classes of a last layer."""
         return next((len(tensors[name]) for name in names if name in tensors), None)
+
+
+@lru_cache(maxsize=4)
+def _names(cls: type[LibraryNetwork]) -> frozenset[str]:
+    return frozenset(cls.names())
+
+
+@lru_cache(maxsize=64)
+def _preprocessing(network: LibraryNetwork) -> Preprocessing:
+    return network.named(network.stated_preprocessing())
+
+
+@lru_cache(maxsize=64)
+def _class_count(network: LibraryNetwork, sha256: str) -> int:
+    count = network.head(read_state_dict(network.weights_file()).tensors)
+    if count is None:
+        raise Refused(f"{network.short}: its weights do not tell how many classes they are for")
+    return count

@@ -50,7 +50,7 @@ class Timm(LibraryNetwork):
     def head(self, tensors: Mapping[str, torch.Tensor]) -> int | None:
         head = self._stated().get("classifier")
         names = (head,) if isinstance(head, str) else tuple(head or ())
-        return self.shape_of(tensors, tuple(f"{name}.weight" for name in names))
+        return self.rows_of(tensors, tuple(f"{name}.weight" for name in names))
 
     def weights_file(self) -> Path:
         if self.weights == PRETRAINED:
@@ -60,23 +60,20 @@ class Timm(LibraryNetwork):
             raise Unavailable(f"timm: no file at {self.weights!r}; give weights=FILE or weights={PRETRAINED}")
         return path
 
-    @property
-    def preprocessing(self) -> Preprocessing:
+    def stated_preprocessing(self) -> Preprocessing:
         stated = self._stated()
         side = stated.get("test_input_size", stated["input_size"])[-1]
         share = stated.get("test_crop_pct", stated["crop_pct"])
         mode = stated.get("crop_mode") or "center"
         if mode not in ("center", "squash"):
             raise Refused(f"{self.short}: its crop_mode {mode} is none that rabench has (center, squash)")
-        return self.named(
-            Preprocessing(
-                resize=floor(side / share),
-                crop=side,
-                squash=mode == "squash",
-                interpolation=stated["interpolation"],
-                mean=tuple(stated["mean"]),
-                std=tuple(stated["std"]),
-            )
+        return Preprocessing(
+            resize=floor(side / share),
+            crop=side,
+            squash=mode == "squash",
+            interpolation=stated["interpolation"],
+            mean=tuple(stated["mean"]),
+            std=tuple(stated["std"]),
         )
 
     def _stated(self) -> dict[str, Any]:

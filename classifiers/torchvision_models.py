@@ -9,7 +9,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from ..core.errors import Refused, Unavailable, nearest
+from ..core.errors import Unavailable, nearest
 from ..core.files import sha256_of
 from ..core.packages import installed
 from .base import Published
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 REMEDY = (
     "torchvision needs torchvision, built for the torch that is installed: pip install -c constraints.txt '.[networks]'"
 )
+TENSORFLOW = ("googlenet", "inception_v3")
+"""Models whose published weights come from TensorFlow: with these weights torchvision normalizes anew inside the network."""
 PUBLISHED_ON = "ImageNet's 50,000 validation images"
 
 
@@ -46,8 +48,10 @@ class TorchVision(LibraryNetwork):
         return f"{installed('torchvision', REMEDY)}; give model=NAME:weights=FILE or a name of weights"
 
     def build(self, classes: int | None) -> nn.Module:
-        count = {} if classes is None else {"num_classes": classes}
-        return _models().get_model(self.model, weights=None, **count)
+        options: dict[str, Any] = {} if classes is None else {"num_classes": classes}
+        if self.model in TENSORFLOW:
+            options |= {"transform_input": True, "init_weights": False}
+        return _models().get_model(self.model, weights=None, **options)
 
     def head(self, tensors: Mapping[str, torch.Tensor]) -> int | None:
         heads = [
@@ -60,29 +64,22 @@ class TorchVision(LibraryNetwork):
         path = Path(self.weights).expanduser()
         return path if path.is_file() else _fetched(self.model, self.weights)
 
-    @property
-    def preprocessing(self) -> Preprocessing:
-        stated = self._stated()
-        if stated is None:
-            if not (self.resize and self.crop):
-                raise Refused(f"{self.short}: torchvision states no preprocessing for it; name resize=...:crop=...")
-            return self.named(self.DEFAULT)
-        preset = stated.transforms()
-        return self.named(
-            Preprocessing(
-                resize=preset.resize_size[0],
-                crop=preset.crop_size[0],
-                interpolation=preset.interpolation.value,
-                mean=tuple(preset.mean),
-                std=tuple(preset.std),
-            )
+    def stated_preprocessing(self) -> Preprocessing:
+        preset = self._stated().transforms()
+        return Preprocessing(
+            resize=preset.resize_size[0],
+            crop=preset.crop_size[0],
+            interpolation=preset.interpolation.value,
+            mean=tuple(preset.mean),
+            std=tuple(preset.std),
         )
 
     @property
     def published_accuracy(self) -> Published | None:
         stated = self._stated()
-        # A file that only shares the name of published weights has other weights
-        if self.published or stated is None or not sha256_of(self.weights_file()).startswith(_hash_of(stated.url)):
+        file = _cached(self.model, self.weights) if not Path(self.weights).is_file() else Path(self.weights)
+        # A file that only shares the name of published weights has other weights; and reading results fetches none
+        if self.published or not file.is_file() or not sha256_of(file).startswith(_hash_of(stated.url)):
             return super().published_accuracy
         return Published(stated.meta["_metrics"]["ImageNet-1K"]["acc@1"], PUBLISHED_ON)
 
@@ -92,7 +89,7 @@ class TorchVision(LibraryNetwork):
         entries = list(_models().get_model_weights(self.model))
         by_name = {e.name: e for e in entries} | {Path(e.url).stem: e for e in reversed(entries)}
         stem = Path(self.weights).stem
-        return by_name.get(self.weights) or by_name.get(stem) or next(iter(entries), None)
+        return by_name.get(self.weights) or by_name.get(stem) or entries[0]
 
 
 def _hash_of(url: str) -> str:
@@ -107,19 +104,31 @@ def _models() -> Any:
         raise Unavailable(f"{REMEDY} ({str(error).splitlines()[0]})") from None
 
 
+def _entry(model: str, name: str) -> Any:
+    """torchvision's entry for named weights. Raises Unavailable, with near misses."""
+    entries = {e.name: e for e in _models().get_model_weights(model)}
+    if name not in entries:
+        raise Unavailable(
+            f"torchvision: no file at {name!r}, and {model} has no weights of that name{nearest(name, entries)}; "
+            f"it has {', '.join(entries)}"
+        )
+    return entries[name]
+
+
+def _cached(model: str, name: str) -> Path:
+    """Where named weights lie, or would lie, in PyTorch's cache."""
+    import torch
+
+    return Path(torch.hub.get_dir()) / "checkpoints" / Path(_entry(model, name).url).name
+
+
 @lru_cache(maxsize=16)
 def _fetched(model: str, name: str) -> Path:
     """The file of named weights in PyTorch's cache; fetched there if it is not. Raises Unavailable."""
     import torch
 
-    entries = {e.name: e for e in _models().get_model_weights(model)}
-    if name not in entries:
-        raise Unavailable(
-            f"torchvision: no file at {name!r}, and {model} has no weights of that name{nearest(name, entries)}; "
-            f"it has {', '.join(entries) or 'none'}"
-        )
-    url, folder = entries[name].url, Path(torch.hub.get_dir()) / "checkpoints"
-    file = folder / Path(url).name
+    url, file = _entry(model, name).url, _cached(model, name)
+    folder = file.parent
     if not file.is_file():
         try:
             folder.mkdir(parents=True, exist_ok=True)

@@ -99,7 +99,7 @@ class Codec(Plugin, ABC):
 class StoredFileCodec(Codec, ABC):
     """A codec that takes an image's stored file instead of its pixels, and loses nothing of them.
 
-    What it cannot take, and an image that is no file of its own, is coded losslessly from pixels; ``takes`` tells these
+    What it cannot take, and an image that is no file of its own, is coded losslessly from pixels; ``taken`` tells these
     apart. Such a codec goes with the quantizer ``none`` and the full size alone.
     """
 

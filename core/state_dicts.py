@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from zipfile import BadZipFile
-
-from safetensors import SafetensorError
 
 from .errors import Refused, Unavailable
 from .files import sha256_of
@@ -42,7 +40,7 @@ def read_state_dict(path: Path) -> StateDict:
     return _read(path, sha256_of(path))
 
 
-@lru_cache(maxsize=4)
+@lru_cache(maxsize=1)
 def _read(path: Path, sha256: str) -> StateDict:
     import torch
     from safetensors.torch import load_file
@@ -53,15 +51,15 @@ def _read(path: Path, sha256: str) -> StateDict:
             if path.suffix == ".safetensors"
             else torch.load(path, map_location="cpu", weights_only=True)
         )
-    except (SafetensorError, OSError, EOFError, BadZipFile, RuntimeError, ValueError) as error:
-        raise Unavailable(f"{path} is no whole file of weights: {str(error).splitlines()[0][:150]}") from None
-    except Exception as error:
-        if type(error).__name__ != "UnpicklingError":
-            raise
-        reason = str(error).replace("\n", " ")[:150]
-        raise Refused(
-            f"{path} holds more than tensors, and would have to run code to be read ({reason}); "
-            "save network.state_dict() alone, best as .safetensors"
+    except Exception as error:  # PyTorch's reader raises whatever a broken file makes it do
+        text = " ".join(str(error).split())
+        if match := re.search(r"Unsupported global: GLOBAL (\S+)", text):
+            raise Refused(
+                f"{path} holds more than tensors, and would have to run code to be read ({match[1]}); "
+                "save network.state_dict() alone, best as .safetensors"
+            ) from None
+        raise Unavailable(
+            f"{path} is no whole file of weights ({type(error).__name__}: {text[:100]}); fetch it again"
         ) from None
     about = {k: v for k, v in content.items() if isinstance(v, (int, float, str))} if isinstance(content, dict) else {}
     tensors = content

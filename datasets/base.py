@@ -173,7 +173,7 @@ def _checked_block(dataset: Dataset, start: int, stop: int) -> Block:
     if set(counts) != {stop - start}:
         raise BadSetting(f"{context} gave {counts[0]} images, {counts[1]} labels and {counts[2]} sources")
     for position, (image, source) in enumerate(zip(block.images, block.sources, strict=True), start):
-        if not isinstance(source, Source) or not isinstance(source.bytes, int):
+        if not isinstance(source, Source) or not isinstance(source.bytes, int) or not isinstance(source.file, bytes):
             raise BadSetting(f"{context}: image {position}: a source is Source(format, bytes), got {source!r}")
         if not isinstance(image, BadImage):
             try:

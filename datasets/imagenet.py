@@ -85,7 +85,12 @@ def devkit(home: Path) -> Devkit:
     truth = [int(line) for line in read(TRUTH).decode("ascii").split()]
     from scipy.io import loadmat
 
-    synsets: Any = loadmat(BytesIO(read("meta.mat")), squeeze_me=True)["synsets"]
+    try:
+        synsets: Any = loadmat(BytesIO(read("meta.mat")), squeeze_me=True)["synsets"]
+    except Exception as error:  # SciPy's reader raises whatever a broken file makes it do
+        raise Unavailable(
+            f"imagenet: meta.mat of {DEVKIT} cannot be read ({error}); fetch {DEVKIT}.tar.gz again"
+        ) from None
     # leaves alone are classes: meta.mat holds inner nodes of WordNet, too
     wnids = {int(s["ILSVRC2012_ID"]): str(s["WNID"]) for s in synsets if int(s["num_children"]) == 0}
     classes = tuple(sorted(wnids.values()))

@@ -142,7 +142,7 @@ def _label(parts: dict[str, Member], shard: Path, key: str) -> int:
             return UNLABELLED
     else:
         return UNLABELLED
-    if not text.isdigit():
+    if not text.isdecimal():
         raise Refused(
             f"webdataset: {shard.name}: the class of {key} is {text[:40]!r}; a whole number from 0 on is wanted"
         )

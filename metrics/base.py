@@ -25,7 +25,8 @@ class Metric(Plugin, ABC):
 
     @property
     def title(self) -> str:
-        return self.words or self.name
+        settings = self.short.partition(":")[2]
+        return (self.words or self.name) + (f" ({settings})" if settings else "")
 
     @abstractmethod
     def version(self) -> str:

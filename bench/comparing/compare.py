@@ -10,7 +10,7 @@ from functools import partial
 import numpy as np
 import pandas as pd
 
-from ...core.errors import BadSetting, Refused, nearest
+from ...core.errors import BadSetting, RabenchError, Refused, nearest
 from ...datasets.base import Dataset
 from ...quantizers.none import NoQuantizer
 from ..statistics.bjontegaard import BETWEEN, CurveSamples, Distances, Range, bd_accuracy, bd_rate
@@ -21,6 +21,7 @@ from .bootstrap import RESAMPLES, ResampledCurves, paired_images
 from .comparison import Comparison, no_name
 from .curves import Curve, Measured
 from .fidelity import judged
+from .measures import ACCURACY
 from .reading import Group, Reading, read, together
 
 
@@ -70,9 +71,9 @@ def compare(
     accuracy; without a classifier the study's first. Raises BadSetting for a name that fits no curve or several,
     Unavailable without records, Refused where nothing can be compared.
     """
-    if metric is not None and method is not None and method.accuracy is not None:
-        raise BadSetting("`accuracies` is a range of percentages, and goes with no `metric`")
     groups, bad = _groups([studies] if isinstance(studies, Study) else list(studies), labels, metric)
+    if method is not None and method.accuracy is not None and any(g.measure.scale != ACCURACY.scale for g in groups):
+        raise BadSetting("`accuracies` is a range of percentages, and goes with no metric")
     comparisons: list[Comparison] = []
     mistakes: list[BadSetting] = []
     for group in groups:
@@ -106,17 +107,29 @@ def _image_name(dataset: Dataset, position: int) -> str:
     return dataset.image_name(position) if dataset.where() is not None else ""
 
 
+def _judged(groups: Sequence[Group], labels: str | None, metric: str | None) -> list[Group]:
+    """The groups by the measure asked for, without those that do not have it; raises their error where none has."""
+    found: list[Group] = []
+    errors: list[RabenchError] = []
+    for group in groups:
+        try:
+            found.append(judged(group, labels, metric))
+        except (BadSetting, Refused) as error:
+            errors.append(error)
+    if not found:
+        raise errors[0]
+    return found
+
+
 def _groups(studies: list[Study], labels: str | None, metric: str | None) -> tuple[list[Group], list[str]]:
     readings = [read(study) for study in studies]
     bad = [line for reading in readings for line in reading.bad]
     if len(readings) == 1:
-        return [judged(group, labels, metric) for group in readings[0].groups], bad
-    if metric is not None:
-        raise Refused("`metric` goes with one study; merge the records of several into one")
+        return _judged(readings[0].groups, labels, metric), bad
     names = [study.name for study in studies]
     if len(set(names)) < len(names):
         names = [str(study.folder) for study in studies]
-    groups = together(list(zip(names, readings, strict=True)), labels)
+    groups = together(list(zip(names, readings, strict=True)), partial(judged, labels=labels, metric=metric))
     for name, reading in zip(names, readings, strict=True):
         if not any(len(members := {c.study for c in g.curves}) > 1 and name in members for g in groups):
             raise Refused(_alone(name, reading, groups))
@@ -204,7 +217,9 @@ def find_curve(text: str, curves: Sequence[Curve], argument: str) -> Curve:
     argument: for the error. Raises BadSetting for a name that fits no curve or several.
     """
     match = _NAME.match(text.strip())
-    assert match is not None  # every part of it is optional
+    if match is None:
+        names = "; ".join(c.name for c in curves)
+        raise BadSetting(f"`{argument}` {text!r} is no curve's name, such as jpeg@short=256; there are {names}")
     quantizer, codec, tuned, study = match["quantizer"], match["codec"] or "", bool(match["tuned"]), match["study"]
     size = (match["size"] or "").removeprefix("full")
     candidates = [c for c in curves if c.tuned == tuned and study in (None, c.study) and c.size == size]

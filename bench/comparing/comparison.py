@@ -190,7 +190,8 @@ def _discordant_table(comparison: Comparison) -> Table:
 
 def _told_by_settings(points: pd.DataFrame) -> list[str]:
     """The columns of curve and classifier, where quantizer and codec tell the points apart without them."""
-    dropped = [] if points.study.any() else ["curve"]
+    sized = points.curve.str.contains("@").any()
+    dropped = [] if points.study.any() or sized else ["curve"]
     return dropped if (points.classifier == "fine-tuned").any() else [*dropped, "classifier"]
 
 
@@ -233,14 +234,14 @@ def as_text(comparisons: Iterable[Comparison], form: str, discordant: bool = Fal
         hidden = ["study"] if discordant else ["study", "gained_images", "lost_images"]
         parts = [
             frame.drop(columns=hidden, errors="ignore").assign(
-                title=c.title, labels=_labels(c), anchor=c.anchor, kind=kind
+                title=c.title, labels=_labels(c), measure=c.measure.name, anchor=c.anchor, kind=kind
             )
             for c in comparisons
             for kind, frame in (("curve", c.curves), ("point", c.points))
             if len(frame)
         ]
         frame = pd.concat(parts, ignore_index=True)
-        first = ["kind", "title", "labels", "anchor", "curve"]
+        first = ["kind", "title", "labels", "measure", "anchor", "curve"]
         return frame[first + [c for c in frame if c not in first]].to_csv(index=False, lineterminator="\n")
     tables = [table for c in comparisons for table in c.tables(discordant) if len(table.frame)]
     return "\n".join(table.markdown() if form == "markdown" else table.latex() for table in tables)

@@ -33,6 +33,8 @@ class Measured:
     columns: Columns
     complete: bool
     """Whether every block of the last run is here."""
+    blocks: tuple[str, ...] = ()
+    """The hash of each record's images by their content, whatever the record is filed under."""
     overhead_bpp: float = np.nan
     """The rate of a flat image of the data set's commonest size; NaN where no run has measured it."""
 
@@ -94,7 +96,11 @@ def gather(points: Iterable[Point], records: Iterable[Record], index: Index) -> 
             label = point.dataset.label
             size = sizes[label] if label in sizes else sizes.setdefault(label, Sources.of(index, label).common_size)
             overhead = _overhead_bpp(point, readable[0], index, size)
-            measured.append(Measured(point, tuple(readable), columns, len(readable) == len(spans), overhead))
+            contents = {name: d["sha256"] for name, (_, _, d) in zip(names, spans, strict=True)}
+            blocks = tuple(contents[r.identity.block] for r in readable)
+            if point.metric is not None:  # a block that was lost with its worker has none
+                columns.setdefault("value", np.full(len(columns["image"]), np.nan))
+            measured.append(Measured(point, tuple(readable), columns, len(readable) == len(spans), blocks, overhead))
     return measured, bad
 
 

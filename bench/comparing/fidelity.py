@@ -91,13 +91,16 @@ def metric_of(name: str, metrics: Iterable[Metric]) -> Metric:
 
 
 def means(group: Group, metrics: Sequence[Metric]) -> pd.DataFrame:
-    """The mean of each metric over the images of each point, a column a metric; infinite without loss."""
+    """The mean of each metric over the images of each point, a column a metric, by its short name.
+
+    As everywhere, images without loss, whose PSNR is infinite, are left out; infinite where that leaves none.
+    """
     table = {}
     for metric in metrics:
         column = []
         for m in group.measured:
             values = values_of(m, metric, group.fidelity.get((stored_of(m.point), metric)))
-            known = values[~np.isnan(values)]
-            column.append(float(known.mean()) if len(known) else np.nan)
-        table[metric.name] = column
+            finite = values[np.isfinite(values)]
+            column.append(float(finite.mean()) if len(finite) else np.inf if np.isinf(values).any() else np.nan)
+        table[metric.short] = column
     return pd.DataFrame(table)

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import pandas as pd
 
+from ...core.errors import nearest
 from ...core.tables import Kind, Table
 from ..study.published import PublishedCurve
 from .curves import Curve
@@ -21,6 +22,16 @@ NOTE = (
 def published_curve(group: Group, published: PublishedCurve) -> Curve | None:
     """The curve of a group that a published one is held against; None where it has none of that name."""
     return next((c for c in group.curves if published.curve in (c.name, c.label)), None)
+
+
+def unmatched(groups: Sequence[Group], published: Sequence[PublishedCurve]) -> list[str]:
+    """A line for each published curve that is held against a curve which no group has."""
+    names = list(dict.fromkeys(c.label for group in groups for c in group.curves))
+    return [
+        f"published: no curve is called {other.curve!r}{nearest(other.curve, names)}; there are {', '.join(names)}"
+        for other in published
+        if not any(published_curve(group, other) for group in groups)
+    ]
 
 
 def published_table(groups: Sequence[Group], published: Sequence[PublishedCurve]) -> Table | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -125,6 +125,8 @@ class Reading:
     groups: list[Group]
     bad: list[str]
     """Lines on files among the records that are left out, and on plug-ins edited since they were measured."""
+    fidelity: list[Measured] = field(default_factory=list)
+    """The points that measured a metric."""
 
 
 def read(study: Study) -> Reading:
@@ -132,7 +134,7 @@ def read(study: Study) -> Reading:
     matrix, index = study.load(), Index(study.records)
     records, bad = Records(study.records).read()
     measured, damaged = gather(with_references(matrix), records, index)
-    by_metrics, _ = gather(matrix.fidelity, records, index)  # what is damaged is told once
+    by_metrics, lost = gather(matrix.fidelity, records, index)
     fidelity = {(stored_of(m.point), m.point.metric): m for m in by_metrics if m.point.metric is not None}
     if not measured:
         example = f"; {len(bad)} files among them are none, such as {bad[0]}" if bad else ""
@@ -146,11 +148,20 @@ def read(study: Study) -> Reading:
         replace(
             _group([measured[i] for i in members], rows.iloc[members].reset_index(drop=True), index),
             fidelity=fidelity,
-            metrics=matrix.metrics,
+            metrics=_metrics_of([measured[i] for i in members], matrix.metrics, fidelity),
         )
         for members in places.values()
     ]
-    return Reading(matrix, index, measured, rows, groups, bad + damaged + _outdated(measured))
+    wrong = bad + damaged + lost + _outdated(measured)
+    return Reading(matrix, index, measured, rows, groups, wrong, by_metrics)
+
+
+def _metrics_of(
+    measured: Sequence[Measured], metrics: Sequence[Metric], fidelity: Mapping[tuple[Any, Metric], Measured]
+) -> tuple[Metric, ...]:
+    """The metrics that are measured for any of these points; that of the squared error is for all."""
+    stored = {stored_of(m.point) for m in measured}
+    return tuple(m for m in metrics if not m.needs_pixels or any((s, m) in fidelity for s in stored))
 
 
 def _group(measured: list[Measured], rows: pd.DataFrame, index: Index) -> Group:
@@ -194,15 +205,15 @@ def agreeing(m: Measured, reference: Measured) -> Measured:
     return replace(m, columns={**m.columns, "label": labels})
 
 
-def together(studies: Sequence[tuple[str, Reading]], labels: str | None) -> list[Group]:
+def together(studies: Sequence[tuple[str, Reading]], judged: Callable[[Group], Group]) -> list[Group]:
     """The groups of several studies, those that share images and classifier as one; curves bear their study's name.
 
     Images are known by their block's content and their place in it, whatever the data set is called; their positions
-    are those of the first study that has them.
+    are those of the first study that has them. judged: gives each group by the measure asked for.
     """
     joined: list[tuple[Group, dict[str, int]]] = []
     for number, (name, reading) in enumerate(studies, 1):
-        for group in (g.by_labels(labels) for g in reading.groups):
+        for group in map(judged, reading.groups):
             group = replace(group, curves=[replace(c, study=name) for c in group.curves])
             starts = _starts(group.measured)
             for place, (other, known_starts) in enumerate(joined):
@@ -226,8 +237,8 @@ def _starts(measured: Sequence[Measured]) -> dict[str, int]:
     starts: dict[str, int] = {}
     for m in measured:
         begin = 0
-        for record in m.records:
-            starts.setdefault(record.identity.block, int(m.columns["image"][begin]))
+        for record, block in zip(m.records, m.blocks, strict=True):
+            starts.setdefault(block, int(m.columns["image"][begin]))
             begin += record.about["stop"] - record.about["start"]
     return starts
 
@@ -236,7 +247,8 @@ def _joined(group: Group, other: Group, starts: dict[str, int]) -> Group:
     """The first group with the points and curves of the other; its images bear the positions of ``starts``."""
     first, measured = len(group.measured), []
     for m in other.measured:
-        spans = [(starts[r.identity.block], r.about["stop"] - r.about["start"]) for r in m.records]
+        lengths = [r.about["stop"] - r.about["start"] for r in m.records]
+        spans = [(starts[block], length) for block, length in zip(m.blocks, lengths, strict=True)]
         images = np.concatenate([np.arange(start, start + length) for start, length in spans])
         measured.append(replace(m, columns={**m.columns, "image": images}))
     moved = [replace(c, rows=tuple(i + first for i in c.rows)) for c in other.curves]

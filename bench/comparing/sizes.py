@@ -63,7 +63,9 @@ def sizes_table(group: Group) -> Table | None:
     kinds["best"] = Kind.NAME
     frame = pd.DataFrame(list(_lines(group, codecs, resampled, sizes)), columns=list(kinds))
     step = measure.step or "difference"
-    note = NOTE.format(measure=measure.name.capitalize(), step=step, resamples=RESAMPLES, images=len(resampled.images))
+    note = NOTE.format(
+        measure=measure.name[0].upper() + measure.name[1:], step=step, resamples=RESAMPLES, images=len(resampled.images)
+    )
     return Table(f"{group.title}: smaller picture or lower quality", frame, kinds, (note,))
 
 

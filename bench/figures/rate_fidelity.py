@@ -34,6 +34,7 @@ def rate_fidelity(
         return None
     curves = list(dict.fromkeys(_named(c) for group in groups for c in group.plotted))
     styles = styles_of(curves)
+    rates = "mean_bpp" if published else "bpp"  # published rates are means over images
     columns = min(COLUMNS, len(groups))
     lines = ceil(len(groups) / columns)
     with sns.axes_style("ticks"), sns.plotting_context("paper"):
@@ -43,7 +44,7 @@ def rate_fidelity(
     for axes, group in zip(panels, groups, strict=False):
         plain(axes)
         for curve in reversed(group.plotted):
-            _line(axes, group, curve, styles[_named(curve)])
+            _line(axes, group, curve, styles[_named(curve)], rates)
         _crosses(axes, group, published, styles)
         rate_axis(axes, plotted_rates(group), axis)
         axes.set_ylabel(f"mean {group.measure.title.replace(' dB', ' (dB)')}")
@@ -78,11 +79,12 @@ def _named(curve: Curve) -> Curve:
     return Curve(curve.quantizer, curve.codec, (), curve.tuned, curve.study, curve.size)
 
 
-def _line(axes: Axes, group: Group, curve: Curve, style: Style) -> None:
+def _line(axes: Axes, group: Group, curve: Curve, style: Style, rates: str) -> None:
+    """Draws one curve. rates: the column of its rates."""
     rows = group.rows.iloc[list(curve.rows)]
     color, dash, marker, inside = style
     axes.plot(
-        rows.bpp.to_numpy(),
+        rows[rates].to_numpy(),
         rows.accuracy.to_numpy(),
         color=color,
         linestyle=dash,

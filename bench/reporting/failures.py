@@ -19,7 +19,7 @@ def failures(reading: Reading) -> tuple[str, ...]:
     """A line for each kind of failure, told apart by whether another try could help."""
     unreadable: dict[tuple[str, int], str] = {}
     failed: dict[str, list[str]] = {}
-    for m in (m for group in reading.groups for m in group.measured):
+    for m in (*(m for group in reading.groups for m in group.measured), *reading.fidelity):
         for record in m.records if m.columns["failed"].any() else ():
             table = record.rows().select(["image", "error"])
             for image, reason in zip(*table.filter(table["error"].is_valid()).to_pydict().values(), strict=True):

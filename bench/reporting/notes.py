@@ -5,7 +5,6 @@ from __future__ import annotations
 from contextlib import suppress
 
 import numpy as np
-import pyarrow.compute as pc
 
 from ...classifiers.base import Published
 from ...codecs.base import StoredFileCodec
@@ -77,10 +76,13 @@ def _not_taken(group: Group) -> list[str]:
         if not isinstance(m.point.codec, StoredFileCodec):
             continue
         images: list[int] = []
+        begin = 0
         for record in m.records:
             table = record.rows()
             if "remark" in table.column_names:
-                images += table.filter(pc.field("remark") == NOT_TAKEN)["image"].to_pylist()
+                rows = np.flatnonzero(np.array(table["remark"].to_pylist()) == NOT_TAKEN)
+                images += m.columns["image"][begin + rows].tolist()
+            begin += len(table)
         if images:
             named = ", ".join(_image_name(m, i) for i in images[:5]) + (", ..." if len(images) > 5 else "")
             notes.append(

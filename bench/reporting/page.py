@@ -76,7 +76,7 @@ def write_page(
 def _section(part: GroupReport, room: int) -> Section:
     group = part.group
     points = points_data(group, part.fidelity)
-    pictures = gallery(part.judged, room)
+    pictures = gallery(part.judged if group.predicts else group, room)
     script = {
         "curves": curves_data(group),
         "points": points,

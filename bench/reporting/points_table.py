@@ -27,7 +27,7 @@ SIZED = (
 )
 FIDELITY = (
     "PSNR: of the mean squared error over all images; mean PSNR and other means: of each image's value, as papers print them, "
-    "without images that are too small for the metric."
+    "without images that are too small for the metric, or coded without loss, whose PSNR is infinite."
 )
 UNMEASURED = (
     "Format overhead is not measured for records of an earlier version: rabench run adds it, and measures nothing else."
@@ -100,7 +100,7 @@ def _lines(group: Group) -> Iterator[tuple[str, ...]]:
                 str(row.images) + ("" if row.complete else " (unfinished)"),
                 str(row.failed),
                 _number(row.psnr_db, 2),
-                *(_number(fidelity[metric.name].iloc[rows[0]], metric.digits) for metric in group.metrics),
+                *(_number(fidelity[metric.short].iloc[rows[0]], metric.digits) for metric in group.metrics),
             )
 
 

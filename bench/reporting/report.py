@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import product
@@ -15,6 +16,7 @@ from ...core.files import write_text
 from ...core.tables import Table
 from ..comparing.curves import timings
 from ..comparing.fidelity import means
+from ..comparing.published import unmatched
 from ..comparing.reading import Reading, read
 from ..figures.bd_heatmap import bd_heatmap
 from ..figures.byte_breakdown import byte_breakdown
@@ -66,10 +68,13 @@ class Report:
         """How many rows failed."""
         return int(self.summary.failed.sum())
 
+    unmatched: tuple[str, ...] = ()
+    """A line for each published curve that is held against a curve which the study does not have."""
+
     @property
     def warnings(self) -> list[str]:
-        """A line for each network whose uncompressed accuracy is not what is published for it."""
-        return [line for g in self.groups for line in published_warnings(g.group)]
+        """A line for each network whose uncompressed accuracy is not what is published for it, and those of ``unmatched``."""
+        return [line for g in self.groups for line in published_warnings(g.group)] + list(self.unmatched)
 
     @property
     def tables(self) -> list[Table]:
@@ -114,7 +119,8 @@ def report(study: Study, axis: str | None = None, with_psnr: bool = False, paper
     files.append(page)
     _remove_old_figures(study.folder, reading.matrix, files)
     maps, left_out = _activation_maps(study, reading.matrix)
-    return Report(files + maps, rows, groups, reading.bad, lines, left_out)
+    lost = tuple(unmatched([part.group for part in groups], reading.matrix.published))
+    return Report(files + maps, rows, groups, reading.bad, lines, left_out, lost)
 
 
 def _metrics(reading: Reading) -> list[pd.DataFrame]:
@@ -126,7 +132,12 @@ def _metrics(reading: Reading) -> list[pd.DataFrame]:
         table = means(group, group.metrics)
         table.index = pd.Index([next(i for i, m in enumerate(reading.measured) if m is own) for own in group.measured])
         tables.append(table)
-    return [pd.concat(tables).sort_index().rename(columns=lambda name: f"mean_{name.replace('-', '_')}")]
+    return [pd.concat(tables).sort_index().rename(columns=_column)]
+
+
+def _column(metric: str) -> str:
+    """The column of summary.csv that holds a metric's mean: ``mean_ms_ssim``."""
+    return "mean_" + re.sub(r"[^a-z0-9]+", "_", metric)
 
 
 def _figures(

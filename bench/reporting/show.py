@@ -188,6 +188,6 @@ def _heading(point: Point, alone: bool) -> str:
     if point.is_reference:
         return "uncompressed"
     if alone:
-        return f"{point.quantizer.short}+{point.codec.short}" + "\nfine-tuned" * bool(point.tuned_from)
+        return point.name.replace(", fine-tuned", "\nfine-tuned")
     plugins = (point.quantizer, point.codec)
     return ", ".join(f"{name} {getattr(p, name)}" for p in plugins if (name := p.quality_parameter()))

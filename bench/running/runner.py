@@ -18,7 +18,7 @@ from ..study import provenance
 from ..study.folder import prepared
 from ..study.matrix import Matrix, Study, all_points
 from ..study.points import Point
-from ..study.records import COLUMNS, STAGES, Index, Records, Rows
+from ..study.records import COLUMNS, STAGES, UNREADABLE, Index, Records, Rows
 from . import task as tasks
 from .executors import Pool
 from .overhead import measure_overheads
@@ -26,6 +26,8 @@ from .pace import Key, Pace
 from .plan import Missing, make_plan, make_tasks, new_kinds_first, task_of
 from .task import Task
 
+NOT_THE_CODEC = (UNREADABLE, "classifier: ", "metric: ")
+"""How the reasons of rows begin whose file was made and decoded, or never came so far."""
 OVERHEAD_TIMEOUT = 60.0
 """The seconds that a codec may take for one flat image."""
 TIMEOUT = 1800.0
@@ -154,7 +156,7 @@ class Runner:
             self.waiting[m.identity.key] -= len(rows)
             self.progress.done += len(rows)
             self.progress.failed += len(rows.errors)
-            if not rows.final:
+            if any(not reason.startswith(NOT_THE_CODEC) for reason in rows.errors.values()):
                 self.failing.add(m.point.codec)
         self.progress.seconds_left = self._seconds_left()
         self.progress.report(self.progress)

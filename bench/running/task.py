@@ -160,8 +160,9 @@ class _Measurement:
             except Exception as error:  # a plug-in's own code: one row's failure
                 files.errors[row] = f"byte breakdown: {describe_error(error)}"
                 continue
-            if isinstance(files.codec, StoredFileCodec) and not files.codec.taken(coded.files[row]):
-                files.remarks[row] = NOT_TAKEN
+            if isinstance(files.codec, StoredFileCodec):
+                taken = bool(chunk.stored[row]) and files.codec.taken(coded.files[row])
+                files.remarks |= {} if taken else {row: NOT_TAKEN}
             decoded_digest, original = digest(pixels), chunk.sources[row]
             restored = self.task.size.restored(pixels, original)
             if decoded_digest != chunk.digests[row]:

@@ -248,9 +248,10 @@ def _block_points(file: TomlFile, base: Path, block: dict[str, Any]) -> Iterable
     datasets = _sweep(file, base, DATASETS, "dataset", block)
     quantizers = _sweep(file, base, QUANTIZERS, "quantizers", {"quantizers": ["none"], **block})
     codecs = _sweep(file, base, CODECS, "codecs", block)
-    alone = block.get("classifiers") == []
-    classifiers = [NoClassifier()] if alone else _sweep(file, base, CLASSIFIERS, "classifiers", block)
-    named = block.get("metrics", ["psnr"] if alone else [])
+    without = {**block, "classifiers": ["none"]} if block.get("classifiers") == [] else block
+    classifiers = _sweep(file, base, CLASSIFIERS, "classifiers", without)
+    # without a classifier there is always PSNR to judge by
+    named = block.get("metrics") or ([] if any(k.predicts for k in classifiers) else ["psnr"])
     metrics = _sweep(file, base, METRICS, "metrics", {"metrics": named}) if named != [] else []
     sizes = _sizes(file, block.get("sizes", ["full"]))
     if block.get("tuned") is not None and any(sizes):

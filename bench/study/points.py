@@ -93,7 +93,7 @@ class Point:
 
     def without_size(self, version: str) -> str:
         """The quantizer's own part of the first of ``versions``."""
-        return version.removeprefix(f"{self.size.version()}; ") if self.size else version
+        return version.partition("; ")[2] if self.size else version
 
     @property
     def frozen(self) -> Classifier:

@@ -142,3 +142,77 @@ def test_images_too_small_for_a_metric_are_left_out_of_its_mean(tmp_path):
     study = measured_study(tmp_path, matrix, None)
     group = by_metric(read(study).groups[0], METRICS.make("ms-ssim"))
     assert set(group.rows.labelled) == {2} and group.rows.accuracy.between(0, 1).all()
+
+
+def test_an_image_without_loss_is_left_out_of_the_mean_as_of_the_curve(tmp_path):
+    noise_folder(tmp_path / "images", 3, side=16, classes="")
+    Image.new("RGB", (16, 16), (128, 128, 128)).save(tmp_path / "images" / "flat.png")  # JPEG gives it back
+    study = measured_study(tmp_path, ALONE.replace('"photos"', '"folder:path=images"'), None)
+    (group,) = read(study).groups
+    judged = by_metric(group, METRICS.make("psnr"))
+    place = {m.point.title: i for i, m in enumerate(group.measured)}
+    for m, mean, count in zip(judged.measured, judged.rows.accuracy, judged.rows.labelled, strict=True):
+        if m.point.codec.name == "jpeg":
+            assert count == 3 and np.isfinite(mean)
+            assert means(group, group.metrics).psnr[place[m.point.title]] == pytest.approx(mean)
+
+
+def test_a_metric_that_fails_is_told_and_a_codec_is_not_blamed(tmp_path):
+    (tmp_path / "own.py").write_text(
+        "import rabench\nfrom dataclasses import dataclass\n\n@dataclass(frozen=True)\n"
+        "class Broken(rabench.Metric):\n    name = 'broken'\n    step: int = rabench.setting(1, (1, 2))\n"
+        "    def version(self):\n        return '1'\n"
+        "    def value(self, decoded, original):\n        if self.step == 2: raise ValueError('no value')\n        return 1.5\n"
+    )
+    matrix = ALONE.replace('"ssim"', '"broken:step=1,2"').replace(
+        "[[points]]", 'plugins.files = ["own.py"]\n[[points]]'
+    )
+    study = measured_study(tmp_path, matrix, 10)
+    written = report(study)
+    assert any("metric: " in line and "no value" in line for line in written.failures)
+    assert {"mean broken", "mean broken (step=2)"} <= set(written.tables[0].frame)
+    assert set(written.tables[0].frame["mean broken"]) == {"1.5000", "-"}
+    assert set(written.tables[0].frame["mean broken (step=2)"]) == {"-"}
+    overheads = [m.overhead_bpp for group in read(study).groups for m in group.measured]
+    assert np.isfinite(overheads).all()
+
+
+def test_a_study_with_and_without_a_classifier_is_compared_where_it_can_be(tmp_path):
+    study = measured_study(
+        tmp_path,
+        BESIDE + '[[points]]\nclassifiers = []\ncodecs = ["jpeg:quality=20,50,80", "webp:quality=20,80"]\n',
+        20,
+    )
+    titles = {c.title: c.measure.name for c in compare(study, "none+jpeg:quality=50", [])}
+    assert titles == {"photos (20 images), small-photos": "accuracy", "photos (20 images)": "PSNR"}
+    (comparison,) = compare(study, "jpeg", ["webp"], metric="psnr")
+    assert comparison.measure.name == "PSNR"
+
+
+@pytest.mark.parametrize("classifiers", ["[]", '["none"]'])
+def test_without_a_classifier_there_is_always_psnr(tmp_path, classifiers):
+    matrix = ALONE.replace("classifiers = []", f"classifiers = {classifiers}").replace('["psnr", "ssim"]', "[]")
+    study = measured_study(tmp_path, matrix, 5)
+    assert "mean PSNR dB" in report(study).tables[0].frame
+    assert compare(study, "jpeg", ["webp"])[0].measure.name == "PSNR"
+
+
+def test_two_studies_are_compared_by_a_metric(tmp_path):
+    one = measured_study(tmp_path / "one", ALONE, 20)
+    two = measured_study(tmp_path / "two", ALONE.replace('"png", ', '"png:effort=9", '), 20)
+    (comparison,) = compare([one, two], "none+jpeg:quality=50 [one]", ["none+webp:quality=50 [two]"], metric="ssim")
+    assert comparison.points.images.tolist() == [20]
+
+
+def test_the_page_of_a_study_without_a_classifier_shows_its_images(alone):
+    import json
+    import re
+
+    report(alone)
+    text = (alone.folder / "report.html").read_text()
+    (content,) = re.findall(r'<script[^>]*id="study"[^>]*>(.*?)</script>', text, re.S)
+    (data,) = json.loads(content)
+    assert data["gallery"]["images"] and data["right"] == [] == data["agrees"]
+    names = [p["name"] for p in data["points"]]
+    shown = {names[i] for image in data["gallery"]["images"] for i in map(int, image["pictures"])}
+    assert {"none+jpeg:quality=20", "none+jpeg:quality=50", "none+jpeg:quality=80"} <= shown

@@ -116,6 +116,13 @@ def test_a_file_that_is_none_is_one_line_with_its_place(tmp_path, changes, messa
         written_study(tmp_path, MATRIX).load()
 
 
+def test_a_published_curve_without_a_counterpart_is_told(tmp_path):
+    theirs(tmp_path)
+    study = measured_study(tmp_path, MATRIX.replace('"jpeg" =', '"jpg" ='), 5)
+    (warning,) = report(study).warnings
+    assert warning == "published: no curve is called 'jpg' (did you mean 'jpeg'?); there are raw, jpeg"
+
+
 def test_a_missing_file_is_said(tmp_path):
     with pytest.raises(BadSetting, match=r"theirs\.json cannot be read: No such file"):
         written_study(tmp_path, MATRIX).load()

@@ -18,6 +18,7 @@ from rabench.bench.running.task import Task
 from rabench.classifiers import CLASSIFIERS, weights
 from rabench.classifiers.base import Classifier
 from rabench.codecs import CODECS
+from rabench.codecs.base import StoredFileCodec
 from rabench.codecs.raw import Raw
 from rabench.core.errors import Refused, Unavailable
 from rabench.core.images import IndexedImage, as_rgb
@@ -33,13 +34,13 @@ def task(quantizer, codecs, classifiers=(SMALL,), stop=IMAGES, dataset=PHOTOS):
     return Task(dataset, 0, stop, block, quantizer, tuple((c, k) for c in codecs for k in classifiers), ())
 
 
+OF_PIXELS = sorted(n for n in CODECS.members if not issubclass(CODECS[n], StoredFileCodec))
+"""Codecs that see pixels; for those that take stored files see test_stored_files.py."""
 SLOW = {"avif", "heic", "jpegxl", "jpegxl-lossless", "oxipng", "png-search"}
 
 
 @pytest.mark.parametrize("quantizer", ["none", "median-cut:colors=5"])
-@pytest.mark.parametrize(
-    "name", [pytest.param(n, marks=pytest.mark.slow) if n in SLOW else n for n in sorted(CODECS.members)]
-)
+@pytest.mark.parametrize("name", [pytest.param(n, marks=pytest.mark.slow) if n in SLOW else n for n in OF_PIXELS])
 def test_what_is_written_is_decoded_and_what_is_decoded_is_classified(name, quantizer):
     """Spies between the stages see 100 images through each codec, of a slow one 20."""
     codec, quantize = CODECS[name](), QUANTIZERS.make(quantizer)

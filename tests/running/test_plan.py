@@ -28,7 +28,7 @@ def planned():
 def test_a_quantizer_runs_once_for_all_codecs_of_a_task():
     points = [point(CODECS.make(t), quantizer=QUANTIZERS.make("median-cut:colors=3")) for t in ("png", "raw", "jpeg")]
     missing = [
-        plan.Missing(p, Identity(p.labels, p.key, ("", "", ""), "x"), start, start + 1000)
+        plan.Missing(p, Identity(p.labels, p.key, ("", "", ""), "x"), start, start + 1000, "x")
         for p in points
         for start in (0, 1000)
     ]

@@ -5,7 +5,7 @@ import pytest
 from given_studies import measured_study, rows_of, times_of
 from image_files import encoded, noise_folder
 from PIL import Image
-from rabench.bench.comparing.reading import read
+from rabench.bench.comparing.reading import read, together
 from rabench.bench.reporting.notes import group_notes
 
 MATRIX = """
@@ -58,3 +58,13 @@ def test_a_quantizer_or_a_size_before_a_stored_file_is_impossible_with_the_reaso
     assert len(reasons) == 3
     assert any("takes the stored file, and after octree:colors=2 there is none" in r for r in reasons.values())
     assert any("has no other size than full, got fit=8" in r for r in reasons.values())
+
+
+def test_images_of_stored_files_are_those_of_other_studies(folder):
+    one = measured_study(folder, MATRIX, None)
+    (folder / "other").mkdir()
+    matrix = MATRIX.replace("path=images", "path=../images").replace('"stored", ', '"png", ')
+    two = measured_study(folder / "other", matrix, None)
+    studies = [("one", read(one)), ("two", read(two))]
+    (group,) = together(studies, lambda group: group)
+    assert {tuple(m.columns["image"]) for m in group.measured} == {(0, 1, 2, 3)}

@@ -48,6 +48,7 @@
 
     // null: not judged
     right(point, image) {
+      if (!this.packed.length) return null;
       const place = this.places ? this.places.get(image) : image;
       const { judged, right } = this.of(point);
       const bit = (bytes) => (bytes[place >> 3] >> (7 - (place & 7))) & 1;
@@ -276,8 +277,7 @@
     gallery(page = this.page) {
       const { points, gallery, classes, reference } = this.data, verdicts = this.judged;
       const a = Number(this.find(".a").value), b = Number(this.find(".b").value);
-      if (!verdicts.packed.length) return;
-      const counts = verdicts.between(a, b);
+      const judged = verdicts.packed.length > 0;
       const kind = (image) => {
         const x = verdicts.right(a, image), y = verdicts.right(b, image);
         if (x === null || y === null) return null;
@@ -286,13 +286,14 @@
       const kinds = new Map(gallery.images.map((shown) => [shown.image, kind(shown.image)]));
       const here = (name) => [...kinds.values()].filter((k) => k === name).length;
       const say = (count) => count.toLocaleString("en");
-      this.find(".counts").textContent =
+      const counts = judged ? verdicts.between(a, b) : null;
+      this.find(".counts").textContent = !judged ? "" :
         `Of ${say(counts.images)} images, ${say(counts.gained)} are ${this.word(true)} in B alone (${here("gained")} of them below), ` +
         `${say(counts.lost)} in A alone (${here("lost")} below), ${say(counts.right)} in both, ${say(counts.wrong)} in neither.`;
       const cards = this.find(".cards");
       if (!cards) return;
       const which = this.find(".which").value;
-      const chosen = gallery.images.filter((shown) => which === "all" || kinds.get(shown.image) === which);
+      const chosen = gallery.images.filter((shown) => which === "all" || !judged || kinds.get(shown.image) === which);
       const last = Math.max(0, Math.ceil(chosen.length / PAGE) - 1);
       this.page = Math.min(Math.max(0, page), last);
       const begin = this.page * PAGE;
