@@ -33,17 +33,19 @@ def failures(reading: Reading) -> tuple[str, ...]:
         count = f"{len(unreadable):,} images" if many else "1 image"
         reasons = _listed(list(unreadable.values()))
         lines.append(f"{count} could not be read and {'are' if many else 'is'} left out of every figure: {reasons}")
-    for point, reasons in list(failed.items())[:POINTS_NAMED]:
-        lines.append(_failed_rows(point, reasons))
-    if len(failed) > POINTS_NAMED:
-        lines.append(
-            f"rows of {len(failed) - POINTS_NAMED:,} more points failed; their reasons stand in the records, column error"
-        )
+    alike: dict[str, list[str]] = {}
+    for point, reasons in failed.items():  # what fails at every point, such as a broken network, is told once
+        alike.setdefault(reasons[0], []).append(point)
+    for points in list(alike.values())[:POINTS_NAMED]:
+        lines.append(_failed_rows(points, [reason for point in points for reason in failed[point]]))
+    if more := [point for points in list(alike.values())[POINTS_NAMED:] for point in points]:
+        lines.append(f"rows of {len(more):,} more points failed; their reasons stand in the records, column error")
     return tuple(lines)
 
 
-def _failed_rows(point: str, reasons: list[str]) -> str:
-    count = "1 row" if len(reasons) == 1 else f"{len(reasons):,} rows"
+def _failed_rows(points: list[str], reasons: list[str]) -> str:
+    point, count = points[0], "1 row" if len(reasons) == 1 else f"{len(reasons):,} rows"
+    count += f" of {len(points):,} points" if len(points) > 1 else ""
     if all(_BY_RULE.search(reason) for reason in reasons):
         return f"{count} failed, such as: {point}: {reasons[0]}; another run would give the same"
     return f"{count} failed, such as: {point}: {reasons[0]}; run again to try them once more"

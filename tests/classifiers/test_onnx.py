@@ -2,7 +2,11 @@
 
 import numpy as np
 import pytest
+from given_studies import measured_study
+from image_files import noise_folder
 from onnx_files import MATRIX, onnx_classifier
+from rabench.bench.comparing.reading import read
+from rabench.bench.reporting.failures import failures
 from rabench.classifiers import CLASSIFIERS
 from rabench.core.errors import BadSetting, Refused, Unavailable
 from rabench.datasets.base import Dataset
@@ -70,3 +74,18 @@ def test_a_missing_file_of_classes_is_said_in_a_line(tmp_path):
     with pytest.raises(Unavailable, match=r"no file at 'none\.txt'") as caught:
         classifier.version()
     assert "\n" not in str(caught.value)
+
+
+def test_a_network_that_gives_nan_fails_its_rows_and_is_told_of_once(tmp_path):
+    onnx_classifier(tmp_path, weights="w.data")
+    (tmp_path / "w.data").write_bytes(np.full_like(MATRIX, np.nan).tobytes())
+    noise_folder(tmp_path / "images", 5, side=16, classes="abcde")
+    matrix = (
+        'dataset = "folder:path=images"\nclassifiers = ["onnx:path=net.onnx"]\n[[points]]\n'
+        'codecs = ["png", "jpeg:quality=20,50"]\n'
+    )
+    study = measured_study(tmp_path, matrix, None)
+    reading = read(study)
+    assert reading.rows.failed.tolist() == [5] * 4
+    (line,) = failures(reading)
+    assert line.startswith("20 rows of 4 points failed, such as: ") and "classifier: logits that are no numbers" in line
