@@ -151,6 +151,7 @@ def _alone(name: str, reading: Reading, groups: list[Group]) -> str:
 def _distances(anchor: Curve, tests: list[Curve], group: Group, method: Method) -> tuple[int, pd.DataFrame]:
     """The number of images in common, and BD figures of each test of several points."""
     vertical = partial(bd_accuracy, bpp=method.bpp, scale=group.measure.scale)
+    horizontal = partial(bd_rate, accuracy=method.accuracy, axis=group.measure.values)
     tests = [c for c in tests if len(c.rows) > 1]
     if len(anchor.rows) < 2 or not tests:
         return 0, pd.DataFrame()
@@ -165,7 +166,7 @@ def _distances(anchor: Curve, tests: list[Curve], group: Group, method: Method) 
             {
                 "curve": test.name,
                 **_figure("bd_accuracy_points", vertical, curves, anchor, test, method),
-                **_figure("bd_rate_percent", partial(bd_rate, accuracy=method.accuracy), curves, anchor, test, method),
+                **_figure("bd_rate_percent", horizontal, curves, anchor, test, method),
                 "points": len(own),
                 "dominated": int(beaten[np.ix_(own, others)].any(axis=1).sum()),
                 "anchor_points": len(others),

@@ -27,6 +27,11 @@ class Measure:
         """The name with its unit, as a column or an axis bears it."""
         return f"{self.name} {self.unit}".strip()
 
+    @property
+    def values(self) -> str:
+        """The word for several of its values."""
+        return "accuracies" if self.scale == 100.0 else f"values of {self.name}"
+
 
 ACCURACY, AGREEMENT = Measure("accuracy"), Measure("agreement")
 

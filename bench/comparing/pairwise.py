@@ -51,7 +51,7 @@ def pairwise_bd(group: Group, count: int = RESAMPLES, seed: int = 0) -> Pairwise
             vertical = partial(bd_accuracy, scale=group.measure.scale)
             accuracy[i][j] = resampled.estimate(vertical, anchor, test)
             accuracy[j][i] = _exchanged(accuracy[i][j], lambda v: -v)
-            rate[i][j] = resampled.estimate(bd_rate, anchor, test)
+            rate[i][j] = resampled.estimate(partial(bd_rate, axis=group.measure.values), anchor, test)
             rate[j][i] = _exchanged(rate[i][j], lambda v: 100 * (100 / (100 + v) - 1))
     left_out = [m.point.name for i, m in enumerate(group.measured) if i not in usable]
     names = [c.name for c in curves]

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from matplotlib.colors import to_hex
 from numpy.typing import NDArray
 
@@ -86,10 +87,16 @@ def _metrics_data(group: Group, fidelity: Sequence[Group]) -> list[dict[str, Any
     return figures
 
 
+def _first_metric(group: Group, fidelity: Sequence[Group]) -> pd.Series:
+    """The mean of the first metric at each point; NaN where a point has no finite one."""
+    means = {m.point: mean for g in fidelity[:1] for m, mean in zip(g.measured, g.rows.accuracy, strict=True)}
+    return pd.Series([means.get(m.point, np.nan) for m in group.measured], dtype=float)
+
+
 def points_data(group: Group, fidelity: Sequence[Group] = ()) -> list[dict[str, Any]]:
     """The figures of each point, in the order of the summary. fidelity: the group by each metric."""
     rows = group.rows
-    share = rows.accuracy if group.labelled else rows.agreement
+    share = rows.accuracy if group.labelled else rows.agreement if group.predicts else _first_metric(group, fidelity)
     full = enough(group.measured)
     usable = [i in full for i in range(len(rows))]  # on few images anything is beaten
     better = beaten_by(np.where(usable, rows.bpp, np.nan), np.where(usable, share, np.nan))

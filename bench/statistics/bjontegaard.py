@@ -198,7 +198,7 @@ class Distances:
     overlap: Array
     """The range that both curves have, as a share of the range that either has, or of the range asked for; (B,)."""
     axis: str
-    """The word for what curves are compared over: rates or accuracies."""
+    """The word for what curves are compared over: rates, accuracies, or the values of a metric."""
     given: bool = False
     """Whether a range was asked for."""
 
@@ -212,7 +212,7 @@ class Distances:
         if overlap < LEAST_OVERLAP:
             span = f"the range of {self.axis} asked for" if self.given else f"both ranges of {self.axis}"
             return f"only {100 * overlap:.0f} % of {span} in common"
-        return "one point, or accuracy that does not change"
+        return f"one point, or {self.axis} that do not change"
 
 
 Range = tuple[float, float]
@@ -274,13 +274,15 @@ def bd_accuracy(anchor: CurveSamples, test: CurveSamples, bpp: Range | None = No
     return replace(distance, value=scale * distance.value)
 
 
-def bd_rate(anchor: CurveSamples, test: CurveSamples, accuracy: Range | None = None) -> Distances:
+def bd_rate(
+    anchor: CurveSamples, test: CurveSamples, accuracy: Range | None = None, axis: str = "accuracies"
+) -> Distances:
     """The percentage of bits that the test takes more than the anchor at equal accuracy; below 0 it saves them.
 
-    NaN for curves whose accuracy dips. accuracy: a range of accuracies to keep to, as shares.
+    NaN for curves whose accuracy dips. accuracy: a range of accuracies to keep to, as shares. axis: the word for these.
     """
     with np.errstate(all="ignore"):
-        distance = distances(anchor.over_accuracy, test.over_accuracy, "accuracies", accuracy)
+        distance = distances(anchor.over_accuracy, test.over_accuracy, axis, accuracy)
     rising = anchor.rising & test.rising
     return replace(distance, value=np.where(rising, 100 * (10**distance.value - 1), np.nan))
 
