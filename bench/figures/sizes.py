@@ -38,6 +38,9 @@ def sizes(group: Group, axis: str = "log2") -> Figure | None:
     for axes, codec in zip(panels, codecs, strict=False):
         _panel(axes, group, codec, styles)
         reference = uncompressed_line(axes, group)
+    for place, axes in enumerate(panels[: len(codecs)]):
+        if place + columns >= len(codecs):  # nothing stands below it
+            axes.tick_params(labelbottom=True)
     for axes in panels[len(codecs) :]:
         axes.set_axis_off()
     rates = [
