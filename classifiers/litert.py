@@ -105,8 +105,10 @@ class LiteRT(Preprocessed):
         network = self._network
         if network.input_type is np.float32 or self.mean:
             mean, std = (three(self.name, n, getattr(self, n) or "0.5,0.5,0.5") for n in ("mean", "std"))
-            x = Preprocessing(mean=mean, std=std).tensor(images)
-            return x if network.input_type is np.float32 else network.quantized(x)
+            if network.input_type is np.float32:
+                return Preprocessing(mean=mean, std=std).tensor(images)
+            # In double precision: pixels may fall between two steps, where the last bits of single precision decide
+            return network.quantized((images / 255 - np.array(mean)) / np.array(std))
         return images if network.input_type is np.uint8 else (images.astype(np.int16) - 128).astype(np.int8)
 
     @property
@@ -152,7 +154,7 @@ class _Network:
         result = self.run(np.full(shape, 100, self.input_type))
         return bool(result.min() >= 0 and abs(result.sum() - 1) < 1e-3)
 
-    def quantized(self, x: NDArray[np.float32]) -> NDArray[Any]:
+    def quantized(self, x: NDArray[np.float64]) -> NDArray[Any]:
         """Real numbers as the file's own quantization stores them."""
         scale, zero = self._input["quantization"]
         limits = np.iinfo(self.input_type)
