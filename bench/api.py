@@ -103,7 +103,7 @@ class Loaded:
         """A row a point: as summary.csv, and each plug-in's name, the curve, the quality parameter, milliseconds by stage."""
         curve_of = {id(g.measured[i]): c.name for g in self.reading.groups for c in g.curves for i in c.rows}
         extra = pd.DataFrame([{**_names(m), "curve": curve_of[id(m)]} for m in self.measured])
-        stages = timings(self.measured).drop(columns=list(NAMES))
+        stages = timings(self.measured).drop(columns=[*NAMES, "size"], errors="ignore")
         return pd.concat([self.reading.rows, extra, stages], axis=1)
 
     @property
@@ -113,7 +113,9 @@ class Loaded:
         parts = []
         for m in self.measured:
             classes = _classes(m)
-            frame = pd.DataFrame(m.columns).assign(**dict(zip(NAMES, m.point.labels, strict=True)), **_names(m))
+            frame = pd.DataFrame(m.columns).assign(
+                **dict(zip(NAMES, m.point.labels, strict=True)), size=str(m.point.size), **_names(m)
+            )
             for column in ("label", "prediction"):
                 frame[f"{column}_class"] = [classes[i] if 0 <= i < len(classes) else "" for i in frame[column]]
             parts.append(frame)
@@ -179,7 +181,7 @@ class Comparisons(list[Comparison]):
 def compare(
     study: str | Path | Sequence[str | Path],
     anchor: str,
-    tests: Sequence[str] = (),
+    tests: str | Sequence[str] = (),
     labels: str | None = None,
     metric: str | None = None,
     interpolation: str = "pchip",
@@ -202,6 +204,7 @@ def compare(
         raise RabenchError("`out` goes with one study; of several name the folders themselves")
     method = Method.checked(interpolation, rates, accuracies)
     targets = [_study(s, out, plugins) for s in several]
+    tests = [tests] if isinstance(tests, str) else tests
     return Comparisons(comparing.compare(targets, anchor, tests, labels, method, metric))
 
 

@@ -46,7 +46,7 @@ class _CIFARResNet(Network):
 
 @lru_cache(maxsize=64)
 def _about_published(cls: type[_CIFARResNet], path: Path, sha256: str) -> About:
-    from ..core.state_dicts import read_state_dict
+    from ..core.state_dicts import load_into, read_state_dict
 
     state = read_state_dict(path)
     stem, head = state.tensors.get("conv1.weight"), state.tensors.get("linear.weight")
@@ -56,6 +56,7 @@ def _about_published(cls: type[_CIFARResNet], path: Path, sha256: str) -> About:
             f"it has {', '.join(list(state.tensors)[:3])}, ..."
         )
     classes = tuple(map(str, range(len(head))))
+    load_into(cls.build(len(head), len(stem)), state.tensors, path, cls.name)  # told before anything runs
     best = float(state.about.get("best_prec1", 0))
     images = "the test images of its training run" if best else ""
     return About(cls.name, len(stem), "", classes, *IMAGENET, 32, published=best, published_on=images)

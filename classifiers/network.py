@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 class Network(Classifier):
     """A network that rabench builds; its weights file brings width, classes and normalization."""
 
-    weights: str = setting("", Location("a .safetensors file or the name of weights that ship", required=True))
+    weights: str = setting("", Location("a file of weights or the name of some that ship", required=True))
     precision: str = setting(
         "fp32", ("fp32", "bf16"), help="number format of convolutions; bf16 is faster where the processor has it"
     )

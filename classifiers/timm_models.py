@@ -20,7 +20,10 @@ if TYPE_CHECKING:
     import torch
     from torch import nn
 
-REMEDY = "timm needs timm and torchvision: pip install -c constraints.txt '.[networks]'"
+REMEDY = (
+    "timm needs timm, and a torchvision that is built for the torch that is installed (for a torch without CUDA: from "
+    "https://download.pytorch.org/whl/cpu): pip install -c constraints.txt '.[networks]'"
+)
 PRETRAINED = "pretrained"
 """The name for the weights that timm itself has for a model."""
 
@@ -41,7 +44,7 @@ class Timm(LibraryNetwork):
 
     @classmethod
     def ready(cls) -> str:
-        return f"{installed('timm', REMEDY)}; give model=NAME:weights=FILE or weights={PRETRAINED}"
+        return f"{installed('timm', REMEDY)}, if torchvision fits this torch; give model=NAME:weights=FILE or weights={PRETRAINED}"
 
     def build(self, classes: int | None) -> nn.Module:
         count = {} if classes is None else {"num_classes": classes}

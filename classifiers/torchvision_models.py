@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from torch import nn
 
 REMEDY = (
-    "torchvision needs torchvision, built for the torch that is installed: pip install -c constraints.txt '.[networks]'"
+    "torchvision needs torchvision, built for the torch that is installed (for a torch without CUDA: from "
+    "https://download.pytorch.org/whl/cpu): pip install -c constraints.txt '.[networks]'"
 )
 TENSORFLOW = ("googlenet", "inception_v3")
 """Models whose published weights come from TensorFlow: with these weights torchvision normalizes anew inside the network."""
@@ -45,7 +46,7 @@ class TorchVision(LibraryNetwork):
 
     @classmethod
     def ready(cls) -> str:
-        return f"{installed('torchvision', REMEDY)}; give model=NAME:weights=FILE or a name of weights"
+        return f"{installed('torchvision', REMEDY)}, if it fits this torch; give model=NAME:weights=FILE or a name of weights"
 
     def build(self, classes: int | None) -> nn.Module:
         options: dict[str, Any] = {} if classes is None else {"num_classes": classes}

@@ -103,6 +103,7 @@ class ParquetReader:
                 raise BadSetting(
                     f"{files[0]} has no column {column!r}{nearest(column, schema.names)}; "
                     f"it has {', '.join(schema.names)}"
+                    + ('; images without labels are read with label_column=""' if column == label else "")
                 )
         if label and not pa.types.is_integer(schema.field(label).type):
             raise BadSetting(f"{files[0]}: labels must be integers, {label!r} holds {schema.field(label).type}")

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ...core.errors import RabenchError
+from ...core.errors import RabenchError, Unavailable
 from . import cli_results as _results
 from . import cli_training as _training
 from .console import (
@@ -108,7 +108,12 @@ def run(
             f"{outcome.images:,}",
             soft_wrap=True,
         )
-    return _warn(outcome, print_report(target, axis, psnr))
+    try:
+        written = print_report(target, axis, psnr)
+    except Unavailable:  # nothing to report on: why, stands there
+        _say_impossible(outcome.impossible)
+        raise
+    return _warn(outcome, written)
 
 
 def _measure(study: Study, workers: int, dask: str | None, limit: int | None, timeout: float) -> Outcome | None:

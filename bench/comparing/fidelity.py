@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from ...core.errors import BadSetting, Refused, nearest
 from ...metrics.base import Metric
+from ...metrics.psnr import PSNR
 from ..statistics.intervals import mean_interval
 from .curves import Measured, curves, stored_of
 from .measures import of_metric
@@ -81,11 +82,13 @@ def _summary(values: NDArray[np.float64]) -> dict[str, float]:
 
 def metric_of(name: str, metrics: Iterable[Metric]) -> Metric:
     """The metric of a study by its name. Raises BadSetting where the study has none of that name."""
-    by_name = {name: metric for metric in metrics for name in (metric.short, metric.name)}
+    of_every_record = [PSNR()]  # it needs no word in the matrix
+    by_name = {name: metric for metric in (*of_every_record, *metrics) for name in (metric.short, metric.name)}
     if name not in by_name:
-        available = ", ".join(dict.fromkeys(m.short for m in by_name.values())) or "none"
+        available = ", ".join(dict.fromkeys(m.short for m in by_name.values()))
         raise BadSetting(
-            f"`metric` {name!r} is not measured here{nearest(name, by_name)}; the study's matrix names: {available}"
+            f"`metric` {name!r} is not measured here{nearest(name, by_name)}; there are {available}; "
+            f'metrics = ["ms-ssim"] in the matrix, and rabench run, measure more'
         )
     return by_name[name]
 

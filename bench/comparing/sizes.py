@@ -19,7 +19,8 @@ RATES = tuple(2.0**k for k in range(-5, 4))
 NOTE = (
     "{measure} that a size reaches within a rate, and how far another size lies above the full one there: {step}, with paired "
     "95 % intervals from {resamples:,} bootstrap resamples of the {images:,} images that all these points share. Between the "
-    "points of a Pareto front by PCHIP over log(bpp). -: a curve has nothing so cheap. best: the size whose advantage over the "
+    "points of a Pareto front by PCHIP over log(bpp). -: a curve has nothing so cheap; where the full size has none, what the others reach "
+    "stands without a sign. best: the size whose advantage over the "
     "full one is largest, where its interval is above 0; full where the intervals of all others are below 0; else open."
 )
 
@@ -78,7 +79,13 @@ def _lines(
         for rate in RATES:
             values = {size: tuple(scale * _within(s, rate) for s in pair) for size, pair in samples.items()}
             full, full_resampled = values["full"]
-            if not np.isfinite(full[0]) or rate > 2 * 10 ** float(samples["full"][0].over_rate.high[0]):
+            if rate > 10 ** float(samples["full"][0].over_rate.high[0]):
+                continue
+            if not np.isfinite(full[0]):
+                own = {size: values[size][0][0] for size in sizes if size in values and np.isfinite(values[size][0][0])}
+                if own:
+                    cells = [f"{own[size]:.{digits}f}" if size in own else "-" for size in sizes]
+                    yield (codec.name, f"{rate:g}", "-", *cells, max(own, key=lambda s: own[s]))
                 continue
             cells, above, below = [], {}, []
             for size in sizes:

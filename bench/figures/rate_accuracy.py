@@ -98,8 +98,11 @@ def plotted_rates(group: Group) -> list[float]:
     return group.rows.iloc[[i for c in group.plotted for i in c.rows]].bpp.tolist()
 
 
-def rate_axis(axes: Axes, bpp: Sequence[float], axis: str) -> None:
-    """Gives the axis of rates its scale, limits, ticks and title. bpp: the rates to show. axis: log2 or linear."""
+def rate_axis(axes: Axes, bpp: Sequence[float], axis: str, most: int = 20) -> None:
+    """Gives the axis of rates its scale, limits, ticks and title.
+
+    bpp: the rates to show. axis: log2 or linear. most: how many ticks have room.
+    """
     rates = np.array([b for b in bpp if b > 0])
     if axis == "linear" or not len(rates):
         axes.set_xlim(left=0)
@@ -109,7 +112,7 @@ def rate_axis(axes: Axes, bpp: Sequence[float], axis: str) -> None:
     axes.set_xscale("log", base=2)
     axes.set_xlim(low, high)
     powers = 2.0 ** np.arange(np.ceil(np.log2(low)), np.floor(np.log2(high)) + 1)
-    axes.xaxis.set_major_locator(FixedLocator(list(powers)))
+    axes.xaxis.set_major_locator(FixedLocator(list(powers[:: max(1, -(-len(powers) // most))])))
     axes.xaxis.set_minor_locator(NullLocator())
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axes.set_xlabel("rate (bits per pixel, log scale)")

@@ -46,7 +46,8 @@ def rate_fidelity(
         for curve in reversed(group.plotted):
             _line(axes, group, curve, styles[_named(curve)], rates)
         _crosses(axes, group, published, styles)
-        rate_axis(axes, plotted_rates(group), axis)
+        others = [bpp for other in published if published_curve(group, other) for bpp in other.bpp]
+        rate_axis(axes, [*plotted_rates(group), *others], axis)
         axes.set_ylabel(f"mean {group.measure.title.replace(' dB', ' (dB)')}")
     for axes in panels[len(groups) :]:
         axes.set_axis_off()
@@ -67,10 +68,26 @@ def _crosses(axes: Axes, group: Group, published: Sequence[PublishedCurve], styl
         if curve is not None and values is not None:
             color = styles[_named(curve)][0]
             axes.plot(
-                other.bpp, values, color="0.1", linestyle="", marker="x", markersize=7, markeredgewidth=1.0, zorder=4
+                other.bpp,
+                values,
+                color="0.1",
+                linestyle="",
+                marker="x",
+                markersize=7,
+                markeredgewidth=1.0,
+                zorder=4,
+                clip_on=False,
             )
             axes.plot(
-                other.bpp, values, color=color, linestyle="", marker="x", markersize=6, markeredgewidth=0.8, zorder=5
+                other.bpp,
+                values,
+                color=color,
+                linestyle="",
+                marker="x",
+                markersize=6,
+                markeredgewidth=0.8,
+                zorder=5,
+                clip_on=False,
             )
 
 

@@ -17,6 +17,8 @@ from .style import plain
 
 COLUMNS = 3
 """The panels beside one another at the most."""
+TICKS = 4
+"""Ticks for which a panel has room."""
 
 
 def sizes(group: Group, axis: str = "log2") -> Figure | None:
@@ -46,7 +48,7 @@ def sizes(group: Group, axis: str = "log2") -> Figure | None:
     rates = [
         bpp for codec in codecs for curve in codec.curves.values() for bpp in group.rows.bpp.iloc[list(curve.rows)]
     ]
-    rate_axis(panels[0], rates, axis)
+    rate_axis(panels[0], rates, axis, TICKS)
     panels[0].set_xlabel("")
     figure.supxlabel(
         "rate (bits per pixel of the original, log scale)" if axis != "linear" else "rate (bits per pixel)", fontsize=9

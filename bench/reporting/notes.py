@@ -10,6 +10,7 @@ from ...classifiers.base import Published
 from ...codecs.base import StoredFileCodec
 from ...core.errors import RabenchError
 from ..comparing.curves import Measured
+from ..comparing.fidelity import means
 from ..comparing.reading import Group
 from ..study.matrix import Matrix
 from ..study.records import NOT_TAKEN
@@ -19,7 +20,7 @@ def group_notes(group: Group, matrix: Matrix) -> list[str]:
     """Sentences that stand beside a group's table and figures."""
     notes = _uncompressed(group) + _limited(group) + group.sources.audit() + few_classes(group)
     notes += dict.fromkeys(note for m in group.measured for note in m.point.notes())
-    notes += _not_taken(group)
+    notes += _not_taken(group) + _without_values(group)
     if failed := int(group.rows.failed.sum()):
         notes.append(
             f"{failed:,} rows failed and are left out of every figure; their reasons stand in the records, column error."
@@ -66,6 +67,16 @@ def published_warnings(group: Group) -> list[str]:
     return [
         f"WARNING: {point.frozen.short} is right on {100 * row.accuracy:.2f} % [{low:.2f}, {high:.2f}] of the uncompressed "
         f"images of {point.dataset.short}, and published are {published}: {causes}"
+    ]
+
+
+def _without_values(group: Group) -> list[str]:
+    """Says of metrics that no image has a value of, such as MS-SSIM of small images."""
+    table = means(group, group.metrics)
+    return [
+        f"{m.title}: no image has a value; these are too small for it."
+        for m in group.metrics
+        if np.isnan(table[m.short].to_numpy(float)).all()
     ]
 
 

@@ -83,7 +83,7 @@ def _section(part: GroupReport, room: int) -> Section:
         "reference": group.reference,
         "shares": shares(group, part.fidelity),
         "labelled": group.labelled,
-        "native": group.sources.native_bpp,
+        "native": group.sources.native_bpp if group.predicts else None,
         **predictions_data(group),
         "gallery": {"points": pictures.points, "images": [asdict(image) for image in pictures.images]},
         "classes": _classes(group) if pictures.images else [],

@@ -116,9 +116,7 @@ def _through(point: Point, image: RGB, file: bytes, label: int) -> ShownPoint | 
     except Exception as error:  # a plug-in's failure is one picture's
         return f"classifier: {describe_error(error)}"
     right = best == label if label >= 0 else None
-    return ShownPoint(
-        pixels, _bpp(coded.files[0], image), _class_name(point.classifier.classes, best), probability, right
-    )
+    return ShownPoint(pixels, _bpp(coded.files[0], image), _class_name(_names(point), best), probability, right)
 
 
 def _bpp(file: bytes, image: RGB) -> float:
@@ -133,6 +131,12 @@ def _with_heat(point: Point, shown: ShownPoint | str) -> ShownPoint | str:
 
     (activation,) = activation_maps(point.classifier, [shown.pixels])
     return replace(shown, heat=(point.classifier.prepare(shown.pixels), activation.heat), kind=activation.kind)
+
+
+def _names(point: Point) -> tuple[str, ...]:
+    """What predictions are called: by the data set, where the classifier has numbers for as many classes."""
+    own, named = point.classifier.classes, point.dataset.classes
+    return named if len(named) == len(own) and all(name.isdigit() for name in own) else own
 
 
 def _class_name(classes: tuple[str, ...], number: int) -> str:

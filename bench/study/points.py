@@ -177,13 +177,16 @@ def check_tuning(point: Point) -> None:
 def check_classes(classifier: Classifier, dataset: Dataset) -> None:
     """Raises Refused for a classifier that was trained for other classes than the data set has.
 
-    Where either side has numbers instead of names, the number of classes must be equal.
+    Where either side has numbers instead of names, the number of classes must be equal; a data set whose classes are
+    numbers may have fewer, since its labels count the classifier's.
     """
     predicted, labelled = classifier.classes, dataset.classes
     if not labelled or predicted == labelled:
         return
-    unnamed = all(c.isdigit() for c in predicted) or all(c.isdigit() for c in labelled)
-    if unnamed and len(predicted) == len(labelled):
+    numbered = all(c.isdigit() for c in labelled)
+    if len(predicted) == len(labelled) and (numbered or all(c.isdigit() for c in predicted)):
+        return
+    if numbered and len(labelled) < len(predicted):  # such as some shards, whose highest label is not the last class
         return
     raise Refused(
         f"{classifier.short} knows {_some(predicted)} of {classifier.trained_on or 'an unnamed data set'}, "

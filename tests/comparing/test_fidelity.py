@@ -116,7 +116,7 @@ def test_a_metric_named_later_is_measured_alone(tmp_path):
 
 
 def test_a_metric_that_a_study_does_not_name_is_refused(alone, tmp_path):
-    with pytest.raises(BadSetting, match=r"`metric` 'ms-ssim' is not measured here.*names: psnr, ssim"):
+    with pytest.raises(BadSetting, match=r"`metric` 'ms-ssim' is not measured here.*there are psnr, ssim"):
         compare(alone, "jpeg", metric="ms-ssim")
     study = written_study(tmp_path, ALONE.replace('"ssim"', '"sim"'))
     with pytest.raises(BadSetting, match=r"line 4: metrics: no metric is named 'sim' \(did you mean 'ssim'"):
@@ -216,3 +216,13 @@ def test_the_page_of_a_study_without_a_classifier_shows_its_images(alone):
     names = [p["name"] for p in data["points"]]
     shown = {names[i] for image in data["gallery"]["images"] for i in map(int, image["pictures"])}
     assert {"none+jpeg:quality=20", "none+jpeg:quality=50", "none+jpeg:quality=80"} <= shown
+
+
+def test_a_metric_that_no_image_is_large_enough_for_is_said(tmp_path):
+    pytest.importorskip("pytorch_msssim", reason="the extra fidelity is not installed")
+    study = measured_study(tmp_path, ALONE.replace('["psnr", "ssim"]', '["ms-ssim"]'), 5)
+    written = report(study)
+    assert "MS-SSIM: no image has a value; these are too small for it." in written.tables[0].notes
+    assert (tmp_path / "report.html").is_file()
+    (comparison,) = compare(study, "jpeg", ["webp"], metric="psnr")  # which every record has
+    assert comparison.measure.name == "PSNR"

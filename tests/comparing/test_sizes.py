@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from given_studies import measured_fixture
+from given_studies import measured_fixture, measured_study
 from rabench.bench.comparing.bootstrap import ResampledCurves
 from rabench.bench.comparing.reading import read
 from rabench.bench.comparing.sizes import sized_codecs, sizes_table
@@ -18,6 +18,52 @@ codecs = ["webp:quality=5,40,90", "png"]
 """,
     200,
 )
+
+
+SEES_THE_SIZE = """
+import numpy as np
+import rabench
+
+class SeesTheSize(rabench.Classifier):
+    name = "sees-the-size"
+    classes = ("small", "large")
+    size = 0
+
+    def version(self):
+        return "1"
+
+    def logits_of_batch(self, images):
+        return np.tile([1.0, 0.0] if images.shape[1] == 8 else [0.0, 1.0], (len(images), 1)).astype(np.float32)
+
+
+class Smalls(rabench.Dataset):
+    name = "smalls"
+
+    def open(self):
+        return Reader()
+
+
+class Reader:
+    classes = ("small", "large")
+
+    def __len__(self):
+        return 100
+
+    def read(self, start, stop):
+        pool = [np.random.default_rng(i).integers(0, 256, (32, 32, 3), np.uint8) for i in range(start, stop)]
+        return rabench.Block(pool, np.zeros(stop - start, np.int64), [rabench.Source("raw")] * (stop - start))
+
+    def stamp(self):
+        return "smalls"
+"""
+OWN = """
+dataset = "smalls"
+classifiers = ["sees-the-size"]
+plugins.files = ["own.py"]
+[[points]]
+sizes = ["full", "short=16", "short=8"]
+codecs = ["webp:quality=0,50,100"]
+"""
 
 
 def test_codecs_with_curves_of_several_sizes_are_compared(study):
@@ -48,21 +94,18 @@ def test_a_cell_is_the_difference_of_two_curves_at_equal_bits(study):
     assert low24 - high - 0.02 <= difference <= high24 - low + 0.02
 
 
-def test_the_best_size_has_an_interval_above_the_full_one(study):
+def test_the_best_size_is_the_one_that_is_surely_better(tmp_path):
+    """A classifier that only sees whether an image is stored at 8x8: small pictures are right, others are wrong."""
+    (tmp_path / "own.py").write_text(SEES_THE_SIZE)
+    study = measured_study(tmp_path, OWN, 100)
     table = sizes_table(read(study).groups[0])
     assert table is not None
-    for row in table.frame.to_dict("records"):
-        intervals = {
-            size: [float(v) for v in row[size].split("[")[1].rstrip("]").split(",")]
-            for size in ("short=24", "short=12")
-            if row[size] != "-"
-        }
-        if row["best"] in intervals:
-            assert intervals[row["best"]][0] > 0
-        elif row["best"] == "full":
-            assert all(high < 0 for _, high in intervals.values())
-        else:
-            assert row["best"] == "open"
+    shared = table.frame[table.frame["full %"] == "0.00"]
+    assert len(shared) and set(shared.best) == {"short=8"}
+    assert all(cell.startswith("+100.00 [+100.00") for cell in shared["short=8"])
+    assert all(cell.startswith("+0.00 ") for cell in shared["short=16"])
+    cheaper = table.frame[table.frame["full %"] == "-"]  # what the full size has nothing so cheap as
+    assert len(cheaper) and set(cheaper["short=8"]) == {"100.00"} and set(cheaper.best) == {"short=8"}
 
 
 @pytest.mark.slow

@@ -9,7 +9,7 @@ from given_studies import given_study, point
 from plugins_for_tests import Brightness, Noise
 from rabench.bench.reporting.report import report
 from rabench.bench.running import executors, runner
-from rabench.bench.study.points import Point, fine_tuned
+from rabench.bench.study.points import Point, check_classes, fine_tuned
 from rabench.classifiers.base import Tuning
 from rabench.codecs import CODECS
 from rabench.codecs.raw import Raw
@@ -87,3 +87,26 @@ def test_a_classifier_without_a_network_says_so_where_one_is_needed():
     with pytest.raises(Refused, match="brightness is no PyTorch network that rabench can look into"):
         Brightness().module()
     assert Brightness().normalization is None
+
+
+class Classes:
+    """A classifier or a data set by the names of its classes."""
+
+    short, trained_on = "it", ""
+
+    def __init__(self, *classes):
+        self.classes = classes
+
+
+@pytest.mark.parametrize(
+    ("predicted", "labelled"),
+    [("abc", "abc"), ("012", "abc"), ("abc", "012"), ("abc", ""), ("0123", "012"), ("abcd", "01")],
+)
+def test_classes_that_may_be_the_same_are_taken(predicted, labelled):
+    check_classes(Classes(*predicted), Classes(*labelled))
+
+
+@pytest.mark.parametrize(("predicted", "labelled"), [("abc", "abd"), ("abc", "acb"), ("01", "012"), ("0123", "abc")])
+def test_classes_that_are_others_are_refused(predicted, labelled):
+    with pytest.raises(Refused, match="it knows"):
+        check_classes(Classes(*predicted), Classes(*labelled))
