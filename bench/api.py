@@ -25,8 +25,8 @@ from .comparing import compare as comparing
 from .comparing import operating_points
 from .comparing.compare import Method
 from .comparing.comparison import Comparison
-from .comparing.curves import NAMES, Measured, timings
-from .comparing.reading import Reading, read
+from .reading.curves import NAMES, Measured, timings
+from .reading.groups import Reading, read
 from .reporting import report as reporting
 from .reporting import show as showing
 from .reporting.points_table import points_table

@@ -99,7 +99,13 @@ def test_each_page_of_docs_is_linked_from_the_readme():
 def test_the_files_that_contributing_names_are_there():
     names = re.findall(r"`([\w/.-]+/[\w.-]*|[\w-]+\.py)`", without_blocks((ROOT / "CONTRIBUTING.md").read_text()))
     imagined = {"codecs/NAME.py", "codecs/mine.py", "study/embedded/NAME.toml"}
-    places = (ROOT, ROOT / "bench", ROOT / "bench" / "running", ROOT / "bench" / "comparing")
+    places = (
+        ROOT,
+        ROOT / "bench",
+        ROOT / "bench" / "running",
+        ROOT / "bench" / "comparing",
+        ROOT / "bench" / "reading",
+    )
     missing = {n for n in names if n not in imagined and not any((place / n).exists() for place in places)}
     assert len(names) > 40 and missing == set()
 

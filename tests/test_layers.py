@@ -11,11 +11,12 @@ FLOORS = {
     "core": 1,
     **dict.fromkeys(("classifiers", "codecs", "datasets", "metrics", "quantizers"), 2),
     **dict.fromkeys(("bench/study", "bench/statistics"), 3),
-    **dict.fromkeys(("bench/running", "bench/comparing", "bench/conformance"), 4),
-    "bench/figures": 5,
-    **dict.fromkeys(("bench/training", "bench/reporting"), 6),
-    "bench/commands": 7,
-    "bench": 8,
+    **dict.fromkeys(("bench/running", "bench/reading", "bench/conformance"), 4),
+    "bench/comparing": 5,
+    "bench/figures": 6,
+    **dict.fromkeys(("bench/training", "bench/reporting"), 7),
+    "bench/commands": 8,
+    "bench": 9,
 }
 """A room imports from lower floors and from itself; ``bench`` are the files that lie in no room of it."""
 ENDING = (
@@ -161,7 +162,7 @@ def test_no_shell_no_silent_except_and_no_exit_outside_the_command_line(path):
     [
         ("core/a.py", "from ..bench.study import b", "core/a.py imports bench/study"),
         ("codecs/a.py", "from ..datasets import b", "codecs/a.py imports datasets"),
-        ("bench/comparing/a.py", "def f():\n    from ..running import b", "bench/comparing/a.py imports bench/running"),
+        ("bench/reading/a.py", "def f():\n    from ..running import b", "bench/reading/a.py imports bench/running"),
         ("core/a.py", "from .. import thing", "core/a.py imports the package itself"),
     ],
 )

@@ -27,7 +27,7 @@ from ...quantizers.base import Quantizer
 from ..comparing.bootstrap import Estimate
 from ..comparing.comparison import with_interval
 from ..comparing.pairwise import PairwiseBD
-from ..comparing.reading import read
+from ..reading.groups import read
 from ..reporting.group_report import GroupReport
 from ..running import chain, runner
 from ..running.executors import Pool

@@ -1,1 +1,1 @@
-"""What records say: rates, accuracies, curves, intervals, and differences between curves."""
+"""Differences between curves: intervals from resamples, BD figures, pairs of points, sizes, published curves."""

@@ -9,8 +9,8 @@ from functools import reduce
 import numpy as np
 from numpy.typing import NDArray
 
+from ..reading.curves import Curve, Measured
 from ..statistics.bjontegaard import Array, CurveSamples, Distances, curve_samples
-from .curves import Curve, Measured
 
 RESAMPLES = 2000
 AT_ONCE = 200

@@ -13,16 +13,16 @@ import pandas as pd
 from ...core.errors import BadSetting, RabenchError, Refused, nearest
 from ...datasets.base import Dataset
 from ...quantizers.none import NoQuantizer
+from ..reading.curves import Curve, Measured
+from ..reading.fidelity import judged
+from ..reading.groups import Group, Reading, read, together
+from ..reading.measures import ACCURACY
 from ..statistics.bjontegaard import BETWEEN, CurveSamples, Distances, Range, bd_accuracy, bd_rate
 from ..statistics.intervals import Paired, PairedMeans, holm, paired, paired_means
 from ..statistics.pareto import dominated
 from ..study.matrix import Study
 from .bootstrap import RESAMPLES, ResampledCurves, paired_images
 from .comparison import Comparison, no_name
-from .curves import Curve, Measured
-from .fidelity import judged
-from .measures import ACCURACY
-from .reading import Group, Reading, read, together
 
 
 @dataclass(frozen=True)

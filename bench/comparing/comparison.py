@@ -11,8 +11,8 @@ import numpy as np
 import pandas as pd
 
 from ...core.tables import Kind, Table
+from ..reading.measures import ACCURACY, AGREEMENT, Measure
 from .bootstrap import Estimate
-from .measures import ACCURACY, AGREEMENT, Measure
 
 LISTED = 12
 """Images that a line names; JSON has all."""

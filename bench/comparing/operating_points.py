@@ -10,13 +10,13 @@ import pandas as pd
 
 from ...core.errors import Refused
 from ...core.tables import Kind, Table
+from ..reading.curves import Curve
+from ..reading.fidelity import judged
+from ..reading.groups import Group, read
+from ..reading.measures import ACCURACY, Measure
 from ..statistics.bjontegaard import Array, pareto_knots, value_at
 from ..study.matrix import Study
 from .bootstrap import RESAMPLES, enough, paired_images, resample
-from .curves import Curve
-from .fidelity import judged
-from .measures import ACCURACY, Measure
-from .reading import Group, read
 
 NOTE = (
     "measured: the {best} of the curve's own points that {meets}, with its 95 % interval{wilson}. on the curve: between "

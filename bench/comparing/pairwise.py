@@ -6,10 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 
+from ..reading.groups import Group
+from ..reading.measures import Measure
 from ..statistics.bjontegaard import bd_accuracy, bd_rate
 from .bootstrap import RESAMPLES, Estimate, ResampledCurves, enough
-from .measures import Measure
-from .reading import Group
 
 Matrix = list[list[Estimate | None]]
 """A row each test, a column each anchor; None where both are one."""

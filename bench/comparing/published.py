@@ -9,9 +9,9 @@ import pandas as pd
 
 from ...core.errors import nearest
 from ...core.tables import Kind, Table
+from ..reading.curves import Curve
+from ..reading.groups import Group
 from ..study.published import PublishedCurve
-from .curves import Curve
-from .reading import Group
 
 NOTE = (
     "This study's means over images minus the published ones, at equal quality parameters: the median and the farthest "

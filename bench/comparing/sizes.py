@@ -9,10 +9,10 @@ import numpy as np
 import pandas as pd
 
 from ...core.tables import Kind, Table
+from ..reading.curves import Curve
+from ..reading.groups import Group
 from ..statistics.bjontegaard import Array, CurveSamples, value_at
 from .bootstrap import RESAMPLES, ResampledCurves
-from .curves import Curve
-from .reading import Group
 
 RATES = tuple(2.0**k for k in range(-5, 4))
 """The rates at which sizes are compared, in bits per pixel of the originals."""

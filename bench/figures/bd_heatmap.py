@@ -10,8 +10,8 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch, Rectangle
 
 from ..comparing.bootstrap import Estimate
-from ..comparing.measures import ACCURACY
 from ..comparing.pairwise import PairwiseBD
+from ..reading.measures import ACCURACY
 
 MOST = 24
 """The most curves that can be read in a figure; the report's page has all."""

@@ -7,7 +7,7 @@ import seaborn as sns
 from matplotlib.figure import Figure
 
 from ...core.plugins import spread
-from ..comparing.reading import Group
+from ..reading.groups import Group
 from .style import plain
 
 COLORS = {"container": "#949494", "tables": "#de8f05", "palette": "#cc78bc", "payload": "#0173b2"}

@@ -14,8 +14,8 @@ from matplotlib.patches import Patch
 from numpy.typing import NDArray
 
 from ...quantizers.none import NoQuantizer
-from ..comparing.curves import Curve
-from ..comparing.reading import Group
+from ..reading.curves import Curve
+from ..reading.groups import Group
 
 ORIGINALS = NoQuantizer.name
 MARKERS = "osD^vPX<>ph*d8H"

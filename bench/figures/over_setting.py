@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 from ...core.plugins import Plugin, spread
 from ...quantizers.base import Quantizer
-from ..comparing.curves import Curve
-from ..comparing.reading import Group
+from ..reading.curves import Curve
+from ..reading.groups import Group
 from . import curve_styles as styling
 from .curve_styles import Style
 from .rate_accuracy import MARKED

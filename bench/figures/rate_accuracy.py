@@ -11,8 +11,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
-from ..comparing.curves import Curve
-from ..comparing.reading import Group
+from ..reading.curves import Curve
+from ..reading.groups import Group
 from .curve_styles import (
     Style,
     accuracy_label,

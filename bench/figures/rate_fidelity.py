@@ -10,9 +10,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from ..comparing.curves import Curve
 from ..comparing.published import published_curve
-from ..comparing.reading import Group
+from ..reading.curves import Curve
+from ..reading.groups import Group
 from ..study.published import PublishedCurve
 from .curve_styles import Style, legend_inches, legend_of, legend_width, styles_of
 from .rate_accuracy import MARKED, plotted_rates, rate_axis

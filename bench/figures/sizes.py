@@ -9,8 +9,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from ..comparing.reading import Group
 from ..comparing.sizes import SizedCodec, sized_codecs
+from ..reading.groups import Group
 from .curve_styles import MARKERS, PALETTE, accuracy_label, uncompressed_line
 from .rate_accuracy import rate_axis
 from .style import plain

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from ..comparing.reading import Reading
+from ..reading.groups import Reading
 from ..study.records import UNREADABLE
 
 POINTS_NAMED = 5

@@ -15,8 +15,8 @@ from ...core.errors import RabenchError
 from ...core.images import RGB, AnyImage
 from ...core.plugins import spread
 from ...datasets.base import BadImage
-from ..comparing.curves import Measured
-from ..comparing.reading import Group
+from ..reading.curves import Measured
+from ..reading.groups import Group
 from ..running import chain
 
 MOST = 200

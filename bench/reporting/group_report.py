@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 from ...core.errors import Refused
 from ...core.tables import Table
-from ..comparing.fidelity import by_metric
 from ..comparing.pairwise import PairwiseBD, pairwise_bd
 from ..comparing.published import published_table
-from ..comparing.reading import Group, Reading
 from ..comparing.sizes import sizes_table
+from ..reading.fidelity import by_metric
+from ..reading.groups import Group, Reading
 from .notes import group_notes
 from .points_table import points_table
 

@@ -9,9 +9,9 @@ import numpy as np
 from ...classifiers.base import Published
 from ...codecs.base import StoredFileCodec
 from ...core.errors import RabenchError
-from ..comparing.curves import Measured
-from ..comparing.fidelity import means
-from ..comparing.reading import Group
+from ..reading.curves import Measured
+from ..reading.fidelity import means
+from ..reading.groups import Group
 from ..study.matrix import Matrix
 from ..study.records import NOT_TAKEN
 

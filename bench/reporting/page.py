@@ -16,9 +16,9 @@ from ...core.errors import RabenchError
 from ...core.files import write_text
 from ...core.tables import Table
 from ...core.version import __version__
-from ..comparing.measures import Measure
 from ..comparing.pairwise import PairwiseBD
-from ..comparing.reading import Group
+from ..reading.groups import Group
+from ..reading.measures import Measure
 from .gallery import Gallery, gallery
 from .group_report import GroupReport
 from .page_data import curves_data, points_data, predictions_data, shares

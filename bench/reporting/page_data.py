@@ -12,9 +12,9 @@ from matplotlib.colors import to_hex
 from numpy.typing import NDArray
 
 from ..comparing.bootstrap import enough
-from ..comparing.curves import Measured
-from ..comparing.reading import Group
 from ..figures.curve_styles import styles_of
+from ..reading.curves import Measured
+from ..reading.groups import Group
 from ..statistics.intervals import wilson
 from ..statistics.pareto import beaten_by
 

@@ -12,9 +12,9 @@ from ...codecs.base import StoredFileCodec
 from ...core.tables import Kind, Table
 from ...metrics.base import Metric
 from ...quantizers.none import NoQuantizer
-from ..comparing.curves import Measured
-from ..comparing.fidelity import means
-from ..comparing.reading import Group
+from ..reading.curves import Measured
+from ..reading.fidelity import means
+from ..reading.groups import Group
 
 LEGEND = (
     "bpp: file bits by original pixels, whole data set. payload: coded pixels and palettes alone. amortized: container "

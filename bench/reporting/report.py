@@ -14,10 +14,7 @@ from matplotlib.figure import Figure
 from ...core.errors import RabenchError
 from ...core.files import write_text
 from ...core.tables import Table
-from ..comparing.curves import timings
-from ..comparing.fidelity import means
 from ..comparing.published import unmatched
-from ..comparing.reading import Reading, read
 from ..figures.bd_heatmap import bd_heatmap
 from ..figures.byte_breakdown import byte_breakdown
 from ..figures.over_setting import accuracy_over_setting, rate_over_setting
@@ -25,6 +22,9 @@ from ..figures.rate_accuracy import rate_accuracy
 from ..figures.rate_fidelity import rate_fidelity
 from ..figures.sizes import sizes
 from ..figures.style import WIDTHS, save_all
+from ..reading.curves import timings
+from ..reading.fidelity import means
+from ..reading.groups import Reading, read
 from ..study import provenance
 from ..study.matrix import Matrix, Study
 from ..study.points import Point

@@ -16,8 +16,8 @@ from ...core.images import RGB
 from ...core.origins import describe_error
 from ...core.plugins import spread
 from ...datasets.base import BadImage
-from ..comparing.curves import curves
 from ..figures.style import save
+from ..reading.curves import curves
 from ..running import chain
 from ..study.matrix import Study, with_references
 from ..study.points import Point

@@ -5,7 +5,7 @@ import pytest
 from given_studies import measured_study
 from image_files import noise_folder
 from onnx_files import MATRIX, onnx_classifier
-from rabench.bench.comparing.reading import read
+from rabench.bench.reading.groups import read
 from rabench.bench.reporting.failures import failures
 from rabench.classifiers import CLASSIFIERS
 from rabench.core.errors import BadSetting, Refused, Unavailable

@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from rabench.bench.comparing.bootstrap import estimate
 from rabench.bench.comparing.compare import Method, compare, find_curve
 from rabench.bench.comparing.comparison import as_text
-from rabench.bench.comparing.curves import Curve
 from rabench.bench.comparing.operating_points import operating_points, requirement
+from rabench.bench.reading.curves import Curve
 from rabench.bench.reporting.report import report
 from rabench.bench.statistics.bjontegaard import Distances
 from rabench.bench.statistics.intervals import holm, mcnemar, tango, wilson

@@ -8,10 +8,10 @@ import pandas as pd
 import pytest
 import rabench
 from given_studies import measured_study, written_study
-from rabench.bench.comparing.curves import Measured
-from rabench.bench.comparing.fidelity import by_metric, metric_of
 from rabench.bench.comparing.published import published_table
-from rabench.bench.comparing.reading import read
+from rabench.bench.reading.curves import Measured
+from rabench.bench.reading.fidelity import by_metric, metric_of
+from rabench.bench.reading.groups import read
 from rabench.bench.reporting.report import report
 from rabench.bench.study.matrix import find_study
 from rabench.codecs import CODECS

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from given_studies import measured_fixture, measured_study
 from rabench.bench.comparing.bootstrap import ResampledCurves
-from rabench.bench.comparing.reading import read
 from rabench.bench.comparing.sizes import sized_codecs, sizes_table
+from rabench.bench.reading.groups import read
 from rabench.bench.reporting.report import report
 
 study = measured_fixture(

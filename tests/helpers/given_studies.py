@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import pytest
 from plugins_for_tests import Brightness, Noise
-from rabench.bench.comparing.reading import read
+from rabench.bench.reading.groups import read
 from rabench.bench.running import executors, runner
 from rabench.bench.running.runner import Progress
 from rabench.bench.study.matrix import Matrix, Study, find_study

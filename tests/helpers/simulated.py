@@ -52,7 +52,7 @@ def of_difference(shares, images, studies, seed=0):
     rng, said, flips = np.random.default_rng(seed), [], []
     for _ in range(studies):
         table = synthetic(rng, images, shares, [1000, 1000])
-        found = paired(table.images, *table.right.T.astype(bool))
+        found = paired(table.images, *table.score.T.astype(bool))
         said.append(found.interval)
         flips.append(len(found.gained) + len(found.lost))
     return _summed(said, shares[0] - shares[1], flips)
@@ -76,7 +76,7 @@ def of_bd(anchor, test, images, studies, count=2000, figure=bd_accuracy, seed=0)
         (a_whole, a_each), (t_whole, t_each) = map(curve_samples, here), map(curve_samples, there)
         found = estimate(figure(a_whole, t_whole), figure(a_each, t_each))
         said.append((found.low, found.high))
-        flips.append(np.sum(table.right[:, n // 2] != table.right[:, n + n // 2]))
+        flips.append(np.sum(table.score[:, n // 2] != table.score[:, n + n // 2]))
     return _summed(said, truth, flips)
 
 

@@ -13,8 +13,8 @@ import pytest
 import rabench
 from given_studies import measured_fixture, photos_matrix
 from PIL import Image
-from rabench.bench.comparing.reading import read
 from rabench.bench.figures.curve_styles import MARKERS
+from rabench.bench.reading.groups import read
 from rabench.bench.reporting.gallery import gallery
 from rabench.bench.reporting.page_data import SYMBOLS
 from rabench.bench.reporting.report import report

@@ -13,10 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from plugins_for_tests import Brightness, Noise
 from png_files import png_parts
-from rabench.bench.comparing.curves import Curve, curves, psnr
-from rabench.bench.comparing.reading import read
 from rabench.bench.figures.curve_styles import styles_of
 from rabench.bench.figures.rate_accuracy import rate_accuracy
+from rabench.bench.reading.curves import Curve, curves, psnr
+from rabench.bench.reading.groups import read
 from rabench.bench.reporting.notes import few_classes
 from rabench.bench.reporting.report import report
 from rabench.bench.running import executors, runner

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from given_studies import given_study, point
 from plugins_for_tests import Noise
-from rabench.bench.comparing.reading import read
+from rabench.bench.reading.groups import read
 from rabench.bench.reporting.report import report
 from rabench.bench.running import executors, runner
 from rabench.codecs import CODECS

@@ -10,7 +10,7 @@ import pytest
 from given_studies import PHOTOS_AS_PNG, given_study, measure, point, rows_of, written_study
 from image_files import encoded, write_shard
 from plugins_for_tests import Noise
-from rabench.bench.comparing.reading import read
+from rabench.bench.reading.groups import read
 from rabench.bench.study.records import Index
 from rabench.classifiers import weights
 from rabench.codecs import CODECS

@@ -5,7 +5,7 @@ import pytest
 from given_studies import measured_study, rows_of, times_of
 from image_files import encoded, noise_folder
 from PIL import Image
-from rabench.bench.comparing.reading import read, together
+from rabench.bench.reading.groups import read, together
 from rabench.bench.reporting.notes import group_notes
 
 MATRIX = """

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from given_studies import measure, photos_matrix, rows_of, written_study
 from plugin_texts import WEIGHTED, python_file
-from rabench.bench.comparing.reading import read
+from rabench.bench.reading.groups import read
 from rabench.bench.study.plugin_files import load_plugins
 from rabench.codecs import CODECS
 from rabench.datasets import DATASETS

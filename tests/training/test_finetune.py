@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from given_studies import measure, photos_matrix, written_study
 from plugins_for_tests import Misbehaving
-from rabench.bench.comparing.curves import Curve
 from rabench.bench.figures.rate_accuracy import styles_of
+from rabench.bench.reading.curves import Curve
 from rabench.bench.reporting.report import report
 from rabench.bench.running import executors
 from rabench.bench.study.matrix import written

@@ -14,8 +14,8 @@ from ...metrics.base import Metric
 from ...metrics.psnr import PSNR
 from ..statistics.intervals import mean_interval
 from .curves import Measured, curves, stored_of
+from .groups import Group
 from .measures import of_metric
-from .reading import Group
 
 
 def values_of(m: Measured, metric: Metric, measured: Measured | None) -> NDArray[np.float64]:

@@ -7,8 +7,8 @@ from given_studies import measured_study, times_of, written_study
 from image_files import noise_folder
 from PIL import Image
 from rabench.bench.comparing.compare import compare
-from rabench.bench.comparing.fidelity import by_metric, means
-from rabench.bench.comparing.reading import read
+from rabench.bench.reading.fidelity import by_metric, means
+from rabench.bench.reading.groups import read
 from rabench.bench.reporting.report import report
 from rabench.codecs import CODECS
 from rabench.core.errors import BadSetting
