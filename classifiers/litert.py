@@ -136,11 +136,11 @@ class _Network:
             self._interpreter.get_input_details(),
             self._interpreter.get_output_details(),
         )
-        shape, classes = list(self._input["shape"]), list(self._output["shape"])
+        shape, classes = ([int(n) for n in part["shape"]] for part in (self._input, self._output))
         if more or len(shape) != 4 or shape[0] != 1 or shape[1] != shape[2] or shape[3] != 3:
-            raise Refused(f"litert: {path} takes {shape}; one image of (1, side, side, 3) is wanted")
+            raise Refused(f"litert: {path} takes {_shape(shape)}; one image of 1 x side x side x 3 is wanted")
         if len(classes) != 2 or classes[0] != 1:
-            raise Refused(f"litert: {path} gives {classes}; a classifier gives (1, classes)")
+            raise Refused(f"litert: {path} gives {_shape(classes)}; a classifier gives 1 x classes")
         self.side, self.classes, self.input_type = int(shape[1]), int(classes[1]), self._input["dtype"]
         if self.input_type not in (np.float32, np.uint8, np.int8):
             raise Refused(f"litert: {path} takes {self.input_type.__name__}; float32, uint8 and int8 are known")
@@ -167,6 +167,10 @@ class _Network:
         result = self._interpreter.get_tensor(self._output["index"])
         scale, zero = self._output["quantization"]
         return ((result.astype(np.float32) - zero) * scale if scale else result).astype(np.float32)
+
+
+def _shape(lengths: list[int]) -> str:
+    return "x".join(map(str, lengths))
 
 
 @lru_cache(maxsize=4)

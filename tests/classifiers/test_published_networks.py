@@ -202,6 +202,22 @@ def test_litert_gives_log_probabilities_of_a_softmax_and_threads_are_no_part_of_
     assert classifier.size == 224 and len(classifier.classes) == 1000
 
 
+def test_a_tflite_without_classes_at_its_end_is_refused(networks, tmp_path):
+    """MobileNetV2 without its head: its last output of four axes becomes that of the file."""
+    mobilenet(networks)
+    flatbuffers = pytest.importorskip("flatbuffers", reason="comes with ai-edge-litert")
+    schema = pytest.importorskip("ai_edge_litert.schema_py_generated")
+    file = bytearray((networks / "imagenet-mobilenet-v2-int8.tflite").read_bytes())
+    model = schema.ModelT.InitFromPackedBuf(file, 0)
+    graph = model.subgraphs[0]
+    graph.outputs = [[i for step in graph.operators for i in step.outputs if len(graph.tensors[i].shape) == 4][-1]]
+    builder = flatbuffers.Builder(1 << 20)
+    builder.Finish(model.Pack(builder), b"TFL3")
+    (tmp_path / "headless.tflite").write_bytes(bytes(builder.Output()))
+    with pytest.raises(Refused, match=r"headless\.tflite gives 1x7x7x1280; a classifier gives 1 x classes"):
+        CLASSIFIERS.make(f'litert:path="{tmp_path}/headless.tflite"').version()
+
+
 def test_a_broken_tflite_is_one_line(tmp_path):
     pytest.importorskip("ai_edge_litert", reason="LiteRT is not installed: pip install -c constraints.txt '.[litert]'")
     with pytest.raises(Unavailable, match=r"no file at 'x\.tflite'"):
