@@ -9,7 +9,20 @@ import rabench
 from rabench.codecs import CODECS
 from rabench.core.plugins import Span
 
-SLOW = {"avif", "bpg", "bpgenc", "heic", "jpegxl-lossless", "oxipng", "png-search"}
+SLOW = {
+    "jpegxl",
+    "jpegxl-recompress",
+    "stored",
+    "jpeg-recompress",
+    "webp-lossless",
+    "avif",
+    "bpg",
+    "bpgenc",
+    "heic",
+    "jpegxl-lossless",
+    "oxipng",
+    "png-search",
+}
 """Codecs on which the kit takes more than a few seconds."""
 
 

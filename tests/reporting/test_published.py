@@ -21,6 +21,7 @@ def test_nothing_is_said_of_weights_without_a_published_accuracy(tmp_path):
     assert result.warnings == [] and "Published" not in (tmp_path / "table.md").read_text()
 
 
+@pytest.mark.slow
 def test_a_published_accuracy_within_the_interval_stands_beside_the_measured_one(tmp_path):
     measured = 100 * written(tmp_path, "").summary.accuracy[0]
     result = written(tmp_path, f':published={measured - 1:.1f}:published_on="all photographs"')

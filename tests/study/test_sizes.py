@@ -69,6 +69,7 @@ def test_records_without_a_size_are_those_of_a_study_that_names_none(tmp_path):
     assert full.equals(rows)
 
 
+@pytest.mark.slow
 def test_curves_of_each_size_have_names_and_can_be_compared(tmp_path):
     study = measured_study(tmp_path, HEAD + SIZED, 60)
     names = [c.name for c in read(study).groups[0].curves]
