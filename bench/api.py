@@ -25,7 +25,7 @@ from .comparing import compare as comparing
 from .comparing import operating_points
 from .comparing.compare import Method
 from .comparing.comparison import Comparison
-from .reading.curves import NAMES, Measured, timings
+from .reading.curves import NAMES, Measured, plugin_labels, timings
 from .reading.groups import Reading, read
 from .reporting import report as reporting
 from .reporting import show as showing
@@ -113,9 +113,8 @@ class Loaded:
         parts = []
         for m in self.measured:
             classes = _classes(m)
-            frame = pd.DataFrame(m.columns).assign(
-                **dict(zip(NAMES, m.point.labels, strict=True)), size=str(m.point.size), **_names(m)
-            )
+            labels = plugin_labels(m.point)
+            frame = pd.DataFrame(m.columns).assign(**labels, size=str(m.point.size), **_names(m))
             for column in ("label", "prediction"):
                 frame[f"{column}_class"] = [classes[i] if 0 <= i < len(classes) else "" for i in frame[column]]
             parts.append(frame)
@@ -306,9 +305,10 @@ def train_classifier(
 ) -> classifier_weights.About:
     """Trains a classifier from scratch on a data set's training split, and writes its weights.
 
-    network: alexnet, resnet18, resnet20 to resnet56, small, vgg16. out: the .safetensors file; a checkpoint beside it lets the same call go on
-    after an interruption. progress: who is told how it goes on. options: those of ``rabench train classifier``, such as epochs, lr, width, size, held_out,
-    limit, seed, precision, restart. Gives what the weights say of themselves. Test images are never seen.
+    network: alexnet, resnet18, resnet20 to resnet56, small, vgg16. out: the .safetensors file; a checkpoint beside it
+    lets the same call go on after an interruption. progress: who is told how it goes on. options: those of
+    ``rabench train classifier``, such as epochs, lr, width, size, held_out, limit, seed, precision, restart. Gives what the
+    weights say of themselves. Test images are never seen.
     """
     from .training import classifier, requests  # brings torch
 

@@ -40,7 +40,7 @@ class _CIFARResNet(Network):
 
     @classmethod
     def about_published(cls, path: Path) -> About:
-        """What published weights are: 32x32 pixels, normalized by ImageNet's mean and deviation, as their training code does."""
+        """The metadata of published weights: for 32x32 pixels, normalized by ImageNet's figures as in their training code."""
         return _about_published(cls, path, sha256_of(path))
 
 

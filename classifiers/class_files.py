@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from ..core.errors import Refused, Unavailable
+from ..core.files import sha256_of
 
 
 def class_file(plugin: str, path: str) -> Path:
@@ -15,11 +16,19 @@ def class_file(plugin: str, path: str) -> Path:
     return file
 
 
-def class_names(plugin: str, path: str, count: int, network: str) -> tuple[str, ...]:
-    """The names in a file, a line each, in the order of the logits. network: the file that gives ``count`` logits.
+def class_file_hash(plugin: str, path: str) -> str:
+    """The part of a version that tells the content of a file of class names; empty where ``path`` is."""
+    return f", classes {sha256_of(class_file(plugin, path))[:16]}" if path else ""
 
+
+def class_names(plugin: str, path: str, count: int, network: str) -> tuple[str, ...]:
+    """The names in a file, a line each, in the order of the logits; numbers where ``path`` is empty.
+
+    network: the file that gives ``count`` logits.
     Raises Unavailable for a file that cannot be read, Refused for another number of names.
     """
+    if not path:
+        return tuple(map(str, range(count)))
     try:
         lines = class_file(plugin, path).read_text(encoding="utf-8").split("\n")
     except (OSError, UnicodeDecodeError) as error:

@@ -17,9 +17,8 @@ from numpy.typing import NDArray
 
 from ..core.errors import BadSetting, Refused, Unavailable
 from ..core.files import sha256_of
-from ..core.images import RGB
 from ..core.plugins import Location, Text, setting
-from .class_files import class_file, class_names
+from .class_files import class_file_hash, class_names
 from .preprocessing import Preprocessed, Preprocessing, three
 
 REMEDY = "litert needs ai-edge-litert: pip install -c constraints.txt '.[litert]'"
@@ -58,9 +57,7 @@ class LiteRT(Preprocessed):
 
     def version(self) -> str:
         _ = self.preprocessing  # settings that do not go together are told before anything runs
-        class_hash = (
-            f", classes {sha256_of(class_file(self.name, self.classes_file))[:16]}" if self.classes_file else ""
-        )
+        class_hash = class_file_hash(self.name, self.classes_file)
         return f"sha256 {sha256_of(self._file())[:16]}, ai-edge-litert {version('ai-edge-litert')}, CPU{class_hash}"
 
     @classmethod
@@ -70,12 +67,7 @@ class LiteRT(Preprocessed):
 
     @property
     def classes(self) -> tuple[str, ...]:
-        count = self._network.classes
-        return (
-            class_names(self.name, self.classes_file, count, self.path)
-            if self.classes_file
-            else tuple(map(str, range(count)))
-        )
+        return class_names(self.name, self.classes_file, self._network.classes, self.path)
 
     @property
     def size(self) -> int:
@@ -88,10 +80,7 @@ class LiteRT(Preprocessed):
     @property
     def preprocessing(self) -> Preprocessing:
         """Resize and crop: to the file's input by default."""
-        return self.named(self.DEFAULT, resize=self.size, crop=self.size)
-
-    def prepare(self, image: RGB) -> RGB:
-        return self.preprocessing.pixels(image)
+        return self.named(Preprocessing(), resize=self.size, crop=self.size)
 
     def logits_of_batch(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         network = self._network

@@ -60,7 +60,7 @@ class Network(Classifier):
 
     @classmethod
     def about_published(cls, path: Path) -> About:
-        """What is known of weights that others published for this network, where it reads such files.
+        """The metadata of a file of weights that others published for this network, where it can read such files.
 
         Raises Unavailable, saying what made weights of rabench, where it does not.
         """

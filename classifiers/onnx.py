@@ -15,9 +15,8 @@ from numpy.typing import NDArray
 
 from ..core.errors import BadSetting, Refused, Unavailable
 from ..core.files import sha256_of
-from ..core.images import RGB
 from ..core.plugins import Location, Span, Text, setting
-from .class_files import class_file, class_names
+from .class_files import class_file_hash, class_names
 from .preprocessing import Preprocessed, Preprocessing, three
 
 CUDA = "CUDAExecutionProvider"
@@ -63,9 +62,7 @@ class ONNX(Preprocessed):
     def version(self) -> str:
         _runtime()
         weights = _sha256_with_weights(self._file(), sha256_of(self._file()))
-        class_hash = (
-            f", classes {sha256_of(class_file(self.name, self.classes_file))[:16]}" if self.classes_file else ""
-        )
+        class_hash = class_file_hash(self.name, self.classes_file)
         _ = self.preprocessing  # settings that do not go together are told before anything runs
         used = _session(self._file(), sha256_of(self._file())).get_providers()[0]
         place = "CUDA" if used == CUDA else "CPU"
@@ -79,8 +76,6 @@ class ONNX(Preprocessed):
     @property
     def classes(self) -> tuple[str, ...]:
         count = _class_count(self, sha256_of(self._file()))
-        if not self.classes_file:
-            return tuple(map(str, range(count)))
         return class_names(self.name, self.classes_file, count, self.path)
 
     @property
@@ -110,9 +105,6 @@ class ONNX(Preprocessed):
     def _normalizing(self) -> Preprocessing:
         mean, std = (three(self.name, name, getattr(self, name)) for name in ("mean", "std"))
         return Preprocessing(scale=self.scale, mean=mean, std=std)
-
-    def prepare(self, image: RGB) -> RGB:
-        return super().prepare(image) if self.preprocessing is None else self.preprocessing.pixels(image)
 
     def logits_of_batch(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         return self._run(images)

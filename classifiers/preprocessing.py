@@ -6,8 +6,9 @@ The arithmetic is that of torchvision's transforms on Pillow images, to the bit:
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -49,11 +50,11 @@ class Preprocessing:
     antialias: bool = True
     """Whether shrinking averages all pixels that fall into one."""
     scale: float = 1 / 255
-    """What an 8-bit value is multiplied by, first."""
+    """The factor that turns 8-bit values into the network's range, first of all."""
     mean: Three = (0.0, 0.0, 0.0)
-    """What is subtracted from each channel after scaling."""
+    """The number that is subtracted from each channel after scaling."""
     std: Three = (1.0, 1.0, 1.0)
-    """What divides each channel after that."""
+    """The number that divides each channel after that."""
 
     def __post_init__(self) -> None:
         if self.resize and self.resize < self.crop:
@@ -135,8 +136,14 @@ class Preprocessed(Classifier):
     )
     published_on: str = setting("", Text("the images of the published accuracy"), remark=True)
 
-    DEFAULT: ClassVar[Preprocessing] = Preprocessing(interpolation="bilinear")
-    """What is done where neither settings nor weights say."""
+    @property
+    @abstractmethod
+    def preprocessing(self) -> Preprocessing | None:
+        """The preprocessing of the weights with what the settings name instead; None for the rule of ``Classifier.prepare``."""
+
+    def prepare(self, image: RGB) -> RGB:
+        preprocessing = self.preprocessing
+        return super().prepare(image) if preprocessing is None else preprocessing.pixels(image)
 
     @property
     def published_accuracy(self) -> Published | None:

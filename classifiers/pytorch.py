@@ -8,14 +8,13 @@ from dataclasses import dataclass
 from functools import lru_cache
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..core.errors import Refused, UnknownName, nearest
 from ..core.files import sha256_of
-from ..core.images import RGB
 from ..core.networks import device_kind, torch_version
 from ..core.plugins import Location, Text, setting
 from ..core.state_dicts import load_into, read_state_dict
@@ -106,17 +105,10 @@ class LibraryNetwork(Preprocessed):
 
         return min(batch_size(), 64 if self.size <= 64 else 8 if device_kind() == "CPU" else 256)
 
-    def prepare(self, image: RGB) -> RGB:
-        return self.preprocessing.pixels(image)
-
     def logits_of_batch(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         from .inference import logits_of
 
         return logits_of(self, sha256_of(self.weights_file()), self.preprocessing.tensor(images))
-
-    def rows_of(self, tensors: Mapping[str, Any], names: tuple[str, ...]) -> int | None:
-        """The rows of the first of these tensors that is there: the classes of a last layer."""
-        return next((len(tensors[name]) for name in names if name in tensors), None)
 
 
 @lru_cache(maxsize=4)

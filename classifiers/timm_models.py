@@ -53,7 +53,7 @@ class Timm(LibraryNetwork):
     def head(self, tensors: Mapping[str, torch.Tensor]) -> int | None:
         head = self._stated().get("classifier")
         names = (head,) if isinstance(head, str) else tuple(head or ())
-        return self.rows_of(tensors, tuple(f"{name}.weight" for name in names))
+        return next((len(tensors[f"{name}.weight"]) for name in names if f"{name}.weight" in tensors), None)
 
     def weights_file(self) -> Path:
         if self.weights == PRETRAINED:

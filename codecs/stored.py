@@ -28,7 +28,28 @@ JPEG_XL_CONTAINER = b"\x00\x00\x00\x0cJXL \r\n\x87\n"
 
 
 @dataclass(frozen=True)
-class Stored(StoredFileCodec):
+class _FilesOfViewers(StoredFileCodec):
+    """A codec whose files any viewer opens; an image that it does not take as a file becomes a PNG."""
+
+    def encode(self, image: AnyImage) -> bytes:
+        return write(Image.fromarray(as_rgb(image)), "PNG", compress_level=9)
+
+    def decode(self, data: bytes) -> RGB:
+        return decode_stored(data).pixels
+
+    def byte_breakdown(self, data: bytes) -> ByteBreakdown:
+        """The parts of a JPEG or a PNG file; other files are all payload."""
+        for signature, codec in ((JPEG_SIGNATURE, JPEG()), (PNG_SIGNATURE, PNG())):
+            if data.startswith(signature):
+                with suppress(ValueError, IndexError):  # a file that ends early, or holds another behind it, is payload
+                    parts = codec.byte_breakdown(data)
+                    if sum(parts) == len(data):
+                        return parts
+        return ByteBreakdown(payload=len(data))
+
+
+@dataclass(frozen=True)
+class Stored(_FilesOfViewers):
     """The stored file, byte for byte, metadata and all; an image that is no file of its own becomes a PNG."""
 
     name: ClassVar[str] = "stored"
@@ -36,24 +57,15 @@ class Stored(StoredFileCodec):
     def version(self) -> str:
         return f"Pillow {PIL.__version__}"
 
-    def encode(self, image: AnyImage) -> bytes:
-        return write(Image.fromarray(as_rgb(image)), "PNG", compress_level=9)
-
     def encode_stored(self, file: bytes, image: AnyImage) -> bytes:
         return file
 
     def taken(self, data: bytes) -> bool:
         return True
 
-    def decode(self, data: bytes) -> RGB:
-        return decode_stored(data).pixels
-
-    def byte_breakdown(self, data: bytes) -> ByteBreakdown:
-        return _breakdown(data)
-
 
 @dataclass(frozen=True)
-class JPEGRecompress(StoredFileCodec):
+class JPEGRecompress(_FilesOfViewers):
     """MozJPEG's lossless optimization of the stored JPEG file: same coefficients, better scans and Huffman tables.
 
     What is no JPEG file, or one that MozJPEG does not take, is coded as PNG.
@@ -67,9 +79,6 @@ class JPEGRecompress(StoredFileCodec):
     def version(self) -> str:
         library("mozjpeg_lossless_optimization", "codecs")
         return f"mozjpeg-lossless-optimization {version('mozjpeg-lossless-optimization')}, Pillow {PIL.__version__}"
-
-    def encode(self, image: AnyImage) -> bytes:
-        return write(Image.fromarray(as_rgb(image)), "PNG", compress_level=9)
 
     def encode_stored(self, file: bytes, image: AnyImage) -> bytes:
         if not file.startswith(JPEG_SIGNATURE):
@@ -86,12 +95,6 @@ class JPEGRecompress(StoredFileCodec):
 
     def taken(self, data: bytes) -> bool:
         return data.startswith(JPEG_SIGNATURE)
-
-    def decode(self, data: bytes) -> RGB:
-        return decode_stored(data).pixels
-
-    def byte_breakdown(self, data: bytes) -> ByteBreakdown:
-        return _breakdown(data)
 
 
 @dataclass(frozen=True)
@@ -136,18 +139,3 @@ class JPEGXLRecompress(StoredFileCodec):
     def byte_breakdown(self, data: bytes) -> ByteBreakdown:
         """All is payload: what restores the file's headers and tables is coded, too."""
         return ByteBreakdown(payload=len(data))
-
-
-def _breakdown(data: bytes) -> ByteBreakdown:
-    """The parts of a JPEG or a PNG file; other files are all payload."""
-    if data.startswith(JPEG_SIGNATURE):
-        with suppress(ValueError, IndexError):  # a file that ends early, or holds another behind it, is payload
-            parts = JPEG().byte_breakdown(data)
-            if sum(parts) == len(data):
-                return parts
-    if data.startswith(PNG_SIGNATURE):
-        with suppress(ValueError, IndexError):
-            parts = PNG().byte_breakdown(data)
-            if sum(parts) == len(data):
-                return parts
-    return ByteBreakdown(payload=len(data))

@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     import torch
     from torch import nn
 
-SUFFIXES = (".safetensors", ".pth", ".pt", ".th", ".tar", ".bin")
-"""How the names of such files end."""
 NESTED = ("state_dict", "model_state_dict", "model", "net")
 """The names under which checkpoints keep the state dict, tried in this order."""
 

@@ -16,7 +16,6 @@ from ...quantizers.none import NoQuantizer
 from ..reading.curves import Curve, Measured
 from ..reading.fidelity import judged
 from ..reading.groups import Group, Reading, read, together
-from ..reading.measures import ACCURACY
 from ..statistics.bjontegaard import BETWEEN, CurveSamples, Distances, Range, bd_accuracy, bd_rate
 from ..statistics.intervals import Paired, PairedMeans, holm, paired, paired_means
 from ..statistics.pareto import dominated
@@ -72,7 +71,7 @@ def compare(
     Unavailable without records, Refused where nothing can be compared.
     """
     groups, bad = _groups([studies] if isinstance(studies, Study) else list(studies), labels, metric)
-    if method is not None and method.accuracy is not None and any(g.measure.scale != ACCURACY.scale for g in groups):
+    if method is not None and method.accuracy is not None and not all(g.measure.is_share for g in groups):
         raise BadSetting("`accuracies` is a range of percentages, and goes with no metric")
     comparisons: list[Comparison] = []
     mistakes: list[BadSetting] = []

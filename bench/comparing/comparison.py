@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from ...core.tables import Kind, Table
-from ..reading.measures import ACCURACY, AGREEMENT, Measure
+from ..reading.measures import AGREEMENT, Measure
 from .bootstrap import Estimate
 
 LISTED = 12
@@ -161,11 +161,7 @@ def _points_table(comparison: Comparison) -> Table:
     frame = pd.DataFrame(lines, columns=list(kinds)).drop(columns=_told_by_settings(points))
     fewest = int(points.images.min())
     some = "" if fewest == comparison.most else f" Some share only {fewest:,} images of {comparison.most:,}."
-    text = (
-        POINTS
-        if measure.scale == ACCURACY.scale
-        else METRIC_POINTS.format(step=f"{measure.step} " if measure.step else "")
-    )
+    text = POINTS if measure.is_share else METRIC_POINTS.format(step=f"{measure.step} " if measure.step else "")
     return Table(f"{comparison.title}: points against {comparison.anchor}", frame, kinds, (text + some,))
 
 

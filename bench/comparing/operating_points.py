@@ -13,7 +13,7 @@ from ...core.tables import Kind, Table
 from ..reading.curves import Curve
 from ..reading.fidelity import judged
 from ..reading.groups import Group, read
-from ..reading.measures import ACCURACY, Measure
+from ..reading.measures import Measure
 from ..statistics.bjontegaard import Array, pareto_knots, value_at
 from ..study.matrix import Study
 from .bootstrap import RESAMPLES, enough, paired_images, resample
@@ -149,7 +149,7 @@ def _table(group: Group, need: Requirement) -> Table:
         lines.append((cost, (curve.name, *measured, between)))
     rows = [line for _, line in sorted(lines, key=lambda pair: pair[0])]
     best, meets, fails = need.words
-    wilson = " (Wilson)" if group.measure.scale == ACCURACY.scale else " (normal)"
+    wilson = " (Wilson)" if group.measure.is_share else " (normal)"
     note = NOTE.format(
         wilson=wilson, best=best, meets=meets, fails=fails, resamples=RESAMPLES, images=len(paired.images)
     )

@@ -24,6 +24,11 @@ def published_curve(group: Group, published: PublishedCurve) -> Curve | None:
     return next((c for c in group.curves if published.curve in (c.name, c.label)), None)
 
 
+def published_values(group: Group, published: PublishedCurve) -> tuple[float, ...] | None:
+    """The published means of the metric that a group is judged by; None where that one was not published."""
+    return published.values.get(group.measure.name.lower().replace(" ", ""))
+
+
 def unmatched(groups: Sequence[Group], published: Sequence[PublishedCurve]) -> list[str]:
     """A line for each published curve that is held against a curve which no group has."""
     names = list(dict.fromkeys(c.label for group in groups for c in group.curves))
@@ -37,7 +42,7 @@ def unmatched(groups: Sequence[Group], published: Sequence[PublishedCurve]) -> l
 def published_table(groups: Sequence[Group], published: Sequence[PublishedCurve]) -> Table | None:
     """How far curves lie from published ones. groups: one by each metric. None where no point can be paired."""
     kinds = {"curve": Kind.NAME, "published": Kind.TEXT, "points": Kind.NUMBER, "bits %": Kind.NUMBER}
-    kinds |= {_column(group): Kind.NUMBER for group in groups}
+    kinds |= {group.measure.title: Kind.NUMBER for group in groups}
     lines = list(_lines(groups, published))
     if not lines:
         return None
@@ -62,7 +67,7 @@ def _lines(groups: Sequence[Group], published: Sequence[PublishedCurve]) -> Iter
 def _differences(group: Group, curve: Curve, other: PublishedCurve) -> Iterator[tuple[int, tuple[float, float]]]:
     """For each quality parameter that both have, how far bits (in percent) and the metric lie from the published."""
     places = {parameter: i for i, parameter in enumerate(other.parameters)}
-    values = other.values.get(_metric(group))
+    values = published_values(group, other)
     for row in curve.rows:
         codec = group.measured[row].point.codec
         parameter = getattr(codec, codec.quality_parameter() or "", None)
@@ -70,14 +75,6 @@ def _differences(group: Group, curve: Curve, other: PublishedCurve) -> Iterator[
             place, own = places[parameter], group.rows.iloc[row]
             metric = own.accuracy - values[place] if values else np.nan
             yield parameter, (100 * (own.mean_bpp / other.bpp[place] - 1), float(metric))
-
-
-def _metric(group: Group) -> str:
-    return group.measure.name.lower().replace(" ", "")
-
-
-def _column(group: Group) -> str:
-    return f"{group.measure.title}"
 
 
 def _summary(values: Sequence[float], digits: int) -> str:

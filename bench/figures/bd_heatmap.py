@@ -11,15 +11,12 @@ from matplotlib.patches import Patch, Rectangle
 
 from ..comparing.bootstrap import Estimate
 from ..comparing.pairwise import PairwiseBD
-from ..reading.measures import ACCURACY
 
 MOST = 24
 """The most curves that can be read in a figure; the report's page has all."""
 CELL = 0.42
 """The side of a cell, in inches."""
-FULL_DISTANCE = {"dB": 3.0}
-"""The same for metrics of a unit; others, such as MS-SSIM, are deepest at 0.02."""
-FULL_ACCURACY, FULL_RATE = 10.0, 50.0
+FULL_RATE = 50.0
 """The distances from which on colors are deepest: percentage points of accuracy, and percent of rate."""
 
 
@@ -36,9 +33,8 @@ def bd_heatmap(pairs: PairwiseBD | None) -> Figure | None:
         figure = Figure(figsize=(max(5.6, names + CELL * n + 0.2), 2 * CELL * n + names + 1.4), layout="constrained")
         above, below = figure.subplots(2, 1, sharex=True)
     measure = pairs.measure
-    full = FULL_ACCURACY if measure.step == ACCURACY.step else FULL_DISTANCE.get(measure.step, 0.02)
     title = f"BD-{measure.name} ({measure.step})" if measure.step else f"BD-{measure.name}"
-    _map(above, pairs.curves, pairs.accuracy, title, full, good=1)
+    _map(above, pairs.curves, pairs.accuracy, title, measure.large_step, good=1)
     _map(below, pairs.curves, pairs.rate, "BD-rate (%)", FULL_RATE, good=-1)
     figure.suptitle(pairs.title, x=0.01, ha="left", fontsize=10)
     figure.legend(

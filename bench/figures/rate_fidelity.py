@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from ..comparing.published import published_curve
+from ..comparing.published import published_curve, published_values
 from ..reading.curves import Curve
 from ..reading.groups import Group
 from ..study.published import PublishedCurve
@@ -64,31 +64,13 @@ def rate_fidelity(
 def _crosses(axes: Axes, group: Group, published: Sequence[PublishedCurve], styles: dict[Curve, Style]) -> None:
     """Draws the published points of a group's metric."""
     for other in published:
-        curve, values = published_curve(group, other), other.values.get(group.measure.name.lower())
-        if curve is not None and values is not None:
-            color = styles[_named(curve)][0]
-            axes.plot(
-                other.bpp,
-                values,
-                color="0.1",
-                linestyle="",
-                marker="x",
-                markersize=7,
-                markeredgewidth=1.0,
-                zorder=4,
-                clip_on=False,
-            )
-            axes.plot(
-                other.bpp,
-                values,
-                color=color,
-                linestyle="",
-                marker="x",
-                markersize=6,
-                markeredgewidth=0.8,
-                zorder=5,
-                clip_on=False,
-            )
+        curve, values = published_curve(group, other), published_values(group, other)
+        if curve is None or values is None:
+            continue
+        # a dark cross below the colored one
+        for color, size, width, order in (("0.1", 7, 1.0, 4), (styles[_named(curve)][0], 6, 0.8, 5)):
+            looks = {"color": color, "markersize": size, "markeredgewidth": width, "zorder": order}
+            axes.plot(other.bpp, values, linestyle="", marker="x", clip_on=False, **looks)
 
 
 def _named(curve: Curve) -> Curve:

@@ -57,7 +57,7 @@ class Measured:
 
     @property
     def score(self) -> NDArray[np.float64]:
-        """What is averaged over images, (N,): 1 where the prediction is right and else 0, or the value of a metric."""
+        """The number of each image whose mean is the point's result, (N,): 1 if predicted right, else 0; or a metric's value."""
         return self.columns["value"] if "value" in self.columns else self.right.astype(float)
 
 
@@ -158,7 +158,7 @@ def _row(m: Measured, reference: Measured | None) -> dict[str, Any]:
     once = int((good["container"] + good["tables"]).max(initial=0))
     bpp = (lambda count: 8 * count / pixels) if pixels else (lambda _: np.nan)
     return {
-        **_names(m.point),
+        **plugin_labels(m.point),
         "images": images,
         "failed": len(m.good) - images,
         "complete": m.complete,
@@ -207,11 +207,11 @@ def timings(measured: Sequence[Measured]) -> pd.DataFrame:
         stages = {
             f"{stage}_ms": 1000 * sum(r.about["seconds"][stage] for r in m.records) / max(1, images) for stage in STAGES
         }
-        rows.append(_names(m.point) | stages)
+        rows.append(plugin_labels(m.point) | stages)
     return _with_sizes(pd.DataFrame(rows), measured)
 
 
-def _names(point: Point) -> dict[str, str]:
+def plugin_labels(point: Point) -> dict[str, str]:
     """The labels of a point's plug-ins, by the names of NAMES."""
     return {name: plugin.label for name, plugin in zip(NAMES, point.plugins, strict=True)}
 

@@ -28,9 +28,19 @@ class Measure:
         return f"{self.name} {self.unit}".strip()
 
     @property
+    def is_share(self) -> bool:
+        """Whether each image is right or wrong, so that the mean is a share."""
+        return self.scale == 100.0
+
+    @property
     def values(self) -> str:
         """The word for several of its values."""
-        return "accuracies" if self.scale == 100.0 else f"values of {self.name}"
+        return "accuracies" if self.is_share else f"values of {self.name}"
+
+    @property
+    def large_step(self) -> float:
+        """The difference from which on colors are deepest, as it is shown."""
+        return {"percentage points": 10.0, "dB": 3.0}.get(self.step, 0.02)
 
 
 ACCURACY, AGREEMENT = Measure("accuracy"), Measure("agreement")

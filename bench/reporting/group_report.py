@@ -12,6 +12,7 @@ from ..comparing.published import published_table
 from ..comparing.sizes import sizes_table
 from ..reading.fidelity import by_metric
 from ..reading.groups import Group, Reading
+from ..reading.measures import of_metric
 from .notes import group_notes
 from .points_table import points_table
 
@@ -42,17 +43,16 @@ class GroupReport:
 
 def group_report(group: Group, reading: Reading, with_psnr: bool) -> GroupReport:
     """The group's table, notes and BD figures. with_psnr: a column of PSNR in the table."""
+    fidelity: list[Group] = []
+    for metric in group.metrics:
+        with suppress(Refused):  # without loss there is no distance
+            fidelity.append(by_metric(group, metric))
     judged, comparable = group, group.labelled or group.reference is not None
     if not group.predicts:
-        with suppress(Refused):  # without loss there is no distance
-            judged = by_metric(group, group.metrics[0])
+        judged = next((g for g in fidelity if g.measure == of_metric(group.metrics[0])), group)
     elif comparable:
         judged = group.by_labels(None)
     pairs = pairwise_bd(judged) if comparable else None
-    fidelity = []
-    for metric in group.metrics:
-        with suppress(Refused):
-            fidelity.append(by_metric(group, metric))
     table = points_table(group, with_psnr, group_notes(group, reading.matrix))
     published = published_table(fidelity, reading.matrix.published)
     return GroupReport(group, judged, pairs, table, sizes_table(judged), published, tuple(fidelity))

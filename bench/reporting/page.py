@@ -21,7 +21,7 @@ from ..reading.groups import Group
 from ..reading.measures import Measure
 from .gallery import Gallery, gallery
 from .group_report import GroupReport
-from .page_data import curves_data, points_data, predictions_data, shares
+from .page_data import curves_data, metric_key, points_data, predictions_data, shares
 
 LARGEST = 7_800_000
 """Bytes of a page, about."""
@@ -90,7 +90,7 @@ def _section(part: GroupReport, room: int) -> Section:
     }
     order = [i for curve in group.curves for i in curve.rows]
     more = {"Smaller picture or lower quality": part.sizes, "Against published figures": part.published}
-    metrics = {g.measure: f"metric {g.measure.name}" for g in part.fidelity}
+    metrics = {g.measure: metric_key(g) for g in part.fidelity}
     return Section(
         group.title, part.table.notes, points, order, part.pairs, pictures, script, metrics, more, group.predicts
     )
@@ -135,13 +135,8 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"signed": _signed, "shade": _shade, "full": _full}
+    environment.filters |= {"signed": _signed, "shade": _shade}
     return environment
-
-
-def _full(measure: Measure) -> float:
-    """The distance from which on a cell has its deepest color."""
-    return {"percentage points": 10.0, "dB": 3.0}.get(measure.step, 0.02)
 
 
 def _signed(value: float, digits: int = 1) -> str:

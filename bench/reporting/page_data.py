@@ -64,18 +64,18 @@ def shares(group: Group, fidelity: Sequence[Group]) -> dict[str, str]:
     if group.predicts and group.reference is not None:
         titles["agreement"] = "agreement with the uncompressed image (%)"
     return titles | {
-        _metric_key(g): f"mean {g.measure.name}" + f" ({g.measure.unit})" * bool(g.measure.unit) for g in fidelity
+        metric_key(g): f"mean {g.measure.name}" + f" ({g.measure.unit})" * bool(g.measure.unit) for g in fidelity
     }
 
 
-def _metric_key(group: Group) -> str:
+def metric_key(group: Group) -> str:
     """The key of a metric's figures."""
     return f"metric {group.measure.name}"
 
 
 def _metrics_data(group: Group, fidelity: Sequence[Group]) -> list[dict[str, Any]]:
     """The mean of each metric with its interval, for each point; None where a point has no finite one."""
-    figures: list[dict[str, Any]] = [{_metric_key(g): None for g in fidelity} for _ in group.measured]
+    figures: list[dict[str, Any]] = [{metric_key(g): None for g in fidelity} for _ in group.measured]
     places = {m.point: i for i, m in enumerate(group.measured)}
     for by_metric in fidelity:
         rows = by_metric.rows
@@ -83,7 +83,7 @@ def _metrics_data(group: Group, fidelity: Sequence[Group]) -> list[dict[str, Any
             by_metric.measured, rows.accuracy, rows.accuracy_low, rows.accuracy_high, strict=True
         ):
             values = [_plain(v) for v in (mean, low, high)]
-            figures[places[m.point]][_metric_key(by_metric)] = values if None not in values else [values[0]] * 3
+            figures[places[m.point]][metric_key(by_metric)] = values if None not in values else [values[0]] * 3
     return figures
 
 

@@ -85,7 +85,7 @@ class _Files:
     errors: dict[int, str] = field(default_factory=dict)
     """The reason of each row that failed."""
     remarks: dict[int, str] = field(default_factory=dict)
-    """What is to be known of a row that went through, such as that its stored file could not be taken."""
+    """A remark on each row whose stored file the codec could not take."""
     clock: Clock = field(default_factory=Clock)
     """The seconds of encoding and decoding."""
 

@@ -93,7 +93,7 @@ class Rows:
     seconds: dict[str, float]
     """The seconds that each of STAGES took for all rows."""
     remarks: dict[int, str] = field(default_factory=dict)
-    """What is to be known of rows that went through, by their position."""
+    """Remarks on rows that went through, by their position: that the codec could not take the stored file."""
 
     def __len__(self) -> int:
         return len(self.columns["image"])

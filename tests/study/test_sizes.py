@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import rabench
 from given_studies import measured_study, rows_of, times_of, written_study
 from PIL import Image
 from rabench.bench.comparing.compare import compare
@@ -84,3 +85,12 @@ def test_tuned_and_sizes_do_not_go_together(tmp_path):
     study = written_study(tmp_path, HEAD + SIZED.replace("codecs", 'tuned = "tuned"\ncodecs'))
     with pytest.raises(BadSetting, match=r'tuned goes with sizes = \["full"\] alone'):
         study.load()
+
+
+@pytest.mark.slow
+def test_data_frames_tell_size_and_quantizer_apart(tmp_path):
+    measured_study(tmp_path, HEAD + SIZED, 10)
+    loaded = rabench.load(tmp_path)
+    for frame in (loaded.points, loaded.images):
+        assert set(frame["size"]) == {"full", "short=24", "fit=16"}
+        assert set(frame.quantizer) == {"none"}
