@@ -8,6 +8,8 @@ import pandas as pd
 import pytest
 import rabench
 from given_studies import measured_study, written_study
+from image_files import noise_folder
+from PIL import Image
 from rabench.bench.comparing.published import published_table
 from rabench.bench.reading.curves import Measured
 from rabench.bench.reading.fidelity import by_metric, metric_of
@@ -126,3 +128,21 @@ def test_a_published_curve_without_a_counterpart_is_told(tmp_path):
 def test_a_missing_file_is_said(tmp_path):
     with pytest.raises(BadSetting, match=r"theirs\.json cannot be read: No such file"):
         written_study(tmp_path, MATRIX).load()
+
+
+def test_published_bits_are_means_over_images_whatever_their_sizes(tmp_path):
+    theirs(tmp_path)
+    noise_folder(tmp_path / "images", 2, side=16, classes="")
+    Image.new("RGB", (64, 48), (9, 90, 200)).save(tmp_path / "images" / "large.png")
+    study = measured_study(tmp_path, MATRIX.replace('"photos"', '"folder:path=images"'), None)
+    reading = read(study)
+    group = by_metric(reading.groups[0], metric_of("psnr", reading.matrix.metrics))
+    table = published_table([group], reading.matrix.published)
+    assert table is not None
+    images, codecs = DATASETS.make(f'folder:path="{tmp_path}/images"').load(0, 3).images, (20, 50, 80)
+    means = [
+        np.mean([8 * len(CODECS.make(f"jpeg:quality={q}").encode(i)) / (i.shape[0] * i.shape[1]) for i in images])
+        for q in codecs
+    ]
+    bits = 100 * (np.array(means) / [3, 4, 5] - 1)
+    assert table.frame["bits %"].tolist() == [f"{np.median(bits):+.2f} ({max(bits, key=abs):+.2f})"]
