@@ -31,7 +31,13 @@ class LibraryNetwork(Preprocessed):
     """A network that a library builds by its name, with the library's own weights or those of a file."""
 
     model: str = setting("", Text("the name of a model", required=True), help="as the library names it")
-    weights: str = setting("", Location("a .safetensors or .pth file, or the library's name of weights", required=True))
+    weights: str = setting(
+        "",
+        Location(
+            "a .safetensors or .pth file, or a name of weights (torchvision: IMAGENET1K_V1; timm: pretrained)",
+            required=True,
+        ),
+    )
     precision: str = setting("fp32", ("fp32", "bf16"), help="number format; bf16 is faster where the processor has it")
 
     library: ClassVar[str]

@@ -31,7 +31,8 @@ class Refused(RabenchError, ValueError):
 
 def nearest(name: str, names: Iterable[str]) -> str:
     """`` (did you mean 'a' or 'b'?)``, or nothing where no name is near."""
-    similar = difflib.get_close_matches(name, list(names), n=3, cutoff=0.5)
+    by_lower = {candidate.lower(): candidate for candidate in names}
+    similar = [by_lower[n] for n in difflib.get_close_matches(name.lower(), list(by_lower), n=3, cutoff=0.5)]
     return f" (did you mean {' or '.join(map(repr, similar))}?)" if similar else ""
 
 

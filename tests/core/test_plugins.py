@@ -14,7 +14,7 @@ from rabench.codecs import CODECS
 from rabench.codecs.base import ByteBreakdown
 from rabench.codecs.jpeg import JPEG
 from rabench.core import plugins, specs
-from rabench.core.errors import BadSetting, RabenchError
+from rabench.core.errors import BadSetting, RabenchError, nearest
 from rabench.core.origins import PythonFile
 from rabench.core.plugins import Plugin, Span, setting
 from rabench.datasets import DATASETS
@@ -152,3 +152,8 @@ def test_a_codec_written_with_the_names_of_version_0_1_works_as_it_did():
     assert cls.quality_parameter() == "bits" and cls().variant == "older"
     assert cls(bits=1).canonical() == cls(bits=2)
     assert cls().byte_breakdown(bytes(5)) == ByteBreakdown(container=1, payload=4)
+
+
+def test_near_misses_are_found_whatever_the_case():
+    assert nearest("PSNR", ["psnr", "ssim"]) == " (did you mean 'psnr'?)"
+    assert nearest("imagenet1k_v1", ["IMAGENET1K_V1", "DEFAULT"]) == " (did you mean 'IMAGENET1K_V1'?)"
