@@ -317,17 +317,18 @@ def train_classifier(
 
 def train_colorcnn(
     dataset: str,
-    classifier: str,
+    classifier: str | Sequence[str],
     out: str | Path,
     colors: int | Sequence[int] | str = 2,
-    recipe: str = "published",
+    recipe: str | None = None,
     progress: TrainingProgress | None = None,
     **options: Any,
-) -> list[colorcnn_weights.About]:
+) -> list[colorcnn_weights.About | colorcnn_weights.PlusAbout]:
     """Trains a ColorCNN for each number of colors, for a classifier that stays as it is, and writes their weights.
 
-    out: the folder that receives them. recipe: published or adamw. options: those of ``rabench train colorcnn``, such as
-    epochs, lr, width, jitter, sharpness, restart. Gives what each file of weights says of itself.
+    out: the folder that receives them. recipe: published, adamw or plus. options: those of ``rabench train colorcnn``,
+    such as epochs, lr, width, jitter, sharpness, restart; ``plus=True`` trains one ColorCNN+ for a whole range of colors,
+    such as ``colors="2..64"``, and for several classifiers. Gives what each file of weights says of itself.
     """
     from .training import colorcnn, requests
 

@@ -50,7 +50,7 @@ class Weighted(Protocol):
 def logits(network: Weighted, sha256: str, images: NDArray[np.uint8]) -> NDArray[np.float32]:
     """The logits of images: (N, H, W, 3) -> (N, classes). Weights are loaded once a process. sha256: of their file."""
     torch.backends.cudnn.allow_tf32 = False  # fp32 means fp32, on a GPU too
-    module, target = _loaded(network, sha256), device()
+    module, target = loaded(network, sha256), device()
     pixels = torch.from_numpy(images).to(target).permute(0, 3, 1, 2)  # channels_last as it lies
     with torch.inference_mode(), torch.autocast(target.type, torch.bfloat16, enabled=network.precision == "bf16"):
         return module(pixels).float().cpu().numpy()
@@ -71,6 +71,7 @@ def _bare(network: Weighted, sha256: str) -> nn.Module:
 
 
 @lru_cache(maxsize=4)
-def _loaded(network: Weighted, sha256: str) -> nn.Module:
+def loaded(network: Weighted, sha256: str) -> nn.Module:
+    """A network with its normalization, frozen and on its device: uint8 pixels, (N, 3, H, W) -> logits. sha256: of its file."""
     normalized = Normalized(network.module(), *network.normalization).eval().requires_grad_(False)
     return on_device(normalized, device())

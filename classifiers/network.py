@@ -66,6 +66,11 @@ class Network(Classifier):
         """
         return files.about(path)
 
+    @property
+    def file(self) -> Path:
+        """The file of the weights. Raises Unavailable where there is none."""
+        return files.find(self.weights, self.name)
+
     def check_weights(self) -> None:
         """Raises Refused for weights of another network, Unavailable where there are none."""
         _ = self.about

@@ -17,14 +17,8 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from ..core.learning import (
-    Batches,
-    Checkpoint,
-    Images,
-    augmented,
-    one_cycle,
-    train_epochs,
-)
+from ..core.checkpoints import Checkpoint
+from ..core.learning import Batches, Images, augmented, one_cycle, train_epochs
 from ..core.networks import fingerprint, on_device
 from ..core.progress import TrainingProgress
 from .inference import Normalized
@@ -69,17 +63,18 @@ def train(
     optimizer = torch.optim.SGD(
         model.parameters(), lr=recipe.lr, momentum=recipe.momentum, weight_decay=recipe.weight_decay
     )
-    state = Checkpoint(checkpoint, _run(recipe, network, training, held_out))
+    state = Checkpoint(checkpoint, _run(recipe, network, training, held_out), model, optimizer)
+    state.load()
     progress = progress or TrainingProgress()
-    batches = Batches(optimizer, training, recipe.batch, device, progress)
+    batches = Batches(state, training, recipe.batch, device, progress)
 
     def learn(epoch: int) -> dict[str, float]:
         return _epoch(model, batches, recipe, epoch)
 
-    def judge() -> float:
-        return accuracy(model, held_out, device, recipe.precision)
+    def judge() -> dict[str, float]:
+        return {"held_out_accuracy": accuracy(model, held_out, device, recipe.precision)}
 
-    return train_epochs(model, optimizer, state, recipe.epochs, learn, judge, progress.on_epoch, before_save)
+    return train_epochs(state, recipe.epochs, learn, judge, progress.on_epoch, before_save)
 
 
 def _epoch(model: nn.Module, batches: Batches, recipe: Recipe, epoch: int) -> dict[str, float]:

@@ -1,28 +1,24 @@
-"""The common parts of all training loops: schedule, augmentation, held-out images, epochs and checkpoints.
+"""The common parts of all training loops: schedule, augmentation, held-out images, batches and epochs.
 
-Everything random comes from (seed, epoch), so that a run resumed after a kill goes on exactly as it would
-have, and one seed gives one set of weights on a CPU with one number of threads.
+Everything random comes from (seed, epoch), and a checkpoint keeps the generators of an epoch that has begun, so that
+a run resumed after a kill goes on exactly as it would have, and one seed gives one set of weights on a CPU with one
+number of threads.
 """
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save
-from torch import nn
 from torch.nn import functional
 
+from .checkpoints import Checkpoint, Position
 from .errors import RabenchError, Refused
-from .files import write_bytes
 from .progress import TrainingProgress
 
 
@@ -170,50 +166,32 @@ class Batches:
     """The images of a training on its device, and the optimizer that learns from them batch by batch."""
 
     def __init__(
-        self,
-        optimizer: torch.optim.Optimizer,
-        images: Images,
-        batch: int,
-        device: torch.device,
-        progress: TrainingProgress,
+        self, checkpoint: Checkpoint, images: Images, batch: int, device: torch.device, progress: TrainingProgress
     ) -> None:
         self.pixels, self.labels = images.on(device)
-        self.optimizer, self.batch, self.device, self.progress = optimizer, batch, device, progress
+        self.checkpoint, self.optimizer = checkpoint, checkpoint.optimizer
+        self.batch, self.device, self.progress = batch, device, progress
         self.accumulation = GradientAccumulation(progress.say)
 
     def epoch(
         self, number: int, learn: Learn, rate: Callable[[int, int], float], generators: Sequence[torch.Generator]
     ) -> tuple[float, list[float]]:
-        """Learns from every image once, in the order that the first generator draws.
+        """Learns from every image once, in the order that the first generator draws, on from the checkpoint's place.
 
         number: of the epoch, from 0. rate: (step, number of steps) -> learning rate. generators: those that ``learn``
-        draws from; a batch that has to be done once more draws the same. Returns the last learning rate, and the mean
-        over all images of each sum that ``learn`` gives. Raises Diverged when the loss is no number.
+        draws from, as they are at the beginning of the epoch; a batch that has to be done once more draws the same.
+        Returns the last learning rate, and the mean over all images of each sum that ``learn`` gives.
+        Raises Diverged when the loss is no number.
         """
         images = len(self.labels)
         order = torch.randperm(images, generator=generators[0]).split(self.batch)
-        states: list[torch.Tensor] = []
-        part_sums: list[torch.Tensor] = []
-        size, lr = 0, 0.0
-
-        def begin() -> None:
-            for generator, state in zip(generators, states, strict=True):
-                generator.set_state(state)
-            self.optimizer.zero_grad(set_to_none=True)
-            part_sums.clear()
-
-        def learn_part(part: torch.Tensor) -> None:
-            part_sums.append(learn(part, size).detach())
-
-        sums = torch.zeros((), device=self.device)
-        for step, chosen in enumerate(order):
-            lr, size = rate(step, len(order)), len(chosen)
+        begun, sums = self._continued(number, generators)
+        lr = 0.0
+        for step, chosen in enumerate(order[begun:], begun):
+            lr = rate(step, len(order))
             for group in self.optimizer.param_groups:
                 group["lr"] = lr
-            states[:] = [g.get_state() for g in generators]
-            self.accumulation(chosen.to(self.device), learn_part, begin)
-            self.optimizer.step()
-            sums = sums + torch.stack(part_sums).sum(0)
+            sums = sums + self._step(chosen.to(self.device), learn, generators)
             if step % 20 == 0 or step == len(order) - 1:  # looked at now and then: each look waits for the GPU
                 running = sums[0].item() / min((step + 1) * self.batch, images)
                 if not math.isfinite(running):
@@ -222,77 +200,55 @@ class Batches:
                         "the last good checkpoint is kept, try a smaller `lr` with `restart=True`"
                     )
                 self.progress.on_step(number, step + 1, len(order), running)
+                if self.checkpoint.due():
+                    states = [torch.get_rng_state(), *(g.get_state() for g in generators)]
+                    self.checkpoint.save(Position(number, step + 1, sums, states))
         return lr, (sums / images).tolist()
 
+    def _continued(self, number: int, generators: Sequence[torch.Generator]) -> tuple[int, torch.Tensor]:
+        """The steps of an epoch that the checkpoint has seen, and what they counted; generators go on from there."""
+        position, self.checkpoint.position = self.checkpoint.position, None
+        if position is None or position.epoch != number:
+            return 0, torch.zeros((), device=self.device)
+        torch.set_rng_state(position.generators[0])
+        for generator, state in zip(generators, position.generators[1:], strict=True):
+            generator.set_state(state)
+        return position.step, position.sums.to(self.device)
 
-class Checkpoint:
-    """A safetensors file of model, optimizer and history, bound to the run that wrote it.
+    def _step(self, batch: torch.Tensor, learn: Learn, generators: Sequence[torch.Generator]) -> torch.Tensor:
+        """One step of the optimizer; gives the sums of ``learn`` over the batch."""
+        states = [g.get_state() for g in generators]
+        part_sums: list[torch.Tensor] = []
 
-    run: what the run is made of, such as its recipe, by the words that an error uses.
-    """
+        def begin() -> None:
+            for generator, state in zip(generators, states, strict=True):
+                generator.set_state(state)
+            self.optimizer.zero_grad(set_to_none=True)
+            part_sums.clear()
 
-    def __init__(self, path: Path, run: Mapping[str, str]) -> None:
-        self.path, self.run = path, dict(run)
-
-    def save(self, model: nn.Module, optimizer: torch.optim.Optimizer, history: list[dict[str, Any]]) -> None:
-        """Writes the state of a run, after an epoch, atomically."""
-        tensors = {f"model.{k}": v.cpu().contiguous() for k, v in model.state_dict().items()}
-        for name, parameter in model.named_parameters():
-            for key, value in optimizer.state.get(parameter, {}).items():
-                if isinstance(value, torch.Tensor):  # SGD without momentum keeps None
-                    tensors[f"optimizer.{key}.{name}"] = value.cpu().contiguous()
-        write_bytes(self.path, save(tensors, {**self.run, "history": json.dumps(history)}))
-
-    def load(self, model: nn.Module, optimizer: torch.optim.Optimizer) -> list[dict[str, Any]]:
-        """Restores model and optimizer in place; gives the history, empty where there is no checkpoint.
-
-        Raises Refused for the checkpoint of another run.
-        """
-        if not self.path.exists():
-            return []
-        try:
-            with safe_open(self.path, "pt") as file:
-                metadata = file.metadata() or {}
-                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no mapping)
-        except SafetensorError as error:
-            raise Refused(f"{self.path} is no whole checkpoint ({error}); begin again with `restart=True`") from None
-        for entry, now in self.run.items():
-            if metadata.get(entry) != now:
-                raise Refused(
-                    f"{self.path} is of another run: its {entry} is {metadata.get(entry)}, now {now}; "
-                    "begin again with `restart=True`, or name another `out`"
-                )
-        model.load_state_dict({k[6:]: v for k, v in tensors.items() if k.startswith("model.")})
-        parameters = dict(model.named_parameters())
-        for tensor_name, value in tensors.items():
-            kind, _, rest = tensor_name.partition(".")
-            if kind == "optimizer":
-                key, _, name = rest.partition(".")
-                device = "cpu" if key == "step" else parameters[name].device
-                optimizer.state[parameters[name]][key] = value.to(device)
-        return json.loads(metadata["history"])
+        self.accumulation(batch, lambda part: part_sums.append(learn(part, len(batch)).detach()), begin)
+        self.optimizer.step()
+        return torch.stack(part_sums).sum(0)
 
 
 def train_epochs(
-    model: nn.Module,
-    optimizer: torch.optim.Optimizer,
     checkpoint: Checkpoint,
     epochs: int,
     learn: Callable[[int], Mapping[str, float]],
-    judge: Callable[[], float],
+    judge: Callable[[], Mapping[str, float]],
     on_epoch: Callable[[list[dict[str, Any]]], None] = lambda _: None,
     before_save: Callable[[list[dict[str, Any]]], None] = lambda _: None,
 ) -> list[dict[str, Any]]:
-    """Trains epoch by epoch, on from the checkpoint where there is one; gives the history, an entry an epoch.
+    """Trains epoch by epoch, on from what the checkpoint has loaded; gives the history, an entry an epoch.
 
-    learn: trains for one epoch, by its number from 0, and gives its figures. judge: the accuracy on held-out images.
+    learn: trains for one epoch, by its number from 0, and gives its figures. judge: figures of held-out images.
     before_save: called with the history just before the checkpoint is written: what it writes is never behind. on_epoch:
     called with the history after each epoch.
     """
-    history = checkpoint.load(model, optimizer)
+    history = checkpoint.history
     for epoch in range(len(history), epochs):
-        history.append({"epoch": epoch + 1, **learn(epoch), "held_out_accuracy": judge()})
+        history.append({"epoch": epoch + 1, **learn(epoch), **judge()})
         before_save(history)
-        checkpoint.save(model, optimizer, history)
+        checkpoint.save()
         on_epoch(history)
     return history

@@ -10,6 +10,7 @@ QUANTIZERS: Family[Quantizer] = Family(
     __name__,
     {
         "colorcnn": "colorcnn.quantizer:ColorCNNQuantizer",
+        "colorcnn-plus": "colorcnn.quantizer:ColorCNNPlusQuantizer",
         "k-means": "k_means:KMeans",
         "libimagequant": "libimagequant:LibImageQuant",
         "max-coverage": "pillow:MaxCoverage",

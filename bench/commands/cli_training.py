@@ -40,11 +40,28 @@ def _colorcnn_options(
     jitter: Annotated[float | None, typer.Option(min=0, help="Noise on the palette.")] = None,
     jitter_shared: Annotated[bool | None, typer.Option(help="One number a batch, or one a color.")] = None,
     color_norm: Annotated[float | None, typer.Option(min=0.01, help="Divides the palette in training.")] = None,
+    first_sharpness: Annotated[
+        float | None, typer.Option(min=0.01, help="Multiplies the map's logits in the beginning.")
+    ] = None,
     sharpness: Annotated[float | None, typer.Option(min=0.01, help="Multiplies the map's logits in the end.")] = None,
     map_noise: Annotated[float | None, typer.Option(min=0, help="Gumbel noise on the map's logits.")] = None,
+    temperature: Annotated[
+        float | None, typer.Option(min=0.01, help="Divides the classifier's logits in the loss.")
+    ] = None,
+    class_epochs: Annotated[
+        int | None, typer.Option(min=0, help="Epochs that learn the classes before any image is drawn (--plus).")
+    ] = None,
+    class_loss: Annotated[
+        float | None, typer.Option(min=0, help="Weight of the network's own guess at the class (--plus).")
+    ] = None,
+    imitation: Annotated[
+        float | None, typer.Option(min=0, help="Pull towards clustering at many colors (--plus).")
+    ] = None,
     border: Annotated[str | None, typer.Option(help="What the crop brings in: black or mirrored.")] = None,
-    width: Annotated[int, typer.Option(help="Channels of the first level.")] = 64,
-    backbone: Annotated[str, typer.Option(help="unet or dncnn")] = "unet",
+    width: Annotated[int, typer.Option(min=0, help="Channels of the first level; 0: 64, or 32 with --plus.")] = 0,
+    backbone: Annotated[str, typer.Option(help="unet or dncnn, of a ColorCNN")] = "unet",
+    plus: Annotated[bool, typer.Option("--plus", help="One ColorCNN+ for all --colors, such as 2..64.")] = False,
+    levels: Annotated[int, typer.Option(min=1, max=8, help="How often the network halves an image (--plus).")] = 3,
 ) -> None:
     """What ColorCNN's recipes have beside others, and its network."""
 
@@ -71,7 +88,7 @@ def _print_each(lines: Iterable[str]) -> None:
         for line in lines:
             out.print(line, soft_wrap=True, markup=False)
     except KeyboardInterrupt:
-        end("stopped; the same command goes on from the last whole epoch", STOPPED)
+        end("stopped; the same command goes on from the last minute", STOPPED)
 
 
 def _begin(options: dict[str, Any]) -> dict[str, Any]:
@@ -126,7 +143,7 @@ def train_classifier(
     size: Annotated[int, typer.Option(min=0, help="Resize and crop to this side; 0: as the images are.")] = 0,
     **options: Any,
 ) -> None:
-    """Train a classifier from scratch; a killed run goes on from its last epoch. Test images are never seen."""
+    """Train a classifier from scratch; a killed run goes on from its last minute. Test images are never seen."""
     from ..training.requests import classifier_plan
     from .training_command import run_training
 
@@ -138,15 +155,23 @@ def train_classifier(
 @with_options(_recipe_options, _colorcnn_options, _run_options)
 def train_colorcnn(
     dataset: Annotated[str, typer.Option(help="A data set; its training split.")],
-    classifier: Annotated[str, typer.Option(help="Whom the colors are for, e.g. small:weights=small-photos.")],
-    out_folder: Annotated[Path, typer.Option("--out", help="The folder that receives colorcnn-COLORS.safetensors.")],
-    colors: Annotated[str, typer.Option(help="A number of colors, or several one after another: 2,4,8.")] = "2",
+    classifier: Annotated[
+        list[str],
+        typer.Option(help="Whom the colors are for, e.g. small:weights=small-photos; with --plus it may be repeated."),
+    ],
+    out_folder: Annotated[
+        Path, typer.Option("--out", help="The folder that receives colorcnn-COLORS or colorcnn-plus.safetensors.")
+    ],
+    colors: Annotated[
+        str, typer.Option(help="A number of colors, or several one after another: 2,4,8; with --plus a range: 2..64.")
+    ] = "2",
     recipe: Annotated[
-        str, typer.Option(help="published or adamw; the options below change a part of it.")
-    ] = "published",
+        str | None,
+        typer.Option(help="published, adamw or plus; the options below change a part. Default: published, or plus."),
+    ] = None,
     **options: Any,
 ) -> None:
-    """Train a ColorCNN for a classifier; a killed run goes on from its last epoch. Test images are never seen."""
+    """Train a ColorCNN for a classifier; a killed run goes on from its last minute. Test images are never seen."""
     from ..training.requests import colorcnn_plans
     from .training_command import run_colorcnn
 

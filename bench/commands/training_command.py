@@ -39,9 +39,11 @@ def run_colorcnn(plans: Iterable[ColorPlan], console: Console) -> Iterator[str]:
     for plan in plans:
         with Bars(console, plan.recipe.epochs) as bars:
             training = train_colorcnn(plan, bars.progress).training
+        by_colors = ", ".join(f"{100 * stored:.1f} % at {n}" for n, stored, _ in training["by_colors"])
         yield (
-            f"{plan.file}: {plan.colors} colors, held-out accuracy {100 * training['held_out_accuracy']:.1f} % of "
+            f"{plan.file}: {plan.title}, held-out accuracy {100 * training['held_out_accuracy']:.1f} % of "
             f"{training['held_out_images']:,} images, {100 * training['held_out_accuracy_of_originals']:.1f} % as they are"
+            + (f"; {by_colors}" if plan.plus else "")
         )
         yield str(plan.figure)
 
@@ -98,7 +100,8 @@ class Bars:
     def _on_epoch(self, history: list[dict[str, Any]]) -> None:
         """The history, an entry for each epoch that has ended."""
         last = history[-1]
+        soft = f" ({100 * last['held_out_soft_accuracy']:.1f} % soft)" if "held_out_soft_accuracy" in last else ""
         self.console.print(
             f"epoch {last['epoch']} of {self.epochs}: loss {last['loss']:.3f}, "
-            f"training {100 * last['training_accuracy']:.1f} %, held out {100 * last['held_out_accuracy']:.1f} %"
+            f"training {100 * last['training_accuracy']:.1f} %, held out {100 * last['held_out_accuracy']:.1f} %{soft}"
         )

@@ -6,9 +6,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
-from matplotlib.figure import Figure
 
 from ...classifiers.base import Classifier
 from ...classifiers.inference import Normalized
@@ -22,49 +20,78 @@ from ...datasets.base import Dataset
 from ...quantizers.colorcnn import training
 from ...quantizers.colorcnn import weights as files
 from ...quantizers.colorcnn.network import BACKBONES, ColorCNN
-from ...quantizers.colorcnn.training import RECIPES, FrozenClassifier, Recipe
+from ...quantizers.colorcnn.plus import ColorCNNPlus
+from ...quantizers.colorcnn.recipes import RECIPES, Recipe
+from ...quantizers.colorcnn.training import ColorRange, FrozenClassifier
 from ..study.matrix import written
 from ..study.points import check_classes
 from .classifier import load
+from .colorcnn_figure import training_figure
 from .options import TrainingPlan, changed_options, environment
 
-SAMPLES = 8
-"""Held-out images that the training figure shows."""
+WIDTHS = {False: 64, True: 32}
+"""The widths of a ColorCNN and of a ColorCNN+ where none is given."""
 
 
 @dataclass(frozen=True)
 class ColorPlan(TrainingPlan):
-    """What `rabench train colorcnn` was asked for, for one number of colors."""
+    """What `rabench train colorcnn` was asked for: a ColorCNN for one number of colors, or a ColorCNN+ for a range."""
 
     dataset: Dataset
-    classifier: Classifier
-    colors: int
+    classifiers: tuple[Classifier, ...]
+    colors: ColorRange
     out: Path
-    """The folder that receives a file for each number of colors."""
+    """The folder that receives the weights."""
     recipe_name: str
     recipe: Recipe
-    width: int = 64
+    width: int = 0
+    """0: 64, or 32 for a ColorCNN+."""
     backbone: str = "unet"
+    plus: bool = False
+    """Whether it is a ColorCNN+."""
+    levels: int = 3
+    """How often a ColorCNN+ halves an image."""
 
     def __post_init__(self) -> None:
+        low, high = self.colors.low, self.colors.high
         if self.backbone not in BACKBONES:
             raise BadSetting(f"`backbone` must be one of {', '.join(BACKBONES)}, got {self.backbone!r}")
-        if not 2 <= self.colors <= 256:
-            raise BadSetting(f"`colors` must be in 2..256, got {self.colors}")
-        if self.width < 1:
-            raise BadSetting(f"`width` must be 1 or more, got {self.width}")
+        if not 2 <= low <= high <= 256:
+            raise BadSetting(f"`colors` must be in 2..256, got {low if low == high else f'{low}..{high}'}")
+        if self.width < 0 or self.levels < 1:
+            raise BadSetting(f"`width` and `levels` must be 1 or more, got {self.width} and {self.levels}")
+        if self.recipe.class_epochs and not self.plus:
+            raise BadSetting("`class_epochs` are for a ColorCNN+: add --plus, or take another --recipe")
+        if not self.plus and (low < high or len(self.classifiers) > 1):
+            asked = f"{low}..{high} colors" if low < high else f"{len(self.classifiers)} classifiers"
+            raise BadSetting(f"a ColorCNN is for one number of colors and one classifier, got {asked}; add --plus")
 
     @property
     def file(self) -> Path:
-        return self.out / files.file_name(self.colors)
+        return self.out / (files.PLUS if self.plus else files.file_name(self.colors.low))
+
+    @property
+    def title(self) -> str:
+        """The numbers of colors, in words."""
+        low, high = self.colors.low, self.colors.high
+        return f"{low} colors" if low == high else f"{low} to {high} colors"
+
+    def network(self, classes: int) -> ColorCNN | ColorCNNPlus:
+        """A network with fresh weights. classes: of the data set."""
+        width = self.width or WIDTHS[self.plus]
+        return (
+            ColorCNNPlus(classes, width, self.levels) if self.plus else ColorCNN(self.colors.low, width, self.backbone)
+        )
 
     def command(self) -> str:
+        low, high = self.colors.low, self.colors.high
         words = [
             *("rabench train colorcnn", f"--dataset {written(self.dataset, Path())}"),
-            f"--classifier {written(self.classifier, Path())}",
-            *(f"--colors {self.colors}", f"--recipe {self.recipe_name}"),
+            *(f"--classifier {written(classifier, Path())}" for classifier in self.classifiers),
+            *(f"--colors {low if low == high else f'{low}..{high}'}", f"--recipe {self.recipe_name}"),
         ]
-        no_options = ("dataset", "classifier", "colors", "out", "recipe_name", "recipe", "restart")
+        no_options = ("dataset", "classifiers", "colors", "out", "recipe_name", "recipe", "restart", "plus")
+        words += ["--plus"] if self.plus else []
         words += changed_options((self, ColorPlan), (self.recipe, RECIPES[self.recipe_name]), leave_out=no_options)
         return " ".join([*words, f"--out {self.out.name}"])
 
@@ -78,107 +105,82 @@ def frozen_classifier(classifier: Classifier, dataset: Dataset) -> FrozenClassif
     return FrozenClassifier(network, *normalization)
 
 
-def train_colorcnn(
-    plan: ColorPlan,
-    progress: TrainingProgress | None = None,
-) -> files.About:
+def train_colorcnn(plan: ColorPlan, progress: TrainingProgress | None = None) -> files.About | files.PlusAbout:
     """Trains as planned and writes weights and a figure. Test images are never seen."""
     progress = progress or TrainingProgress()
     if plan.dataset.split != "train":
         raise Refused(f"{plan.dataset.label}: training uses split=train only")
-    classifier = frozen_classifier(plan.classifier, plan.dataset)
+    judges = [frozen_classifier(classifier, plan.dataset) for classifier in plan.classifiers]
+    size = _common_size(plan)
     if plan.out.parent.is_dir() and not plan.out.exists():
         plan.out.mkdir()
     check_writable(plan.file)
     if plan.restart:
         plan.checkpoint.unlink(missing_ok=True)
-    images = load(plan.dataset, plan.classifier.size, plan.limit, progress.on_load)
+    images = load(plan.dataset, size, plan.limit, progress.on_load)
     fitting, held_out = split(images, len(plan.dataset), plan.held_out, plan.limit, plan.dataset.label)
     torch.manual_seed(plan.recipe.seed)
-    network = ColorCNN(plan.colors, plan.width, plan.backbone)
+    network = plan.network(len(plan.dataset.classes))
+    drawn = training.Training(network, judges, plan.colors, plan.recipe, device())
 
     def draw(history: list[dict[str, Any]]) -> None:
-        training_figure(plan, network, classifier, held_out, history)
+        training_figure(drawn, held_out, history, f"{plan.title}, {plan.dataset.title}", plan.figure)
         progress.on_epoch(history)
 
     history = training.train(
-        network, classifier, fitting, held_out, plan.recipe, plan.checkpoint, device(), replace(progress, on_epoch=draw)
+        *(network, judges, plan.colors, fitting, held_out, plan.recipe, plan.checkpoint, device()),
+        replace(progress, on_epoch=draw),
     )
-    return _write(plan, network, classifier, fitting, held_out, history)
+    return _write(plan, drawn, fitting, held_out, history)
+
+
+def _common_size(plan: ColorPlan) -> int:
+    sizes = {classifier.size for classifier in plan.classifiers}
+    if len(sizes) > 1:
+        names = ", ".join(f"{c.short} takes {c.size}x{c.size}" for c in plan.classifiers)
+        raise Refused(f"classifiers that judge together must take images of one size: {names}")
+    return sizes.pop()
 
 
 def _write(
-    plan: ColorPlan,
-    network: ColorCNN,
-    classifier: FrozenClassifier,
-    fitting: Images,
-    held_out: Images,
-    history: list[dict[str, Any]],
-) -> files.About:
-    round_weights(network, plan.dtype == "fp16")  # what is evaluated is what ships
-    on_device(network, device())
-    frozen, normalization = classifier.frozen(device()), (classifier.mean, classifier.std)
-    about = files.About(
-        colors=plan.colors,
-        width=plan.width,
-        backbone=plan.backbone,
-        dataset=plan.dataset.label,
-        classifier=plan.classifier.label,
-        classifier_version=plan.classifier.version(),
-        mean=tuple(classifier.mean),  # type: ignore[arg-type]
-        std=tuple(classifier.std),  # type: ignore[arg-type]
-        training={
+    plan: ColorPlan, trained: training.Training, fitting: Images, held_out: Images, history: list[dict[str, Any]]
+) -> files.About | files.PlusAbout:
+    round_weights(trained.network, plan.dtype == "fp16")  # what is evaluated is what ships
+    exact = training.Training(
+        trained.network, trained.judges, plan.colors, replace(plan.recipe, precision="fp32"), device()
+    )
+    first = trained.judges[0]
+    judged = exact.judge(held_out, plan.recipe.epochs)
+    kept: dict[str, Any] = {
+        "dataset": plan.dataset.label,
+        "mean": tuple(first.mean),
+        "std": tuple(first.std),
+        "training": {
             "command": plan.command(),
             "recipe": asdict(plan.recipe),
             "images": len(fitting),
             "notes": plan.dataset.notes(),
             "held_out_images": len(held_out),
-            "held_out_accuracy": training.accuracy(network, frozen, classifier, held_out, device()),
+            **judged,
             "held_out_accuracy_of_originals": accuracy(
-                on_device(Normalized(frozen, *normalization), device()), held_out, device()
+                on_device(Normalized(exact.frozen[0], first.mean, first.std), device()), held_out, device()
             ),
             "loss": history[-1]["loss"] if history else None,
             **environment(),
         },
+    }
+    state, half, network = trained.network.state_dict(), plan.dtype == "fp16", trained.network
+    labels = tuple(c.label for c in plan.classifiers)
+    versions = tuple(c.version() for c in plan.classifiers)
+    if isinstance(network, ColorCNNPlus):
+        colors, classes = (plan.colors.low, plan.colors.high), len(plan.dataset.classes)
+        plus = files.PlusAbout(
+            colors, network.width, network.levels, classes, classifiers=labels, classifier_versions=versions, **kept
+        )
+        files.PLUS_FILES.write(plan.file, state, plus, half)
+        return plus
+    about = files.About(
+        plan.colors.low, network.width, plan.backbone, classifier=labels[0], classifier_version=versions[0], **kept
     )
-    files.write(plan.file, network.state_dict(), about, plan.dtype == "fp16")
+    files.write(plan.file, state, about, half)
     return about
-
-
-def training_figure(
-    plan: ColorPlan, network: ColorCNN, classifier: FrozenClassifier, held_out: Images, history: list[dict[str, Any]]
-) -> None:
-    """Loss, regularizer and accuracies over epochs, and held-out images as they are drawn now; redrawn each epoch."""
-    import pandas as pd
-    from matplotlib.ticker import MaxNLocator
-
-    from ..figures.style import plain, save
-
-    frame = pd.DataFrame(history)
-    figure = Figure(figsize=(8, 5.2), layout="constrained")
-    panels: Any = figure.subfigures(2, 1, height_ratios=(3, 2))
-    above, below = panels
-    left, right = above.subplots(1, 2)
-    for axes in (left, right):
-        plain(axes)
-        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    left.plot(frame.epoch, frame.loss, marker="o", markersize=3, color="C0", label="loss")
-    left.plot(frame.epoch, frame.regularizer, marker="s", markersize=3, color="C2", label="its regularizer")
-    left.set(xlabel="epoch", ylabel="loss (training)", ylim=(0, None))
-    right.plot(
-        frame.epoch, 100 * frame.training_accuracy, marker="o", markersize=3, color="C0", label="training (soft)"
-    )
-    right.plot(frame.epoch, 100 * frame.held_out_accuracy, marker="s", markersize=3, color="C1", label="held out")
-    right.set(xlabel="epoch", ylabel="top-1 accuracy (%)", ylim=(0, None))
-    for axes in (left, right):
-        axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1), ncols=2, frameon=False, fontsize=8)
-    left.set_title(f"{plan.colors} colors, {plan.dataset.title}", fontsize=9, loc="left", pad=22)
-    pixels = torch.from_numpy(held_out.pixels[:SAMPLES]).to(device()).permute(0, 3, 1, 2)
-    with torch.inference_mode():
-        drawn = training.hard_image(network.eval(), classifier, pixels).permute(0, 2, 3, 1).cpu().numpy()
-    grid = np.concatenate([np.hstack(list(held_out.pixels[:SAMPLES])), np.hstack(list(drawn))])
-    picture = below.subplots()
-    picture.imshow(grid, interpolation="nearest")
-    picture.set_axis_off()
-    below.suptitle("held-out images as they are and as they are drawn", fontsize=8.5)
-    save(figure, plan.figure)

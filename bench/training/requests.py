@@ -14,7 +14,8 @@ from ...classifiers.training import Recipe
 from ...core.errors import BadSetting, UnknownName, nearest
 from ...core.learning import BORDERS
 from ...datasets import DATASETS
-from ...quantizers.colorcnn.training import OPTIMIZERS, RECIPES
+from ...quantizers.colorcnn.recipes import OPTIMIZERS, RECIPES
+from ...quantizers.colorcnn.training import ColorRange
 from ..study.matrix import Study, beside
 from .classifier import Plan
 from .colorcnn import ColorPlan
@@ -61,25 +62,40 @@ def classifier_plan(network: str, dataset: str, out: str | Path, options: Mappin
 
 def colorcnn_plans(
     dataset: str,
-    classifier: str,
+    classifier: str | Sequence[str],
     colors: str | int | Sequence[int],
     out: str | Path,
-    recipe: str,
+    recipe: str | None,
     options: Mapping[str, Any],
 ) -> list[ColorPlan]:
-    """A plan for each number of colors. options: fields of ColorPlan and of its Recipe."""
-    from ...quantizers.colorcnn.training import Recipe as ColorRecipe
+    """A plan for each number of colors, or with ``plus`` one for the whole range of them.
 
-    check_choice("recipe", recipe)
+    options: fields of ColorPlan and of its Recipe. recipe: None for the usual one, published or plus.
+    """
+    from ...quantizers.colorcnn.recipes import Recipe as ColorRecipe
+
+    name = recipe or ("plus" if options.get("plus") else "published")
+    check_choice("recipe", name)
     of_plan, of_recipe = _split(options, ColorPlan, ColorRecipe)
+    ranges = _color_ranges(colors)
+    if of_plan.get("plus"):
+        ranges = [ColorRange(min(r.low for r in ranges), max(r.high for r in ranges))]
+    images, full = replace(DATASETS.make(dataset), split="train"), replace(RECIPES[name], **of_recipe)
+    names = [classifier] if isinstance(classifier, str) else classifier
+    frozen = tuple(CLASSIFIERS.make(text) for text in names)
+    return [ColorPlan(images, frozen, numbers, Path(out), name, full, **of_plan) for numbers in ranges]
+
+
+def _color_ranges(colors: str | int | Sequence[int]) -> list[ColorRange]:
+    """What ``2``, ``2,4,8``, ``2..64`` or numbers ask for. Raises BadSetting for anything else."""
+    words = colors.split(",") if isinstance(colors, str) else [colors] if isinstance(colors, int) else list(colors)
     try:
-        words = colors.split(",") if isinstance(colors, str) else [colors] if isinstance(colors, int) else colors
-        numbers = [int(word) for word in words]
-    except ValueError:
-        raise BadSetting(f"`colors` must be a number or several, such as 2,4,8, got {colors!r}") from None
-    images, full = replace(DATASETS.make(dataset), split="train"), replace(RECIPES[recipe], **of_recipe)
-    frozen = CLASSIFIERS.make(classifier)
-    return [ColorPlan(images, frozen, number, Path(out), recipe, full, **of_plan) for number in numbers]
+        ends = [[int(end) for end in str(word).split("..")] for word in words]
+        return [ColorRange(low, *high) if high else ColorRange(low, low) for low, *high in ends]
+    except (ValueError, TypeError):
+        raise BadSetting(
+            f"`colors` must be a number, several such as 2,4,8, or a range such as 2..64, got {colors!r}"
+        ) from None
 
 
 def tunings(

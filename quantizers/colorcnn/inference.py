@@ -1,4 +1,4 @@
-"""Quantization by a trained ColorCNN: argmax of the map, means of the source pixels, on a GPU where there is one."""
+"""Quantization by a trained ColorCNN or ColorCNN+: argmax of the map, means of the source pixels, on a GPU where there is one."""
 
 from __future__ import annotations
 
@@ -17,32 +17,32 @@ from ...core.networks import device, on_device, read_weights
 from . import weights as files
 from .drawing import hard_palette
 from .network import ColorCNN
+from .plus import ColorCNNPlus
 
 BATCH_PIXELS = {"cpu": 1 << 15, "cuda": 1 << 20}
 """Pixels of a batch. Every call has exactly as many images (the last one padded): the last bits of a map depend on it."""
 
 
 class Deployed(torch.nn.Module):
-    """A ColorCNN with its normalization: uint8 pixels, (N, 3, H, W) -> indices, (N, H, W)."""
+    """A network with its normalization: uint8 pixels, (N, 3, H, W) -> indices, (N, H, W)."""
 
     mean: torch.Tensor
     std: torch.Tensor
 
-    def __init__(self, network: ColorCNN, mean: tuple[float, ...], std: tuple[float, ...]) -> None:
+    def __init__(self, network: ColorCNN | ColorCNNPlus, mean: tuple[float, ...], std: tuple[float, ...]) -> None:
         super().__init__()
         self.network = network
         self.register_buffer("mean", torch.tensor(mean).view(1, 3, 1, 1) * 255)
         self.register_buffer("std", torch.tensor(std).view(1, 3, 1, 1) * 255)
 
-    def forward(self, pixels: torch.Tensor) -> torch.Tensor:
+    def forward(self, pixels: torch.Tensor, colors: int) -> torch.Tensor:
         # Softmax does not change which is largest.
-        return self.network.logits((pixels.float() - self.mean) / self.std).argmax(1)
+        return self.network.map((pixels.float() - self.mean) / self.std, colors).logits.argmax(1)
 
 
-def quantize(path: Path, sha256: str, images: Sequence[RGB], precision: str) -> list[AnyImage]:
-    """Each image in at most as many colors as the weights are for, palettes trimmed to the colors used."""
+def quantize(network: Deployed, colors: int, images: Sequence[RGB], precision: str) -> list[AnyImage]:
+    """Each image in at most so many colors, palettes trimmed to the colors used."""
     torch.backends.cudnn.allow_tf32 = False  # fp32 means fp32, on a GPU too
-    network, colors = _loaded(path, sha256)
     quantized: dict[int, AnyImage] = {}
     by_shape: dict[tuple[int, ...], list[int]] = {}
     for number, image in enumerate(images):
@@ -83,23 +83,39 @@ def _batch(network: Deployed, colors: int, stack: NDArray[np.uint8], precision: 
     target = device()
     pixels = torch.from_numpy(stack).to(target).permute(0, 3, 1, 2)  # channels_last as it lies
     with torch.inference_mode(), torch.autocast(target.type, torch.bfloat16, enabled=precision == "bf16"):
-        indices = network(pixels)
+        indices = network(pixels, colors)
         palettes, _ = hard_palette(pixels, indices, colors)
     index_maps, palette_arrays = indices.to(torch.uint8).cpu().numpy(), palettes.cpu().numpy()
     return [IndexedImage(m, c).trimmed() for m, c in zip(index_maps, palette_arrays, strict=True)]
 
 
 @lru_cache(maxsize=8)
-def _loaded(path: Path, sha256: str) -> tuple[Deployed, int]:
+def loaded(path: Path, sha256: str) -> Deployed:
+    """A ColorCNN with the weights of a file, on its device. sha256: of the file."""
     about = files.about(path)
-    network, state = ColorCNN(about.colors, about.width, about.backbone), read_weights(path)
+    says = f"{about.colors} colors, {about.backbone}, width {about.width}"
+    return _deployed(ColorCNN(about.colors, about.width, about.backbone), path, about, says)
+
+
+@lru_cache(maxsize=8)
+def loaded_plus(path: Path, sha256: str) -> Deployed:
+    """A ColorCNN+ with the weights of a file, on its device. sha256: of the file."""
+    about = files.PLUS_FILES.about(path)
+    says = f"width {about.width}, {about.levels} levels, {about.classes} classes"
+    return _deployed(ColorCNNPlus(about.classes, about.width, about.levels), path, about, says)
+
+
+def _deployed(
+    network: ColorCNN | ColorCNNPlus, path: Path, about: files.About | files.PlusAbout, says: str
+) -> Deployed:
+    state = read_weights(path)
     expected, actual = ({name: tuple(t.shape) for name, t in s.items()} for s in (network.state_dict(), state))
     if mismatched := sorted(name for name in expected | actual if expected.get(name) != actual.get(name)):
         raise Refused(
-            f"{path.name} says {about.colors} colors, {about.backbone}, width {about.width}, which makes {mismatched[0]} "
+            f"{path.name} says {says}, which makes {mismatched[0]} "
             f"{expected.get(mismatched[0])}, but holds {actual.get(mismatched[0])}; train it anew: {files.MADE_BY}"
         )
     network.load_state_dict(state)
     deployed = Deployed(network, about.mean, about.std).eval().requires_grad_(False)
     on_device(deployed, device())
-    return deployed, about.colors
+    return deployed

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import torch
 from torch import nn
 from torch.nn import functional
@@ -11,6 +13,18 @@ STRIDE = 16
 BACKBONES = ("unet", "dncnn")
 HEAD = 4
 """Channels of the head's hidden layer, in widths: 256 at width 64, as published."""
+
+
+@dataclass(frozen=True)
+class Map:
+    """What a network says of images: which color each pixel takes."""
+
+    logits: torch.Tensor
+    """(N, C, H, W), before the softmax."""
+    classes: torch.Tensor | None = None
+    """(N, classes): logits of what the images show, where the network says that; a help in training alone."""
+    offsets: torch.Tensor | None = None
+    """(N, 3, H, W): how far pixels are moved, where the network moves pixels."""
 
 
 def _twice(before: int, after: int) -> nn.Sequential:
@@ -88,6 +102,12 @@ class ColorCNN(nn.Module):
         if right or below:
             x = functional.pad(x, (0, right, 0, below), mode="replicate")
         return self.head(self.backbone(x))[..., :height, :width]
+
+    def map(self, x: torch.Tensor, colors: int) -> Map:
+        """The map of images, (N, 3, H, W), normalized. colors: those that the network is for."""
+        if colors != self.colors:
+            raise ValueError(f"this network is for {self.colors} colors, asked are {colors}")
+        return Map(self.logits(x).float())
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         return self.logits(x).float().softmax(1)

@@ -1,12 +1,15 @@
-"""ColorCNN as a quantizer like any other."""
+"""ColorCNN and ColorCNN+ as quantizers like any other."""
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
+from ...classifiers.by_weights import classifier_of
+from ...classifiers.network import Network
 from ...core.errors import Refused
 from ...core.files import sha256_of
 from ...core.images import RGB, AnyImage
@@ -15,12 +18,14 @@ from ...core.plugins import Location, setting
 from ..base import Quantizer
 from . import weights as files
 
+if TYPE_CHECKING:
+    from .inference import Deployed
+
 
 @dataclass(frozen=True)
-class ColorCNNQuantizer(Quantizer):
-    """A network trained for a classifier chooses each pixel's color; colors are the means of their pixels."""
+class LearnedQuantizer(Quantizer, ABC):
+    """A network that was trained for classifiers, and a search for another one after it."""
 
-    name: ClassVar[str] = "colorcnn"
     colors: int = setting(2, range(2, 257), quality_parameter=True, help="colors an image may have at the most")
     weights: str = setting(
         "photos", Location("a file or folder of weights, or the name of some that ship", required=True)
@@ -28,18 +33,89 @@ class ColorCNNQuantizer(Quantizer):
     precision: str = setting(
         "fp32", ("fp32", "bf16"), help="number format of convolutions; bf16 is faster where the processor has it"
     )
+    search: int = setting(
+        0,
+        range(1001),
+        later=True,
+        help="steps of encoder-side search: pixels change color until `judge` answers as on the original; no labels",
+    )
+    judge: str = setting(
+        "",
+        Location("the weights of a classifier that the search asks, a file or the name of some that ship"),
+        later=True,
+    )
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if bool(self.search) != bool(self.judge):
+            missing = "names no judge: say judge=FILE" if self.search else "has a judge but no search: say search=30"
+            raise Refused(f"{self.name}: search={self.search} {missing}")
+
+    @abstractmethod
+    def network(self) -> Deployed:
+        """The network with its weights, loaded once a process."""
+
+    @property
+    @abstractmethod
+    def weights_file(self) -> Path:
+        """The file of the weights. Raises Unavailable where there is none, Refused where it cannot do what is asked."""
+
+    def version(self) -> str:
+        searched = f", search by sha256 {sha256_of(self._judge().file)[:16]}" if self.search else ""
+        sha256 = sha256_of(self.weights_file)
+        return f"sha256 {sha256[:16]}, torch {torch_version()}, {device_kind()}, {self.precision}{searched}"
+
+    def quantize(self, images: Sequence[RGB]) -> Sequence[AnyImage]:
+        from .inference import quantize
+
+        drawn = quantize(self.network(), self.colors, images, self.precision)
+        return self._searched(images, drawn) if self.search else drawn
+
+    def _judge(self) -> Network:
+        return classifier_of(self.judge)
+
+    def _searched(self, images: Sequence[RGB], drawn: Sequence[AnyImage]) -> Sequence[AnyImage]:
+        from ...classifiers.inference import loaded
+        from ..search import searched
+
+        judge = self._judge()
+        if wrong := next((i.shape for i in images if i.shape[:2] != (judge.size, judge.size)), None):
+            raise Refused(
+                f"{self.short}: the search needs images of the judge's size, {judge.size}x{judge.size}, "
+                f"got {wrong[1]}x{wrong[0]}; name a `sizes` entry that makes them so, or leave the search out"
+            )
+        return searched(images, drawn, loaded(judge, sha256_of(judge.file)), self.search)
+
+
+@dataclass(frozen=True)
+class ColorCNNQuantizer(LearnedQuantizer):
+    """A network trained for a classifier chooses each pixel's color; colors are the means of their pixels."""
+
+    name: ClassVar[str] = "colorcnn"
 
     @classmethod
     def ready(cls) -> str:
         folders = [
-            f"{name} ({', '.join(map(str, files.numbers(folder)))} colors)" for name, folder in files.shipped().items()
+            f"{name} ({', '.join(map(str, numbers))} colors)"
+            for name, folder in files.shipped().items()
+            if (numbers := files.numbers(folder))
         ]
         return f"weights that ship: {', '.join(folders)}" if folders else f"give weights; {files.MADE_BY} makes them"
 
     @property
+    def weights_file(self) -> Path:
+        return files.find(self.weights, self.colors)
+
+    @property
     def about(self) -> files.About:
         """The metadata of the weights. Raises as ``weights.find`` and ``weights.about``."""
-        return files.about(files.find(self.weights, self.colors))
+        return files.about(self.weights_file)
+
+    def network(self) -> Deployed:
+        from .inference import loaded
+
+        path = self.weights_file
+        return loaded(path, sha256_of(path))
 
     def check_point(self, parts: Mapping[str, Any]) -> None:
         """Refuses a classifier that normalizes pixels in another way than the one that the network was trained for."""
@@ -60,12 +136,48 @@ class ColorCNNQuantizer(Quantizer):
         weights = Path(self.weights).stem
         return [f"ColorCNN's weights {weights} were trained for {about.classifier}, not for {classifier.short}."]
 
-    def version(self) -> str:
-        sha256 = sha256_of(files.find(self.weights, self.colors))
-        return f"sha256 {sha256[:16]}, torch {torch_version()}, {device_kind()}, {self.precision}"
 
-    def quantize(self, images: Sequence[RGB]) -> Sequence[AnyImage]:
-        from .inference import quantize
+@dataclass(frozen=True)
+class ColorCNNPlusQuantizer(LearnedQuantizer):
+    """One network for many numbers of colors moves pixels between the colors of a clustering; trained for classifiers."""
 
-        path = files.find(self.weights, self.colors)
-        return quantize(path, sha256_of(path), images, self.precision)
+    name: ClassVar[str] = "colorcnn-plus"
+
+    @classmethod
+    def ready(cls) -> str:
+        names = [
+            f"{name} ({low} to {high} colors)"
+            for name, file in files.shipped_plus().items()
+            for low, high in (files.PLUS_FILES.about(file).colors,)
+        ]
+        return f"weights that ship: {', '.join(names)}" if names else f"give weights; {files.MADE_BY} --plus makes them"
+
+    @property
+    def weights_file(self) -> Path:
+        path = files.find_plus(self.weights)
+        low, high = files.PLUS_FILES.about(path).colors
+        if not low <= self.colors <= high:
+            raise Refused(
+                f"{path.name} was trained for {low} to {high} colors, asked are {self.colors}; "
+                f"say colors={min(max(self.colors, low), high)}, or train it for more: {files.MADE_BY} --plus --colors"
+            )
+        return path
+
+    @property
+    def about(self) -> files.PlusAbout:
+        """The metadata of the weights. Raises as ``weights.find_plus`` and ``weights.about``."""
+        return files.PLUS_FILES.about(self.weights_file)
+
+    def network(self) -> Deployed:
+        from .inference import loaded_plus
+
+        path = self.weights_file
+        return loaded_plus(path, sha256_of(path))
+
+    def point_notes(self, parts: Mapping[str, Any]) -> list[str]:
+        """Says so where the point's classifier is none of those that the weights were trained for."""
+        classifier, about = parts["classifier"], self.about
+        if weights_hash(classifier.version()) in map(weights_hash, about.classifier_versions):
+            return []
+        weights, names = Path(self.weights).stem, " and ".join(about.classifiers)
+        return [f"ColorCNN+'s weights {weights} were trained for {names}, not for {classifier.short}."]

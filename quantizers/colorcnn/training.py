@@ -1,4 +1,4 @@
-"""Training a ColorCNN for a frozen classifier: arrays and modules in, weights and a history out.
+"""Training a ColorCNN for frozen classifiers: arrays and modules in, weights and a history out.
 
 The recipe by default is that of Hou et al. (CVPR 2020). Everything random comes from (seed, epoch).
 """
@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import json
 import math
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -15,83 +16,21 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from ...core.learning import (
-    Batches,
-    Checkpoint,
-    Images,
-    augmented,
-    one_cycle,
-    train_epochs,
-)
+from ...core.checkpoints import Checkpoint
+from ...core.learning import Batches, Images, augmented, one_cycle, train_epochs
 from ...core.networks import fingerprint, on_device
 from ...core.progress import TrainingProgress
 from .drawing import Jitter, chosen, hard_palette, redrawn, regularizer
 from .network import ColorCNN
+from .plus import ColorCNNPlus
+from .recipes import Recipe
 
-OPTIMIZERS = ("sgd", "adamw")
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """Every constant of a training run."""
-
-    epochs: int = 60
-    optimizer: str = "sgd"
-    """sgd: cosine learning rate with warm restarts, as published. adamw: one cycle."""
-    lr: float = 1e-2
-    """The highest learning rate."""
-    momentum: float = 0.5
-    """The momentum of sgd; adamw keeps its usual 0.9 and 0.999."""
-    weight_decay: float = 5e-4
-    restart_epochs: int = 20
-    """Epochs from one warm restart to the next (sgd)."""
-    batch: int = 128
-    gamma: float = 1.0
-    """Weight of the regularizer."""
-    fidelity: float = 0.0
-    """Weight of the squared error between the training image and its original, in the classifier's normalized space (0:
-    as published). Hou et al. add such a term in ColorCNN+ (TIP 2024), in another form; it pulls towards clustering."""
-    jitter: float = 1.0
-    """Strength of the noise on the palette, in the classifier's normalized space."""
-    jitter_shared: bool = True
-    """One number for a whole batch, as published; else one for each image, color and channel."""
-    color_norm: float = 4.0
-    """Divides the palette in training."""
-    sharpness: float = 1.0
-    """The factor of the map's logits at the end of training, from 1 at its beginning: pixels become less and less
-    mixtures of colors, which do not exist once the image is stored."""
-    map_noise: float = 0.0
-    """Strength of Gumbel noise on the map's logits in training; it, too, makes mixtures of colors rare."""
-    crop: int = -1
-    """Padding of the random crop in pixels; -1: an eighth of the image's side."""
-    border: str = "black"
-    """The filling of the random crop's border: black, as published, or the image mirrored at its edges."""
-    flip: bool = True
-    seed: int = 0
-    precision: str = "fp32"
-    """fp32, or bf16 for autocast."""
-
-
-PUBLISHED = Recipe()
-RECIPES = {
-    "published": PUBLISHED,
-    "adamw": Recipe(
-        epochs=20,
-        optimizer="adamw",
-        lr=2e-3,
-        weight_decay=1e-2,
-        color_norm=1.0,
-        jitter=0.1,
-        sharpness=10.0,
-        border="mirrored",
-    ),
-}
-"""The recipes by name; docs/log.md says which accuracy each reaches."""
+AnyColorCNN = ColorCNN | ColorCNNPlus
 
 
 @dataclass(frozen=True)
 class FrozenClassifier:
-    """The classifier that a ColorCNN is trained for: normalized pixels (N, 3, H, W) -> logits."""
+    """A classifier that a ColorCNN is trained for: normalized pixels (N, 3, H, W) -> logits."""
 
     network: nn.Module
     mean: tuple[float, ...]
@@ -102,15 +41,168 @@ class FrozenClassifier:
         return on_device(self.network, device).eval().requires_grad_(False)
 
     def normalized(self, pixels: torch.Tensor) -> torch.Tensor:
-        """Pixels as the network takes them: uint8 (N, 3, H, W) -> float."""
-        mean = torch.tensor(self.mean, device=pixels.device).view(1, 3, 1, 1) * 255
-        std = torch.tensor(self.std, device=pixels.device).view(1, 3, 1, 1) * 255
-        return (pixels.float() - mean) / std
+        """Pixels as the network takes them: 0 to 255, (N, 3, H, W) -> float."""
+        return (pixels.float() - self._channels(self.mean, pixels)) / self._channels(self.std, pixels)
+
+    def from_space_of(self, other: FrozenClassifier, images: torch.Tensor) -> torch.Tensor:
+        """Images as this network takes them, from images as another takes them."""
+        if (self.mean, self.std) == (other.mean, other.std):
+            return images
+        return self.normalized(images * self._channels(other.std, images) + self._channels(other.mean, images))
+
+    @staticmethod
+    def _channels(values: tuple[float, ...], like: torch.Tensor) -> torch.Tensor:
+        return torch.tensor(values, device=like.device).view(1, 3, 1, 1) * 255
+
+
+@dataclass(frozen=True)
+class ColorRange:
+    """The numbers of colors that a network is for: every one from ``low`` to ``high``."""
+
+    low: int
+    high: int
+
+    def draw(self, generator: torch.Generator) -> int:
+        """One of them; n comes in proportion to 1 / (n log² n), so that few colors, where most is to be won, come often."""
+        if self.low == self.high:
+            return self.low
+        numbers = torch.arange(self.low, self.high + 1, dtype=torch.float64)
+        weights = 1 / (numbers * numbers.log2().square())
+        return self.low + int(torch.multinomial(weights, 1, generator=generator))
+
+    def judged(self) -> list[int]:
+        """Those that held-out images are drawn in: both ends, and powers of two between them."""
+        powers = {1 << bits for bits in range(1, 9)}
+        return [n for n in range(self.low, self.high + 1) if n in powers | {self.low, self.high}]
+
+
+class Training:
+    """A network, the classifiers it is for, and how it learns from a batch."""
+
+    def __init__(
+        self,
+        network: AnyColorCNN,
+        judges: Sequence[FrozenClassifier],
+        colors: ColorRange,
+        recipe: Recipe,
+        device: torch.device,
+    ) -> None:
+        self.network, self.judges, self.colors, self.recipe, self.device = network, judges, colors, recipe, device
+        self.frozen = [judge.frozen(device) for judge in judges]
+        on_device(network, device)
+
+    def autocast(self) -> torch.autocast:
+        """The number format of convolutions that the recipe asks for."""
+        return torch.autocast(self.device.type, torch.bfloat16, enabled=self.recipe.precision == "bf16")
+
+    def seen(self, drawn: torch.Tensor, judge: int) -> torch.Tensor:
+        """The logits of one classifier on images in the space of the first."""
+        images = self.judges[judge].from_space_of(self.judges[0], drawn)
+        return self.frozen[judge](images.contiguous(memory_format=torch.channels_last)).float()
+
+    def epoch(self, batches: Batches, epoch: int) -> dict[str, float]:
+        """Learns from every image once. Each batch is drawn in one number of colors, for one of the classifiers."""
+        recipe, pixels, labels = self.recipe, batches.pixels, batches.labels
+        generator = torch.Generator().manual_seed(recipe.seed * 1_000_003 + epoch)
+        on_map = torch.Generator(self.device).manual_seed(recipe.seed * 1_000_003 + epoch)  # too much for the CPU
+        crop = recipe.crop if recipe.crop >= 0 else pixels.shape[1] // 8
+        sharpness = recipe.first_sharpness
+
+        def rate(step: int, steps: int) -> float:
+            nonlocal sharpness
+            sharpness = recipe.sharpness_after(epoch + step / steps)
+            return learning_rate(recipe, epoch + step / steps)
+
+        def learn(part: torch.Tensor, size: int) -> torch.Tensor:
+            # (N, H, W, 3) -> (N, 3, H, W): channels_last as it lies
+            x = augmented(pixels[part], crop, recipe.flip, generator, recipe.border).permute(0, 3, 1, 2)
+            y = labels[part]
+            if epoch < recipe.class_epochs:
+                loss, spread, correct = self._class_loss(x, y, generator)
+            else:
+                loss, spread, correct = self._loss(x, y, sharpness, generator, on_map)
+            (loss * (len(y) / size)).backward()
+            return torch.stack([loss * len(y), spread * len(y), correct])
+
+        if isinstance(self.network, ColorCNNPlus) and 0 < recipe.class_epochs <= epoch:
+            self.network.train_decoder()
+        else:
+            self.network.train()
+        lr, (loss, spread, correct) = batches.epoch(epoch, learn, rate, (generator, on_map))
+        return {"lr": lr, "loss": loss, "regularizer": spread, "training_accuracy": correct}
+
+    def _loss(
+        self, x: torch.Tensor, y: torch.Tensor, sharpness: float, generator: torch.Generator, on_map: torch.Generator
+    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """The loss of a batch, its regularizer, and how many images the classifier gets right."""
+        recipe, colors = self.recipe, self.colors.draw(generator)
+        judge = 0 if len(self.judges) == 1 else int(torch.randint(len(self.judges), (1,), generator=generator))
+        images = self.judges[0].normalized(x)
+        jitter = Jitter(recipe.jitter, recipe.jitter_shared).draw(len(y), colors, generator).to(self.device)
+        with self.autocast():
+            drawing = self.network.map(images, colors)
+            m = chosen(drawing.logits, sharpness, recipe.map_noise, on_map)
+            drawn = redrawn(images, m, jitter, recipe.color_norm)
+            logits = self.seen(drawn, judge)
+        spread = regularizer(drawing.logits.softmax(1)) if recipe.gamma else torch.zeros((), device=self.device)
+        t = recipe.temperature
+        loss = t * functional.cross_entropy(logits / t, y) + recipe.gamma * spread
+        if recipe.fidelity:
+            loss = loss + recipe.fidelity * functional.mse_loss(drawn.float(), images)
+        if recipe.class_loss and drawing.classes is not None:
+            loss = loss + recipe.class_loss * functional.cross_entropy(drawing.classes, y)
+        if recipe.imitation and drawing.offsets is not None:
+            weight = recipe.imitation / (1 + math.exp(4 - math.log2(colors)))
+            loss = loss + weight * drawing.offsets.square().mean()
+        return loss, spread, (logits.argmax(1) == y).sum()
+
+    def _class_loss(
+        self, x: torch.Tensor, y: torch.Tensor, generator: torch.Generator
+    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """The loss of a batch whose classes the network guesses, 0, and how many it guesses right."""
+        if not isinstance(self.network, ColorCNNPlus):
+            raise TypeError("only a ColorCNN+ guesses at classes")
+        with self.autocast():
+            logits = self.network.guess(self.judges[0].normalized(x), self.colors.draw(generator))
+        loss = functional.cross_entropy(logits, y)
+        return loss, torch.zeros((), device=self.device), (logits.argmax(1) == y).sum()
+
+    def judge(self, held_out: Images, epochs_done: float) -> dict[str, Any]:
+        """Accuracies, 0 to 1, of the first classifier on held-out images after so many epochs.
+
+        ``held_out_accuracy`` is that of images as they will be stored, ``held_out_soft_accuracy`` that of training
+        images at their sharpness, without noise; both are means over the numbers of colors in ``by_colors``, whose
+        entries are (colors, stored, soft).
+        """
+        sharpness = self.recipe.sharpness_after(epochs_done)
+        by_colors = [[n, *self.accuracies(held_out, n, sharpness)] for n in self.colors.judged()]
+        stored, soft = (sum(entry[i] for entry in by_colors) / len(by_colors) for i in (1, 2))
+        return {"held_out_accuracy": stored, "held_out_soft_accuracy": soft, "by_colors": by_colors}
+
+    def accuracies(self, images: Images, colors: int, sharpness: float) -> tuple[float, float]:
+        """Stored and soft accuracy, 0 to 1, of the first classifier on images in so many colors.
+
+        Stored: argmax, palettes of 8-bit means. Soft: the training image at a sharpness, without noise.
+        """
+        self.network.eval()
+        correct = torch.zeros(2, dtype=torch.int64)
+        with torch.inference_mode(), self.autocast():
+            for start in range(0, len(images), 128):
+                x = torch.from_numpy(images.pixels[start : start + 128]).to(self.device).permute(0, 3, 1, 2)
+                y = torch.from_numpy(images.labels[start : start + 128]).to(self.device)
+                normalized = self.judges[0].normalized(x)
+                logits = self.network.map(normalized, colors).logits
+                stored = self.judges[0].normalized(painted(x, logits.argmax(1), colors))
+                soft = redrawn(normalized, (sharpness * logits).softmax(1))
+                correct += torch.stack([(self.seen(drawn, 0).argmax(1) == y).sum() for drawn in (stored, soft)]).cpu()
+        stored, soft = (correct / max(1, len(images))).tolist()
+        return stored, soft
 
 
 def train(
-    network: ColorCNN,
-    classifier: FrozenClassifier,
+    network: AnyColorCNN,
+    judges: Sequence[FrozenClassifier],
+    colors: ColorRange,
     training: Images,
     held_out: Images,
     recipe: Recipe,
@@ -118,25 +210,22 @@ def train(
     device: torch.device,
     progress: TrainingProgress | None = None,
 ) -> list[dict[str, Any]]:
-    """Trains ``network`` in place for a classifier that stays as it is; gives the history, one entry an epoch.
+    """Trains ``network`` in place for classifiers that stay as they are; gives the history, one entry an epoch.
 
-    Goes on from ``checkpoint`` where there is one, and writes it after each epoch.
+    Goes on from ``checkpoint`` where there is one; it is written after each epoch, and every minute within one.
     Raises Diverged when the loss is no number, Refused when the checkpoint is of another run.
     """
-    on_device(network, device)
-    frozen = classifier.frozen(device)
+    both = Training(network, judges, colors, recipe, device)
     optimizer = _optimizer(network, recipe)
-    state = Checkpoint(checkpoint, _run(recipe, network, classifier, training, held_out))
+    state = Checkpoint(checkpoint, _run(recipe, network, judges, colors, training, held_out), network, optimizer)
+    state.load()
     progress = progress or TrainingProgress()
-    batches = Batches(optimizer, training, recipe.batch, device, progress)
+    batches = Batches(state, training, recipe.batch, device, progress)
 
-    def learn(epoch: int) -> dict[str, float]:
-        return _epoch(network, frozen, classifier, batches, recipe, epoch)
+    def judged() -> dict[str, Any]:
+        return both.judge(held_out, len(state.history) + 1)
 
-    def judge() -> float:
-        return accuracy(network, frozen, classifier, held_out, device, recipe.precision)
-
-    return train_epochs(network, optimizer, state, recipe.epochs, learn, judge, progress.on_epoch)
+    return train_epochs(state, recipe.epochs, lambda epoch: both.epoch(batches, epoch), judged, progress.on_epoch)
 
 
 def _optimizer(network: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
@@ -150,95 +239,48 @@ def _optimizer(network: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
 def learning_rate(recipe: Recipe, epochs_done: float) -> float:
     """The learning rate after that many epochs, a step being a part of one."""
     if recipe.optimizer == "adamw":
-        return one_cycle(epochs_done / recipe.epochs, recipe.lr)
+        if epochs_done < recipe.class_epochs:
+            return one_cycle(epochs_done / recipe.class_epochs, recipe.lr)
+        return one_cycle(recipe.drawing_done(epochs_done), recipe.lr)
     # Loshchilov and Hutter (2017), restarts of equal length, down to 0
     since = epochs_done % recipe.restart_epochs / recipe.restart_epochs
     return recipe.lr * (1 + math.cos(math.pi * since)) / 2
 
 
-def _epoch(
-    network: ColorCNN,
-    frozen: nn.Module,
-    classifier: FrozenClassifier,
-    batches: Batches,
-    recipe: Recipe,
-    epoch: int,
-) -> dict[str, float]:
-    device, pixels, labels = batches.device, batches.pixels, batches.labels
-    generator = torch.Generator().manual_seed(recipe.seed * 1_000_003 + epoch)
-    on_map = torch.Generator(device).manual_seed(recipe.seed * 1_000_003 + epoch)  # too much to draw on the CPU
-    crop = recipe.crop if recipe.crop >= 0 else pixels.shape[1] // 8
-    noise = Jitter(recipe.jitter, recipe.jitter_shared)
-    sharpness = 1.0
-
-    def rate(step: int, steps: int) -> float:
-        nonlocal sharpness
-        sharpness = recipe.sharpness ** ((epoch + step / steps) / recipe.epochs)
-        return learning_rate(recipe, epoch + step / steps)
-
-    def learn(part: torch.Tensor, size: int) -> torch.Tensor:
-        # (N, H, W, 3) -> (N, 3, H, W): channels_last as it lies
-        x = augmented(pixels[part], crop, recipe.flip, generator, recipe.border).permute(0, 3, 1, 2)
-        images, y = classifier.normalized(x), labels[part]
-        jitter = noise.draw(len(y), network.colors, generator).to(device)
-        with torch.autocast(device.type, torch.bfloat16, enabled=recipe.precision == "bf16"):
-            z = network.logits(images).float()
-            m = chosen(z, sharpness, recipe.map_noise, on_map)
-            drawn = redrawn(images, m, jitter, recipe.color_norm)
-            logits = frozen(drawn)
-        spread = regularizer(z.softmax(1))
-        loss = functional.cross_entropy(logits.float(), y) + recipe.gamma * spread
-        if recipe.fidelity:
-            loss = loss + recipe.fidelity * functional.mse_loss(drawn.float(), images)
-        (loss * (len(y) / size)).backward()
-        return torch.stack([loss * len(y), spread * len(y), (logits.argmax(1) == y).sum()])
-
-    network.train()
-    lr, (loss, spread, correct) = batches.epoch(epoch, learn, rate, (generator, on_map))
-    return {"lr": lr, "loss": loss, "regularizer": spread, "training_accuracy": correct}
-
-
-def accuracy(
-    network: ColorCNN,
-    frozen: nn.Module,
-    classifier: FrozenClassifier,
-    images: Images,
-    device: torch.device,
-    precision: str = "fp32",
-) -> float:
-    """Top-1 accuracy, 0 to 1, of the classifier on images as they will be stored: argmax, palettes of 8-bit means.
-
-    frozen: what ``classifier.frozen(device)`` gives.
-    """
-    network.eval()
-    correct = 0
-    with torch.inference_mode(), torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16"):
-        for start in range(0, len(images), 128):
-            x = torch.from_numpy(images.pixels[start : start + 128]).to(device).permute(0, 3, 1, 2)
-            drawn = hard_image(network, classifier, x)
-            y = torch.from_numpy(images.labels[start : start + 128]).to(device)
-            correct += int((frozen(classifier.normalized(drawn)).argmax(1) == y).sum())
-    return correct / max(1, len(images))
-
-
-def hard_image(network: ColorCNN, classifier: FrozenClassifier, pixels: torch.Tensor) -> torch.Tensor:
-    """The images as they will be stored, in few colors: uint8 (N, 3, H, W) -> the same shape and type."""
-    indices = network.logits(classifier.normalized(pixels)).argmax(1)  # (N, H, W)
-    palettes, _ = hard_palette(pixels, indices, network.colors)  # (N, C, 3)
+def painted(pixels: torch.Tensor, indices: torch.Tensor, colors: int) -> torch.Tensor:
+    """Images as they will be stored, each color the mean of its pixels: (N, 3, H, W), (N, H, W) -> (N, 3, H, W), uint8."""
+    palettes, _ = hard_palette(pixels, indices, colors)  # (N, C, 3)
     drawn = palettes.gather(1, indices.flatten(1)[..., None].expand(-1, -1, 3))  # (N, H * W, 3)
     return drawn.transpose(1, 2).unflatten(2, pixels.shape[2:])
 
 
 def _run(
-    recipe: Recipe, network: ColorCNN, classifier: FrozenClassifier, training: Images, held_out: Images
+    recipe: Recipe,
+    network: AnyColorCNN,
+    judges: Sequence[FrozenClassifier],
+    colors: ColorRange,
+    training: Images,
+    held_out: Images,
 ) -> dict[str, str]:
     sample = int(training.pixels[:: max(1, len(training) // 64)].sum(dtype="int64"))
+    usual = Recipe()
+    later = (
+        "first_sharpness",
+        "temperature",
+        "class_loss",
+        "imitation",
+    )  # constants that older runs had at these values
+    constants = {
+        f.name: value
+        for f in fields(recipe)
+        if (value := getattr(recipe, f.name)) != getattr(usual, f.name) or f.name not in later
+    }
     return {
-        "number of colors": str(network.colors),
+        "number of colors": str(colors.low) if colors.low == colors.high else f"{colors.low}..{colors.high}",
         "width": str(network.width),
-        "backbone": type(network.backbone).__name__,
-        "normalization": f"mean {classifier.mean}, std {classifier.std}",
-        "classifier": fingerprint(classifier.network),
-        "recipe": json.dumps(asdict(recipe), sort_keys=True),
+        "backbone": type(network.backbone).__name__ if isinstance(network, ColorCNN) else f"{network.levels} levels",
+        "normalization": f"mean {judges[0].mean}, std {judges[0].std}",
+        "classifier": ", ".join(fingerprint(judge.network) for judge in judges),
+        "recipe": json.dumps(constants, sort_keys=True),
         "set of images": json.dumps([len(training), len(held_out), int(training.labels.sum()), sample]),
     }

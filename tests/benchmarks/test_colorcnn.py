@@ -10,8 +10,9 @@ from rabench.classifiers import CLASSIFIERS
 from rabench.core.networks import device, on_device
 from rabench.datasets import DATASETS
 from rabench.quantizers.colorcnn import training, weights
-from rabench.quantizers.colorcnn.inference import Deployed, quantize
+from rabench.quantizers.colorcnn.inference import Deployed, loaded, loaded_plus, quantize
 from rabench.quantizers.colorcnn.network import ColorCNN
+from rabench.quantizers.colorcnn.plus import ColorCNNPlus
 from torch.nn import functional
 
 SIZES = [(32, 16), (32, 64), (64, 16), (64, 64)]
@@ -63,11 +64,11 @@ def test_inference_against_the_plain_module(benchmark, made, side, width):
     path, network, images = made(side, width)
     plain = network.eval().to(device())
     for precision in ("fp32", "bf16") if GPU else ("fp32",):
-        quantize(path, "benchmark", images, precision)  # loads the weights
+        quantize(loaded(path, "benchmark"), 2, images, precision)
     pace = {"rabench": [], "image by image": [], "batches of 128": []}
 
     def compare():
-        pace["rabench"].append(seconds(lambda: quantize(path, "benchmark", images, "fp32")))
+        pace["rabench"].append(seconds(lambda: quantize(loaded(path, "benchmark"), 2, images, "fp32")))
         pace["image by image"].append(seconds(lambda: by_hand(plain, images[:64], 1)) * len(images) / 64)
         pace["batches of 128"].append(seconds(lambda: by_hand(plain, images, 128)))
 
@@ -76,6 +77,35 @@ def test_inference_against_the_plain_module(benchmark, made, side, width):
     benchmark.extra_info.update(rates)
     times = ", ".join(f"{rates['rabench'] / rates[n]:.2f} times {n}" for n in ("image by image", "batches of 128"))
     print(f"\n  {side}x{side}, width {width}: {rates['rabench']:,.0f} images/s in the median; {times}")
+
+
+PLUS = [(32, 32, 3), (64, 16, 4)]
+"""Side, width and levels of the ColorCNN+ networks that were trained (results/cifar10, results/tiny-imagenet-200)."""
+
+
+@pytest.mark.benchmark(group="colorcnn")
+@pytest.mark.parametrize("colors", [2, 8, 64])
+@pytest.mark.parametrize(("side", "width", "levels"), PLUS)
+def test_colorcnn_plus_against_colorcnn_of_width_16(benchmark, made, tmp_path, side, width, levels, colors):
+    """Wanted: no slower at 2 colors."""
+    path, _, images = made(side, 16)
+    plus = tmp_path / weights.PLUS
+    about = weights.PlusAbout((2, 64), width, levels, 200, "", ("",), ("",), MEAN, STD)
+    weights.PLUS_FILES.write(plus, ColorCNNPlus(200, width, levels).state_dict(), about)
+    both, new = loaded(path, "benchmark"), loaded_plus(plus, f"{width} {levels}")
+    pace = {"ColorCNN, 2 colors": [], "ColorCNN+": []}
+
+    def compare():
+        pace["ColorCNN, 2 colors"].append(seconds(lambda: quantize(both, 2, images, "fp32")))
+        pace["ColorCNN+"].append(seconds(lambda: quantize(new, colors, images, "fp32")))
+
+    benchmark.pedantic(compare, rounds=ROUNDS, warmup_rounds=1)
+    rates = {name: len(images) / statistics.median(taken[1:]) for name, taken in pace.items()}
+    benchmark.extra_info.update(rates)
+    print(
+        f"\n  {side}x{side}, {colors} colors: {rates['ColorCNN+']:,.0f} images/s in the median, "
+        f"{rates['ColorCNN+'] / rates['ColorCNN, 2 colors']:.2f} times ColorCNN of width 16 at 2 colors"
+    )
 
 
 @pytest.mark.benchmark(group="colorcnn on a GPU")
@@ -92,12 +122,12 @@ def test_the_share_of_a_bare_forward_pass(benchmark, made, side, width):
     def forward():
         with torch.inference_mode(), torch.autocast("cuda", torch.bfloat16):
             for _ in range(len(images) // 256):
-                bare(batch)
+                bare(batch, 2)
 
     taken = {"whole": [], "bare": [], "naive": []}
 
     def compare():
-        taken["whole"].append(seconds(lambda: quantize(path, "benchmark", images, "bf16")))
+        taken["whole"].append(seconds(lambda: quantize(loaded(path, "benchmark"), 2, images, "bf16")))
         taken["bare"].append(seconds(forward))
         taken["naive"].append(
             seconds(lambda: by_hand(network.eval().to(device()), images[:128], 1)) * len(images) / 128

@@ -13,7 +13,7 @@ from rabench.core.networks import read_weights
 from rabench.datasets import DATASETS
 from rabench.quantizers.colorcnn import inference, training
 from rabench.quantizers.colorcnn import weights as files
-from rabench.quantizers.colorcnn.inference import quantize
+from rabench.quantizers.colorcnn.inference import loaded, quantize
 from rabench.quantizers.colorcnn.network import ColorCNN
 from rabench.quantizers.colorcnn.quantizer import ColorCNNQuantizer
 from small_networks import photos_judge
@@ -58,7 +58,7 @@ def test_an_image_alone_is_drawn_as_in_a_batch_and_at_its_size(folder, colors, p
 @pytest.mark.parametrize("color", [(0, 0, 0), (90, 90, 90), (200, 30, 90)])
 def test_an_image_of_one_color_is_kept(folder, color):
     image = np.full((9, 4, 3), color, np.uint8)
-    (quantized,) = quantize(folder / files.file_name(2), "0", [image], "fp32")
+    (quantized,) = quantize(loaded(folder / files.file_name(2), "0"), 2, [image], "fp32")
     np.testing.assert_array_equal(quantized.rgb, image)
 
 
@@ -69,7 +69,8 @@ def test_what_is_stored_as_palette_png_is_what_the_judge_sees_in_training(folder
     quantized = ColorCNNQuantizer(colors=5, weights=str(folder)).quantize(photographs[:6])
     pixels = torch.from_numpy(np.stack(photographs[:6])).permute(0, 3, 1, 2)
     with torch.inference_mode():
-        expected = training.hard_image(network.eval(), judge, pixels).permute(0, 2, 3, 1).numpy()
+        indices = network.eval().map(judge.normalized(pixels), 5).logits.argmax(1)
+    expected = training.painted(pixels, indices, 5).permute(0, 2, 3, 1).numpy()
     for indexed, image in zip(quantized, expected, strict=True):
         np.testing.assert_array_equal(png.decode(png.encode(indexed)), image)
 
@@ -86,29 +87,30 @@ def test_weights_for_another_number_of_colors_are_refused(folder):
 
 def test_too_little_memory_halves_the_batch_and_says_so(folder, photographs, monkeypatch):
     path, images = folder / files.file_name(2), photographs[:40]
-    expected = quantize(path, "0", images, "fp32")
+    network = loaded(path, "0")
+    expected = quantize(network, 2, images, "fp32")
     bare = inference.Deployed.forward
 
-    def forward(self, pixels):
+    def forward(self, pixels, colors):
         if len(pixels) > 16:
             raise torch.OutOfMemoryError("CUDA out of memory")
-        return bare(self, pixels)
+        return bare(self, pixels, colors)
 
     monkeypatch.setattr(inference.Deployed, "forward", forward)
     monkeypatch.setitem(inference.BATCH_PIXELS, "cpu", 1 << 15)
     with pytest.warns(RuntimeWarning, match="out of GPU memory at .* images a batch, 16 from here on"):
-        in_halves = quantize(path, "0", images, "fp32")
+        in_halves = quantize(network, 2, images, "fp32")
     for quantized, whole in zip(in_halves, expected, strict=True):
         np.testing.assert_array_equal(quantized.rgb, whole.rgb)
     with pytest.raises(MemoryError, match="an image of 40,000 pixels"):
-        monkeypatch.setattr(inference.Deployed, "forward", lambda self, _: forward(self, range(17)))
-        quantize(path, "0", [np.zeros((200, 200, 3), np.uint8)], "fp32")
+        monkeypatch.setattr(inference.Deployed, "forward", lambda self, *_: forward(self, range(17), 2))
+        quantize(network, 2, [np.zeros((200, 200, 3), np.uint8)], "fp32")
 
 
-def test_a_file_whose_tensors_are_not_what_it_says_is_refused(tmp_path, photographs):
+def test_a_file_whose_tensors_are_not_what_it_says_is_refused(tmp_path):
     path = write_weights(tmp_path / "a.safetensors", 2, width=4, says_width=8)
     with pytest.raises(Refused, match=r"says 2 colors, unet, width 8, which makes .* \(16,\), but holds \(8,\)"):
-        quantize(path, "1", photographs[:1], "fp32")
+        loaded(path, "1")
 
 
 def test_colors_chosen_for_another_normalization_are_refused(folder, tmp_path):

@@ -10,11 +10,11 @@ from given_studies import photos_matrix
 from rabench.core.errors import RabenchError, Refused
 from rabench.core.learning import Diverged, Images, held_out_split
 from rabench.core.progress import TrainingProgress
-from rabench.quantizers.colorcnn import drawing, training
+from rabench.quantizers.colorcnn import drawing, recipes, training
 from rabench.quantizers.colorcnn import weights as files
 from small_networks import CPU, a_colorcnn, photos_judge
 
-RECIPE = training.Recipe(
+RECIPE = recipes.Recipe(
     epochs=3, optimizer="adamw", lr=5e-3, batch=32, jitter=0.2, color_norm=1.0, weight_decay=0.01, seed=1
 )
 
@@ -31,6 +31,11 @@ def parts(training_photos):
     return tuple(Images(training_photos.pixels[p], training_photos.labels[p]) for p in (kept, held))
 
 
+def train(network, judge, *args, **options):
+    """Trains a network for its own number of colors and one classifier."""
+    return training.train(network, [judge], training.ColorRange(network.colors, network.colors), *args, **options)
+
+
 def first(images, count):
     return Images(images.pixels[:count], images.labels[:count])
 
@@ -39,7 +44,7 @@ def first(images, count):
 def test_training_lowers_the_loss_and_leaves_the_classifier_as_it_was(parts, judge, tmp_path):
     """A tiny network and some thirty steps: accuracy at two colors rises far above chance (1 in 8)."""
     before = {k: v.clone() for k, v in judge.network.state_dict().items()}
-    history = training.train(a_colorcnn(), judge, *parts, RECIPE, tmp_path / "c.safetensors", CPU)
+    history = train(a_colorcnn(), judge, *parts, RECIPE, tmp_path / "c.safetensors", CPU)
     assert history[-1]["loss"] < history[0]["loss"]
     assert history[-1]["held_out_accuracy"] > 0.3
     for name, value in judge.network.state_dict().items():
@@ -64,46 +69,46 @@ def test_gradients_reach_every_parameter(parts, judge):
 def test_a_killed_training_goes_on_and_ends_with_the_same_weights(parts, judge, tmp_path):
     kept, held = first(parts[0], 128), first(parts[1], 40)
     undisturbed, path = a_colorcnn(), tmp_path / "killed.safetensors"
-    training.train(undisturbed, judge, kept, held, RECIPE, tmp_path / "undisturbed.safetensors", CPU)
+    train(undisturbed, judge, kept, held, RECIPE, tmp_path / "undisturbed.safetensors", CPU)
 
     def kill(_):
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        training.train(a_colorcnn(), judge, kept, held, RECIPE, path, CPU, progress=TrainingProgress(on_epoch=kill))
+        train(a_colorcnn(), judge, kept, held, RECIPE, path, CPU, progress=TrainingProgress(on_epoch=kill))
     resumed = a_colorcnn()
-    assert len(training.train(resumed, judge, kept, held, RECIPE, path, CPU)) == 3
+    assert len(train(resumed, judge, kept, held, RECIPE, path, CPU)) == 3
     for a, b in zip(undisturbed.state_dict().values(), resumed.state_dict().values(), strict=True):
         assert torch.equal(a, b)
     with pytest.raises(Refused, match="is of another run"):
-        training.train(a_colorcnn(), judge, kept, held, replace(RECIPE, lr=1e-4), path, CPU)
+        train(a_colorcnn(), judge, kept, held, replace(RECIPE, lr=1e-4), path, CPU)
 
 
 def test_a_loss_that_is_no_number_stops_training_at_once(parts, judge, tmp_path):
     kept, held = first(parts[0], 128), parts[1]
     wild = replace(RECIPE, lr=1e30)
     with pytest.raises(Diverged, match=r"in epoch 1, step .* at learning rate"):
-        training.train(a_colorcnn(), judge, kept, held, wild, tmp_path / "c.safetensors", CPU)
+        train(a_colorcnn(), judge, kept, held, wild, tmp_path / "c.safetensors", CPU)
     assert not (tmp_path / "c.safetensors").exists()
 
 
 def test_a_checkpoint_of_another_width_names_both(parts, judge, tmp_path):
     kept, held, recipe = first(parts[0], 32), first(parts[1], 40), replace(RECIPE, epochs=1)
     path = tmp_path / "c.safetensors"
-    training.train(a_colorcnn(), judge, kept, held, recipe, path, CPU)
+    train(a_colorcnn(), judge, kept, held, recipe, path, CPU)
     for network, message in (
         (a_colorcnn(width=8), "its width is 4, now 8"),
         (a_colorcnn(3), "number of colors is 2, now 3"),
     ):
         with pytest.raises(Refused, match=message):
-            training.train(network, judge, kept, held, recipe, path, CPU)
+            train(network, judge, kept, held, recipe, path, CPU)
     other = replace(judge, mean=(0.5, 0.5, 0.5))
     with pytest.raises(Refused, match=r"its normalization is mean \(0.485, .* now mean \(0.5, "):
-        training.train(a_colorcnn(), other, kept, held, recipe, path, CPU)
+        train(a_colorcnn(), other, kept, held, recipe, path, CPU)
 
 
 def test_the_published_learning_rate_restarts_warm():
-    recipe = training.PUBLISHED
+    recipe = recipes.PUBLISHED
     rates = [training.learning_rate(recipe, e) for e in (0, 10, 19.999, 20, 30, 59.999)]
     assert rates == pytest.approx([1e-2, 5e-3, 0, 1e-2, 5e-3, 0], abs=1e-6)
 
@@ -134,9 +139,9 @@ def test_the_command_trains_for_several_numbers_of_colors_and_its_weights_run_in
 @pytest.mark.parametrize(
     ("option", "message"),
     [
-        ({"colors": "two"}, "`colors` must be a number or several, such as 2,4,8, got 'two'"),
+        ({"colors": "two"}, "`colors` must be a number, several such as 2,4,8, or a range such as 2..64, got 'two'"),
         ({"colors": "300"}, "`colors` must be in 2..256, got 300"),
-        ({"recipe": "mine"}, "`recipe` must be one of published, adamw, got 'mine'"),
+        ({"recipe": "mine"}, "`recipe` must be one of published, adamw, plus, got 'mine'"),
         ({"backbone": "vit"}, "`backbone` must be one of unet, dncnn, got 'vit'"),
         ({"optimizer": "adam"}, "`optimizer` must be one of sgd, adamw, got 'adam'"),
         ({"epoch": 3}, "no option is named 'epoch' .did you mean 'epochs'"),

@@ -11,6 +11,7 @@ from rabench.core.errors import Refused
 from rabench.core.learning import GradientAccumulation, Images
 from rabench.core.progress import TrainingProgress
 from rabench.quantizers.colorcnn import training
+from rabench.quantizers.colorcnn.recipes import RECIPES
 from small_networks import CPU, a_colorcnn
 
 HALF = (0.5, 0.5, 0.5)
@@ -76,9 +77,10 @@ def test_a_colorcnn_is_trained_in_parts(photos, tmp_path):
     network = a_colorcnn()
     network.backbone = Cramped(network.backbone, 20)
     judge = training.FrozenClassifier(CLASSIFIERS["small"].build(8, 4), HALF, HALF)
-    recipe = replace(training.RECIPES["adamw"], epochs=1, batch=32)
+    recipe = replace(RECIPES["adamw"], epochs=1, batch=32)
     (history,) = training.train(
-        network, judge, photos, photos, recipe, tmp_path / "a", CPU, progress=TrainingProgress(say=messages.append)
+        *(network, [judge], training.ColorRange(2, 2), photos, photos, recipe, tmp_path / "a", CPU),
+        progress=TrainingProgress(say=messages.append),
     )
     assert np.isfinite(history["loss"])
     assert messages == ["out of GPU memory: batches of 32 go in 2 parts of 16 images from here on"]

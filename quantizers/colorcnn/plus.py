@@ -1,0 +1,166 @@
+"""One network for any number of colors: it moves each pixel's color, and the nearest color of a clustering is taken.
+
+The idea is that of ColorCNN+ (Hou et al., IEEE TIP 2024): one network for 2 to 64 colors that imitates clustering where
+clustering is strong. The network is another one: theirs folds 256 logits to so many colors and is taught to imitate
+median cut by a loss; here a clustering stands in the network, so that no move at all is clustering exactly.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Sequence
+
+import torch
+from torch import nn
+from torch.nn import functional
+
+from .clusters import clusters, nearest
+from .network import Map
+
+DETAIL = 16
+"""Channels at full size."""
+SMALLEST_ERROR = 1e-2
+"""The least root mean square error of a clustering, in the normalized space: images of few colors have none."""
+
+
+class Block(nn.Module):
+    """Two 3x3 convolutions with batch norm and a shortcut, 1x1 where the shape changes: (N, A, H, W) -> (N, B, H/s, W/s)."""
+
+    def __init__(self, before: int, after: int, stride: int = 1) -> None:
+        super().__init__()
+        self.body = nn.Sequential(
+            nn.Conv2d(before, after, 3, stride, 1, bias=False),
+            nn.BatchNorm2d(after),
+            nn.ReLU(inplace=True),
+            nn.Conv2d(after, after, 3, 1, 1, bias=False),
+            nn.BatchNorm2d(after),
+        )
+        self.shortcut = nn.Identity()
+        if stride > 1 or before != after:
+            pool = nn.AvgPool2d(stride) if stride > 1 else nn.Identity()
+            self.shortcut = nn.Sequential(pool, nn.Conv2d(before, after, 1, bias=False), nn.BatchNorm2d(after))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return functional.relu(self.body(x) + self.shortcut(x), inplace=True)
+
+
+def _convolved(before: int, after: int, side: int, stride: int) -> nn.Sequential:
+    return nn.Sequential(
+        nn.Conv2d(before, after, side, stride, 1, bias=False), nn.BatchNorm2d(after), nn.ReLU(inplace=True)
+    )
+
+
+def _doubled(x: torch.Tensor) -> torch.Tensor:
+    return functional.interpolate(x, scale_factor=2, mode="nearest")
+
+
+class Encoder(nn.Module):
+    """What an image shows: (N, inputs, H, W) -> features at each level, the deepest last; and a guess at the class."""
+
+    def __init__(self, channels: Sequence[int], inputs: int, classes: int) -> None:
+        super().__init__()
+        self.stem = _convolved(inputs, channels[0], 4, 2)
+        self.down = nn.ModuleList(
+            Block(before, after, after // before)
+            for before, after in zip([channels[0], *channels[:-1]], channels, strict=True)
+        )
+        self.classes = nn.Linear(channels[-1], classes)
+
+    def forward(self, x: torch.Tensor) -> list[torch.Tensor]:
+        levels = [self.stem(x)]
+        for block in self.down:
+            levels.append(block(levels[-1]))
+        return levels[1:]
+
+    def guess(self, levels: list[torch.Tensor]) -> torch.Tensor:
+        """Logits of the classes, (N, classes)."""
+        return self.classes(levels[-1].mean((2, 3)))
+
+
+class StridedUNet(nn.Module):
+    """A U-Net that works at half the size and below, and adds detail at the full size in the end.
+
+    (N, inputs, H, W) -> (N, outputs, H, W) and (N, classes). H and W: multiples of 2 to the power of ``levels``. ``width``
+    channels at half the size, twice as many at each level below.
+    """
+
+    def __init__(self, width: int, levels: int, inputs: int, outputs: int, classes: int) -> None:
+        super().__init__()
+        channels = [width << level for level in range(levels)]
+        deepest_first = channels[::-1]
+        self.encoder = Encoder(channels, inputs, classes)
+        self.detail = _convolved(inputs, DETAIL, 3, 1)
+        self.narrow = nn.ModuleList(
+            nn.Sequential(nn.Conv2d(before, after, 1, bias=False), nn.BatchNorm2d(after))
+            for before, after in itertools.pairwise(deepest_first)
+        )
+        self.up = nn.ModuleList(Block(after, after) for after in deepest_first[1:])
+        self.fine = nn.Conv2d(width, 4 * DETAIL, 3, 1, 1)
+        self.end = nn.Sequential(
+            nn.Conv2d(DETAIL, DETAIL, 3, 1, 1), nn.ReLU(inplace=True), nn.Conv2d(DETAIL, outputs, 1)
+        )
+
+    def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        levels = self.encoder(x)
+        classes, y = self.encoder.guess(levels), levels[-1]
+        for narrow, block, level in zip(self.narrow, self.up, levels[-2::-1], strict=True):
+            y = block(functional.relu(_doubled(narrow(y)) + level))
+        y = functional.relu(functional.pixel_shuffle(self.fine(y), 2) + self.detail(x))
+        return self.end(y), classes
+
+
+class ColorCNNPlus(nn.Module):
+    """A network that moves pixels between the colors of a clustering: for any number of colors, any height and width.
+
+    The image's pixels are clustered (clusters.py). The network sees the image, the clustered image and the number of
+    colors, and gives each pixel an offset in units of the clustering's root mean square error. The pixel takes the color
+    that is nearest to where the offset puts it: its logit is minus half the squared distance, in those units, but for a
+    constant. A new network's offsets are 0.
+    """
+
+    def __init__(self, classes: int, width: int = 32, levels: int = 3) -> None:
+        super().__init__()
+        self.width, self.levels = width, levels
+        self.body = StridedUNet(width, levels, 7, 3, classes)
+        for end in self.body.end[2].parameters():
+            nn.init.zeros_(end)
+
+    def map(self, x: torch.Tensor, colors: int) -> Map:
+        """Logits of each color at each pixel, classes and offsets: (N, 3, H, W), normalized -> (N, colors, H, W)."""
+        height, width = x.shape[2:]
+        pixels, palettes, error, clustered = self._clustered(x, colors)
+        offsets, classes = self.body(self._seen(x, clustered, colors))
+        offsets = offsets[..., :height, :width].float()
+        moved = pixels + error * offsets.flatten(2).transpose(1, 2)
+        logits = torch.baddbmm(palettes.square().sum(2)[:, None], moved, palettes.transpose(1, 2), beta=-0.5)
+        logits = (logits / error.square()).transpose(1, 2).unflatten(2, (height, width))
+        return Map(logits, classes.float(), offsets)
+
+    def guess(self, x: torch.Tensor, colors: int) -> torch.Tensor:
+        """What the network takes images for, without drawing them: (N, 3, H, W), normalized -> (N, classes), logits."""
+        clustered = self._clustered(x, colors)[3]
+        return self.body.encoder.guess(self.body.encoder(self._seen(x, clustered, colors))).float()
+
+    def train_decoder(self) -> None:
+        """Training mode for what draws; what tells the classes stays as it is, batch statistics too."""
+        self.train()
+        self.body.encoder.eval().requires_grad_(False)
+
+    def _seen(self, x: torch.Tensor, clustered: torch.Tensor, colors: int) -> torch.Tensor:
+        """Image, clustered image and number of colors, padded at the right and below: (N, 7, H', W')."""
+        bits = torch.full_like(x[:, :1], math.log2(colors) / 3 - 1)  # 2 to 64 colors: -2/3 to 1
+        seen = torch.cat([x, clustered, bits], 1).contiguous(memory_format=torch.channels_last)
+        right, below = (-side % (1 << self.levels) for side in (x.shape[3], x.shape[2]))
+        return functional.pad(seen, (0, right, 0, below), mode="replicate") if right or below else seen
+
+    @staticmethod
+    def _clustered(x: torch.Tensor, colors: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Pixels (N, P, 3), palettes (N, C, 3), root mean square errors (N, 1, 1), and the clustered images."""
+        with torch.no_grad(), torch.autocast(x.device.type, enabled=False):
+            pixels = x.float().flatten(2).transpose(1, 2)
+            palettes = clusters(pixels, colors)
+            chosen = nearest(pixels, palettes)[..., None].expand(-1, -1, 3)
+            clustered = palettes.gather(1, chosen)
+            error = (clustered - pixels).square().sum(2).mean(1).sqrt().clamp_min(SMALLEST_ERROR)
+            return pixels, palettes, error.view(-1, 1, 1), clustered.transpose(1, 2).unflatten(2, x.shape[2:])
