@@ -17,11 +17,12 @@ from ..core.images import RGB, AnyImage, IndexedImage
 from ..core.plugins import setting
 from .base import PaletteQuantizer
 from .pillow import diffused, indexed
+from .searching import SearchingQuantizer
 
 
 @dataclass(frozen=True)
-class KMeans(PaletteQuantizer):
-    """Pillow's median cut, its palette refined by rounds of k-means in sRGB (Lloyd 1982).
+class KMeans(PaletteQuantizer, SearchingQuantizer):
+    """Pillow's median cut, its palette refined by rounds of k-means in sRGB (Lloyd 1982); then a search, if asked for.
 
     Not Pillow's own ``kmeans`` argument, which is no number of rounds: it stops once at most that many
     pixels change their color, so that a larger number refines less.
@@ -31,10 +32,10 @@ class KMeans(PaletteQuantizer):
     rounds: int = setting(10, range(1, 101), help="rounds of refinement at the most; ends early when nothing moves")
 
     def version(self) -> str:
-        return f"Pillow {PIL.__version__}, SciPy {scipy.__version__}"
+        return f"Pillow {PIL.__version__}, SciPy {scipy.__version__}{self.search_version()}"
 
     def quantize(self, images: Sequence[RGB]) -> Sequence[AnyImage]:
-        return [self._quantize(image) for image in images]
+        return self.searched(images, [self._quantize(image) for image in images])
 
     def _quantize(self, image: RGB) -> IndexedImage:
         canvas = Image.fromarray(image)

@@ -1,7 +1,8 @@
 """Encoder-side search: pixels change their color until a frozen classifier answers as it does on the original.
 
-Every encoder may search, as video encoders do by rate and distortion; here the measure is a classifier's own answer, and
-no label is asked. What is found is made for that classifier: ask another one, too, before you believe in it.
+Every encoder may search, as video encoders do by rate and distortion; here the measure is a classifier's own answer on
+the original, and no label is asked. What is found is made for that classifier: ask another one, too, before you believe
+in it. The search is a gradient descent on where pixels lie, while the image is always that of their nearest colors.
 """
 
 from __future__ import annotations
@@ -17,12 +18,15 @@ from torch.nn import functional
 
 from ..core.images import RGB, AnyImage, IndexedImage
 from ..core.networks import device
+from .colorcnn.clusters import nearest
 from .colorcnn.drawing import hard_palette
 
 BATCH_PIXELS = {"cpu": 1 << 16, "cuda": 1 << 20}
 """Pixels of a batch. Every batch of a shape is of one size, the last one padded: last bits depend on it."""
-FIRST_CHANGES = 1 / 32
-"""The share of pixels that change in the first step; each step that does not help halves it."""
+STEP = 0.06
+"""How far a step moves a pixel, in root mean square errors of the image in few colors, for a gradient of mean size."""
+FAR = 1e4
+"""A color that no pixel is near."""
 
 
 def searched(
@@ -56,15 +60,15 @@ class _State:
     """Images as they are drawn now, and what the classifier says of them."""
 
     indices: torch.Tensor
-    """(N, H, W)"""
+    """(N, H * W)"""
     palettes: torch.Tensor
-    """(N, C, 3), uint8"""
+    """(N, C, 3), uint8; a color without pixels is black."""
     used: torch.Tensor
     """(N, C): whether any pixel has the color."""
     losses: torch.Tensor
     """(N,): cross-entropy between the answer on the original and this one."""
     gradients: torch.Tensor
-    """(N, 3, H * W): of the losses with respect to the drawn pixels."""
+    """(N, H * W, 3): of the losses with respect to the drawn pixels."""
     satisfied: torch.Tensor
     """(N,): whether the answer on the original is given, and as surely."""
 
@@ -81,50 +85,52 @@ class _State:
 def _batch(
     pixels: NDArray[np.uint8], drawn: Sequence[IndexedImage], classifier: nn.Module, steps: int
 ) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    target = device()
-    originals = torch.from_numpy(pixels).to(target).permute(0, 3, 1, 2)
+    """Indices and palettes after a search: pixels are moved against the gradient and take the nearest color.
+
+    What the classifier sees is always an image as it would be stored, and the gradient there stands for that of the
+    moved pixel; the best image on the way is kept.
+    """
+    originals = torch.from_numpy(pixels).to(device()).permute(0, 3, 1, 2)
     colors = max(len(image.palette) for image in drawn)
-    indices = torch.from_numpy(np.stack([image.indices for image in drawn]).astype(np.int64)).to(target)
+    indices = torch.from_numpy(np.stack([image.indices for image in drawn]).astype(np.int64)).to(originals.device)
     with torch.no_grad():
         answers = classifier(originals).float().softmax(1)
-    state = _looked_at(originals, indices, colors, classifier, answers)
-    count = indices[0].numel()
-    changes = torch.full((len(indices),), max(1, int(FIRST_CHANGES * count)), device=target)
+    best = state = _looked_at(originals, indices.flatten(1), colors, classifier, answers)
+    places, error = _places(originals, state)
     for _ in range(steps):
-        changes[state.satisfied] = 0
-        if not changes.any():
+        if best.satisfied.all():
             break
-        candidate = _looked_at(originals, _changed(state, changes), colors, classifier, answers)
-        better = candidate.losses < state.losses
-        changes = torch.where(better, changes, changes // 2)
-        state = state.where(better, candidate)
-    return state.indices.to(torch.uint8).cpu().numpy(), state.palettes.cpu().numpy()
+        size = state.gradients.abs().mean((1, 2), keepdim=True).clamp_min(1e-12)
+        places = places - STEP * error * state.gradients / size
+        palettes = state.palettes.float().masked_fill(~state.used[..., None], FAR)
+        state = _looked_at(originals, nearest(places, palettes), colors, classifier, answers)
+        best = best.where(~best.satisfied & (state.satisfied | (state.losses < best.losses)), state)
+    return best.indices.view_as(indices).to(torch.uint8).cpu().numpy(), best.palettes.cpu().numpy()
+
+
+def _places(originals: torch.Tensor, state: _State) -> tuple[torch.Tensor, torch.Tensor]:
+    """Where the pixels begin, (N, H * W, 3), and root mean square errors, (N, 1, 1).
+
+    A pixel begins where it is; one whose color is not the nearest begins at its color, so that it keeps it.
+    """
+    pixels, palettes = originals.flatten(2).transpose(1, 2).float(), state.palettes.float()
+    color = palettes.gather(1, state.indices[..., None].expand(-1, -1, 3))
+    kept = nearest(pixels, palettes.masked_fill(~state.used[..., None], FAR)) == state.indices
+    error = (color - pixels).square().sum(2).mean(1).sqrt().clamp_min(1.0).view(-1, 1, 1)
+    return torch.where(kept[..., None], pixels, color), error
 
 
 def _looked_at(
     originals: torch.Tensor, indices: torch.Tensor, colors: int, classifier: nn.Module, answers: torch.Tensor
 ) -> _State:
-    palettes, counts = hard_palette(originals, indices, colors)
-    flat = indices.flatten(1)[..., None].expand(-1, -1, 3)
-    drawn = palettes.float().gather(1, flat).transpose(1, 2).unflatten(2, indices.shape[1:]).requires_grad_(True)
+    shape = originals.shape[2:]
+    palettes, counts = hard_palette(originals, indices.unflatten(1, shape), colors)
+    drawn = palettes.float().gather(1, indices[..., None].expand(-1, -1, 3)).requires_grad_(True)
     with torch.enable_grad():
-        logits = classifier(drawn).float()
+        logits = classifier(drawn.transpose(1, 2).unflatten(2, shape)).float()
         losses = -(answers * functional.log_softmax(logits, 1)).sum(1)
         (gradients,) = torch.autograd.grad(losses.sum(), drawn)
     sure, answer = answers.max(1)
     now = logits.detach().softmax(1)
     satisfied = (now.argmax(1) == answer) & (now.gather(1, answer[:, None])[:, 0] >= sure)
-    return _State(indices, palettes, counts > 0, losses.detach(), gradients.flatten(2), satisfied)
-
-
-def _changed(state: _State, changes: torch.Tensor) -> torch.Tensor:
-    """Indices after the changes that promise most, so many an image: to the first order of the loss."""
-    palettes, flat = state.palettes.float(), state.indices.flatten(1)
-    # (N, C, 3) @ (N, 3, P) -> (N, C, P): how the loss falls if the pixel had the color, but for a constant
-    fall = -(palettes @ state.gradients)
-    now = fall.gather(1, flat[:, None])[:, 0]
-    most, color = fall.masked_fill(~state.used[..., None], -torch.inf).max(1)
-    gain = most - now
-    rank = gain.argsort(dim=1, descending=True, stable=True).argsort(dim=1)
-    change = (rank < changes[:, None]) & (gain > 0)
-    return torch.where(change, color, flat).view_as(state.indices)
+    return _State(indices, palettes, counts > 0, losses.detach(), gradients, satisfied)

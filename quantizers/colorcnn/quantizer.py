@@ -8,14 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from ...classifiers.by_weights import classifier_of
-from ...classifiers.network import Network
 from ...core.errors import Refused
 from ...core.files import sha256_of
 from ...core.images import RGB, AnyImage
 from ...core.networks import device_kind, torch_version, weights_hash
 from ...core.plugins import Location, setting
-from ..base import Quantizer
+from ..searching import SearchingQuantizer
 from . import weights as files
 
 if TYPE_CHECKING:
@@ -23,8 +21,8 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class LearnedQuantizer(Quantizer, ABC):
-    """A network that was trained for classifiers, and a search for another one after it."""
+class LearnedQuantizer(SearchingQuantizer, ABC):
+    """A network that was trained for classifiers chooses each pixel's color."""
 
     colors: int = setting(2, range(2, 257), quality_parameter=True, help="colors an image may have at the most")
     weights: str = setting(
@@ -33,23 +31,6 @@ class LearnedQuantizer(Quantizer, ABC):
     precision: str = setting(
         "fp32", ("fp32", "bf16"), help="number format of convolutions; bf16 is faster where the processor has it"
     )
-    search: int = setting(
-        0,
-        range(1001),
-        later=True,
-        help="steps of encoder-side search: pixels change color until `judge` answers as on the original; no labels",
-    )
-    judge: str = setting(
-        "",
-        Location("the weights of a classifier that the search asks, a file or the name of some that ship"),
-        later=True,
-    )
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if bool(self.search) != bool(self.judge):
-            missing = "names no judge: say judge=FILE" if self.search else "has a judge but no search: say search=30"
-            raise Refused(f"{self.name}: search={self.search} {missing}")
 
     @abstractmethod
     def network(self) -> Deployed:
@@ -61,30 +42,15 @@ class LearnedQuantizer(Quantizer, ABC):
         """The file of the weights. Raises Unavailable where there is none, Refused where it cannot do what is asked."""
 
     def version(self) -> str:
-        searched = f", search by sha256 {sha256_of(self._judge().file)[:16]}" if self.search else ""
         sha256 = sha256_of(self.weights_file)
-        return f"sha256 {sha256[:16]}, torch {torch_version()}, {device_kind()}, {self.precision}{searched}"
+        return (
+            f"sha256 {sha256[:16]}, torch {torch_version()}, {device_kind()}, {self.precision}{self.search_version()}"
+        )
 
     def quantize(self, images: Sequence[RGB]) -> Sequence[AnyImage]:
         from .inference import quantize
 
-        drawn = quantize(self.network(), self.colors, images, self.precision)
-        return self._searched(images, drawn) if self.search else drawn
-
-    def _judge(self) -> Network:
-        return classifier_of(self.judge)
-
-    def _searched(self, images: Sequence[RGB], drawn: Sequence[AnyImage]) -> Sequence[AnyImage]:
-        from ...classifiers.inference import loaded
-        from ..search import searched
-
-        judge = self._judge()
-        if wrong := next((i.shape for i in images if i.shape[:2] != (judge.size, judge.size)), None):
-            raise Refused(
-                f"{self.short}: the search needs images of the judge's size, {judge.size}x{judge.size}, "
-                f"got {wrong[1]}x{wrong[0]}; name a `sizes` entry that makes them so, or leave the search out"
-            )
-        return searched(images, drawn, loaded(judge, sha256_of(judge.file)), self.search)
+        return self.searched(images, quantize(self.network(), self.colors, images, self.precision))
 
 
 @dataclass(frozen=True)

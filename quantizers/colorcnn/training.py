@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,8 @@ from .network import ColorCNN
 from .plus import ColorCNNPlus
 from .recipes import Recipe
 
+LATER = ("first_sharpness", "temperature", "class_epochs", "class_loss", "imitation")
+"""Constants that recipes got later: checkpoints from before were made with their usual values."""
 AnyColorCNN = ColorCNN | ColorCNNPlus
 
 
@@ -263,17 +265,8 @@ def _run(
     held_out: Images,
 ) -> dict[str, str]:
     sample = int(training.pixels[:: max(1, len(training) // 64)].sum(dtype="int64"))
-    usual = Recipe()
-    later = (
-        "first_sharpness",
-        "temperature",
-        "class_loss",
-        "imitation",
-    )  # constants that older runs had at these values
     constants = {
-        f.name: value
-        for f in fields(recipe)
-        if (value := getattr(recipe, f.name)) != getattr(usual, f.name) or f.name not in later
+        name: value for name, value in asdict(recipe).items() if name not in LATER or value != getattr(Recipe(), name)
     }
     return {
         "number of colors": str(colors.low) if colors.low == colors.high else f"{colors.low}..{colors.high}",
