@@ -35,7 +35,7 @@ def searched(
     """The images in few colors, indices changed for a classifier; no image gets more colors than it had.
 
     images: originals. drawn: the same in few colors. classifier: uint8 pixels (N, 3, H, W) -> logits, frozen.
-    steps: at most so many gradients an image. batch: images at once; 0: as many as suit the device.
+    steps: gradients an image; all are taken, for what goes on once the answer is right carries over better to others. batch: images at once; 0: as many as suit the device.
     """
     results: list[AnyImage] = list(drawn)
     by_shape: dict[tuple[int, ...], list[int]] = {}
@@ -69,8 +69,6 @@ class _State:
     """(N,): cross-entropy between the answer on the original and this one."""
     gradients: torch.Tensor
     """(N, H * W, 3): of the losses with respect to the drawn pixels."""
-    satisfied: torch.Tensor
-    """(N,): whether the answer on the original is given, and as surely."""
 
     def where(self, better: torch.Tensor, other: _State) -> _State:
         """``other`` for the images where ``better``, else this."""
@@ -98,13 +96,11 @@ def _batch(
     best = state = _looked_at(originals, indices.flatten(1), colors, classifier, answers)
     places, error = _places(originals, state)
     for _ in range(steps):
-        if best.satisfied.all():
-            break
         size = state.gradients.abs().mean((1, 2), keepdim=True).clamp_min(1e-12)
         places = places - STEP * error * state.gradients / size
         palettes = state.palettes.float().masked_fill(~state.used[..., None], FAR)
         state = _looked_at(originals, nearest(places, palettes), colors, classifier, answers)
-        best = best.where(~best.satisfied & (state.satisfied | (state.losses < best.losses)), state)
+        best = best.where(state.losses < best.losses, state)
     return best.indices.view_as(indices).to(torch.uint8).cpu().numpy(), best.palettes.cpu().numpy()
 
 
@@ -130,7 +126,4 @@ def _looked_at(
         logits = classifier(drawn.transpose(1, 2).unflatten(2, shape)).float()
         losses = -(answers * functional.log_softmax(logits, 1)).sum(1)
         (gradients,) = torch.autograd.grad(losses.sum(), drawn)
-    sure, answer = answers.max(1)
-    now = logits.detach().softmax(1)
-    satisfied = (now.argmax(1) == answer) & (now.gather(1, answer[:, None])[:, 0] >= sure)
-    return _State(indices, palettes, counts > 0, losses.detach(), gradients, satisfied)
+    return _State(indices, palettes, counts > 0, losses.detach(), gradients)

@@ -49,7 +49,8 @@ def _colorcnn_options(
         float | None, typer.Option(min=0.01, help="Divides the classifier's logits in the loss.")
     ] = None,
     class_epochs: Annotated[
-        int | None, typer.Option(min=0, help="Epochs that learn the classes before any image is drawn (--plus).")
+        int | None,
+        typer.Option(min=-1, help="Epochs that learn the classes before any image is drawn; -1: a quarter (--plus)."),
     ] = None,
     class_loss: Annotated[
         float | None, typer.Option(min=0, help="Weight of the network's own guess at the class (--plus).")
@@ -154,17 +155,23 @@ def train_classifier(
 @train_app.command("colorcnn")
 @with_options(_recipe_options, _colorcnn_options, _run_options)
 def train_colorcnn(
-    dataset: Annotated[str, typer.Option(help="A data set; its training split.")],
+    dataset: Annotated[str | None, typer.Option(help="A data set; its training split.")] = None,
     classifier: Annotated[
-        list[str],
+        list[str] | None,
         typer.Option(help="Whom the colors are for, e.g. small:weights=small-photos; with --plus it may be repeated."),
-    ],
+    ] = None,
     out_folder: Annotated[
-        Path, typer.Option("--out", help="The folder that receives colorcnn-COLORS or colorcnn-plus.safetensors.")
-    ],
+        Path | None,
+        typer.Option("--out", help="The folder that receives colorcnn-COLORS or colorcnn-plus.safetensors."),
+    ] = None,
+    study: Annotated[
+        Path | None,
+        typer.Option(metavar="STUDY", help="Train, one after another, the ColorCNNs that a study names and lacks."),
+    ] = None,
     colors: Annotated[
-        str, typer.Option(help="A number of colors, or several one after another: 2,4,8; with --plus a range: 2..64.")
-    ] = "2",
+        str | None,
+        typer.Option(help="A number of colors (default: 2), or several one after another: 2,4,8; with --plus 2..64."),
+    ] = None,
     recipe: Annotated[
         str | None,
         typer.Option(help="published, adamw or plus; the options below change a part. Default: published, or plus."),
@@ -172,8 +179,21 @@ def train_colorcnn(
     **options: Any,
 ) -> None:
     """Train a ColorCNN for a classifier; a killed run goes on from its last minute. Test images are never seen."""
+    from ..study.matrix import find_study
+    from ..training.queue import colorcnn_queue
     from ..training.requests import colorcnn_plans
     from .training_command import run_colorcnn
 
-    plans = colorcnn_plans(dataset, classifier, colors, out_folder, recipe, _begin(options))
+    asked = {"--classifier": classifier, "--out": out_folder, "--colors": colors, "--plus": options["plus"] or None}
+    settings = _begin(options)
+    if study is not None:
+        if given := [name for name, value in asked.items() if value is not None]:
+            raise typer.BadParameter(f"the matrix says what {', '.join(given)} would say; leave that out")
+        plans, there = colorcnn_queue(find_study(str(study)), dataset, recipe, settings)
+        for file in there:
+            err.print(f"{file} is there already", soft_wrap=True, markup=False)
+    elif dataset is None or classifier is None or out_folder is None:
+        raise typer.BadParameter("say --dataset, --classifier and --out, or --study")
+    else:
+        plans = colorcnn_plans(dataset, classifier, colors or "2", out_folder, recipe, settings)
     _print_each(run_colorcnn(plans, err))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import timedelta
+from time import monotonic
 from typing import Any
 
 import torch
@@ -24,7 +26,7 @@ def use_threads(threads: int) -> None:
 
 def run_training(plan: Plan, console: Console) -> Iterator[str]:
     """Trains with a progress bar; yields what to print at the end."""
-    with Bars(console, plan.recipe.epochs) as bars:
+    with Bars(console, plan.recipe.epochs, batch=plan.recipe.batch) as bars:
         about = train_classifier(plan, bars.progress)
     training = about.training
     yield (
@@ -34,10 +36,13 @@ def run_training(plan: Plan, console: Console) -> Iterator[str]:
     yield str(plan.figure)
 
 
-def run_colorcnn(plans: Iterable[ColorPlan], console: Console) -> Iterator[str]:
+def run_colorcnn(plans: Sequence[ColorPlan], console: Console) -> Iterator[str]:
     """Trains one ColorCNN after another with a progress bar; yields what to print as each ends."""
-    for plan in plans:
-        with Bars(console, plan.recipe.epochs) as bars:
+    for number, plan in enumerate(plans):
+        if len(plans) > 1:
+            console.print(f"{number + 1} of {len(plans)}: {plan.file}", soft_wrap=True, markup=False)
+        later = sum(p.recipe.epochs for p in plans[number + 1 :])
+        with Bars(console, plan.recipe.epochs, batch=plan.recipe.batch, epochs_after=later) as bars:
             training = train_colorcnn(plan, bars.progress).training
         by_colors = ", ".join(f"{100 * stored:.1f} % at {n}" for n, stored, _ in training["by_colors"])
         yield (
@@ -51,7 +56,7 @@ def run_colorcnn(plans: Iterable[ColorPlan], console: Console) -> Iterator[str]:
 def run_finetune(tunings: Iterable[Tuning], workers: int, console: Console) -> Iterator[str]:
     """Tunes a classifier for one point after another; yields what to print as each ends."""
     for tuning in tunings:
-        with Bars(console, tuning.recipe.epochs, "coding training images") as bars:
+        with Bars(console, tuning.recipe.epochs, "coding training images", tuning.recipe.batch) as bars:
             about = finetune(tuning, lambda: executors.make(workers, None), bars.progress)
         training = about.training
         stayed = " (no epoch was better: the weights are those it began with)" if not training["epoch"] else ""
@@ -67,11 +72,23 @@ def run_finetune(tunings: Iterable[Tuning], workers: int, console: Console) -> I
 
 
 class Bars:
-    """How training shows where it stands: ``with Bars(console, epochs) as bars: train(..., bars.progress)``"""
+    """How training shows where it stands: ``with Bars(console, epochs) as bars: train(..., bars.progress)``
 
-    def __init__(self, console: Console, epochs: int, before: str = "reading images") -> None:
+    batch: images of a step, for the pace. epochs_after: those of trainings that wait behind this one.
+    """
+
+    def __init__(
+        self,
+        console: Console,
+        epochs: int,
+        before: str = "reading images",
+        batch: int = 0,
+        epochs_after: int = 0,
+    ) -> None:
         self.console, self.epochs, self.before = console, epochs, before
+        self.batch, self.epochs_after = batch, epochs_after
         self.progress = TrainingProgress(self._on_load, self._on_step, self._on_epoch, console.print)
+        self._first: tuple[float, int] | None = None
 
     def __enter__(self) -> Bars:
         self._bar = Progress(console=self.console)
@@ -89,12 +106,15 @@ class Bars:
 
     def _on_step(self, epoch: int, step: int, steps: int, loss: float) -> None:
         """A step of an epoch of so many steps, and the running loss."""
+        self._now = epoch * steps + step
+        self._all = self.epochs * steps
+        self._first = self._first or (monotonic(), self._now)
         self._bar.update(
             self._steps,
             visible=True,
-            completed=epoch * steps + step,
-            total=self.epochs * steps,
-            description=f"epoch {epoch + 1} of {self.epochs}, loss {loss:.3f}",
+            completed=self._now,
+            total=self._all,
+            description=f"epoch {epoch + 1} of {self.epochs}, loss {loss:.3f}{self._pace()}",
         )
 
     def _on_epoch(self, history: list[dict[str, Any]]) -> None:
@@ -104,4 +124,15 @@ class Bars:
         self.console.print(
             f"epoch {last['epoch']} of {self.epochs}: loss {last['loss']:.3f}, "
             f"training {100 * last['training_accuracy']:.1f} %, held out {100 * last['held_out_accuracy']:.1f} %{soft}"
+            f"{self._pace()}",
+            soft_wrap=True,
         )
+
+    def _pace(self) -> str:
+        """Images a second since this process began, judging included, and the time left at that pace."""
+        if self._first is None or self._now <= self._first[1] or (seconds := monotonic() - self._first[0]) <= 0:
+            return ""
+        pace = (self._now - self._first[1]) / seconds  # steps a second
+        left = (self._all - self._now + self.epochs_after * self._all / self.epochs) / pace
+        images = f", {pace * self.batch:,.0f} images/s" if self.batch else ""
+        return f"{images}, {timedelta(seconds=round(left))} left"

@@ -15,6 +15,7 @@ from ...core.errors import BadSetting, UnknownName, nearest
 from ...core.learning import BORDERS
 from ...datasets import DATASETS
 from ...quantizers.colorcnn.recipes import OPTIMIZERS, RECIPES
+from ...quantizers.colorcnn.recipes import Recipe as ColorRecipe
 from ...quantizers.colorcnn.training import ColorRange
 from ..study.matrix import Study, beside
 from .classifier import Plan
@@ -72,18 +73,25 @@ def colorcnn_plans(
 
     options: fields of ColorPlan and of its Recipe. recipe: None for the usual one, published or plus.
     """
-    from ...quantizers.colorcnn.recipes import Recipe as ColorRecipe
-
-    name = recipe or ("plus" if options.get("plus") else "published")
-    check_choice("recipe", name)
-    of_plan, of_recipe = _split(options, ColorPlan, ColorRecipe)
+    name, full, of_plan = recipe_and_plan(recipe, options)
     ranges = _color_ranges(colors)
     if of_plan.get("plus"):
         ranges = [ColorRange(min(r.low for r in ranges), max(r.high for r in ranges))]
-    images, full = replace(DATASETS.make(dataset), split="train"), replace(RECIPES[name], **of_recipe)
+    images = replace(DATASETS.make(dataset), split="train")
     names = [classifier] if isinstance(classifier, str) else classifier
     frozen = tuple(CLASSIFIERS.make(text) for text in names)
     return [ColorPlan(images, frozen, numbers, Path(out), name, full, **of_plan) for numbers in ranges]
+
+
+def recipe_and_plan(recipe: str | None, options: Mapping[str, Any]) -> tuple[str, ColorRecipe, dict[str, Any]]:
+    """The name of a ColorCNN's recipe, the recipe with what options change of it, and the options that are of a plan.
+
+    recipe: None for the usual one, published or plus.
+    """
+    name = recipe or ("plus" if options.get("plus") else "published")
+    check_choice("recipe", name)
+    of_plan, of_recipe = _split(options, ColorPlan, ColorRecipe)
+    return name, replace(RECIPES[name], **of_recipe), of_plan
 
 
 def _color_ranges(colors: str | int | Sequence[int]) -> list[ColorRange]:

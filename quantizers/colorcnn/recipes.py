@@ -45,7 +45,8 @@ class Recipe:
     sure to be something else weighs less beside the others."""
     class_epochs: int = 0
     """Epochs at the beginning in which the network learns to tell the classes, and draws nothing; what it has learned of
-    them then stays as it is. Without the frozen classifier such an epoch takes a third of the time (colorcnn-plus)."""
+    them then stays as it is. Without the frozen classifier such an epoch takes a third of the time. -1: a quarter of all
+    epochs (colorcnn-plus)."""
     class_loss: float = 0.0
     """Weight of the cross-entropy of the network's own guess at the class, where it draws from the beginning
     (colorcnn-plus)."""
@@ -61,9 +62,15 @@ class Recipe:
     precision: str = "fp32"
     """fp32, or bf16 for autocast."""
 
+    @property
+    def classes_first(self) -> int:
+        """The epochs that only learn the classes, as a number."""
+        return self.epochs // 4 if self.class_epochs < 0 else self.class_epochs
+
     def drawing_done(self, epochs_done: float) -> float:
         """The part of the epochs that draw, 0 to 1, that is over after so many epochs."""
-        return min(1.0, max(0.0, (epochs_done - self.class_epochs) / max(1, self.epochs - self.class_epochs)))
+        first = self.classes_first
+        return min(1.0, max(0.0, (epochs_done - first) / max(1, self.epochs - first)))
 
     def sharpness_after(self, epochs_done: float) -> float:
         """The factor of the map's logits after so many epochs: it grows by equal ratios."""
@@ -92,8 +99,8 @@ PLUS = Recipe(
     first_sharpness=0.375,
     sharpness=1.35,
     map_noise=2.0,
-    temperature=4.0,
-    class_epochs=8,
+    temperature=8.0,
+    class_epochs=-1,
     imitation=0.1,
     border="mirrored",
 )

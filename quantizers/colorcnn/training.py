@@ -119,14 +119,14 @@ class Training:
             # (N, H, W, 3) -> (N, 3, H, W): channels_last as it lies
             x = augmented(pixels[part], crop, recipe.flip, generator, recipe.border).permute(0, 3, 1, 2)
             y = labels[part]
-            if epoch < recipe.class_epochs:
+            if epoch < recipe.classes_first:
                 loss, spread, correct = self._class_loss(x, y, generator)
             else:
                 loss, spread, correct = self._loss(x, y, sharpness, generator, on_map)
             (loss * (len(y) / size)).backward()
             return torch.stack([loss * len(y), spread * len(y), correct])
 
-        if isinstance(self.network, ColorCNNPlus) and 0 < recipe.class_epochs <= epoch:
+        if isinstance(self.network, ColorCNNPlus) and 0 < recipe.classes_first <= epoch:
             self.network.train_decoder()
         else:
             self.network.train()
@@ -241,8 +241,8 @@ def _optimizer(network: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
 def learning_rate(recipe: Recipe, epochs_done: float) -> float:
     """The learning rate after that many epochs, a step being a part of one."""
     if recipe.optimizer == "adamw":
-        if epochs_done < recipe.class_epochs:
-            return one_cycle(epochs_done / recipe.class_epochs, recipe.lr)
+        if epochs_done < recipe.classes_first:
+            return one_cycle(epochs_done / recipe.classes_first, recipe.lr)
         return one_cycle(recipe.drawing_done(epochs_done), recipe.lr)
     # Loshchilov and Hutter (2017), restarts of equal length, down to 0
     since = epochs_done % recipe.restart_epochs / recipe.restart_epochs

@@ -1,0 +1,103 @@
+"""ColorCNN+ as a quantizer: one file for many numbers of colors, clustering where nothing was learned."""
+
+import numpy as np
+import pytest
+import torch
+from rabench.bench.study.points import Point
+from rabench.classifiers import CLASSIFIERS
+from rabench.codecs import CODECS
+from rabench.core.errors import Refused, Unavailable
+from rabench.datasets import DATASETS
+from rabench.quantizers.colorcnn import weights as files
+from rabench.quantizers.colorcnn.clusters import clusters, nearest
+from rabench.quantizers.colorcnn.plus import ColorCNNPlus
+from rabench.quantizers.colorcnn.quantizer import ColorCNNPlusQuantizer
+
+RNG = np.random.default_rng(2024)
+MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+
+
+def write_weights(path, seed=0, learned=True, says_width=4):
+    """Weights that nobody trained; where ``learned``, ones that move pixels."""
+    torch.manual_seed(seed)
+    network = ColorCNNPlus(8, 4, 2)
+    if learned:
+        torch.nn.init.normal_(network.body.end[2].weight, std=3.0)
+    about = files.PlusAbout((2, 64), says_width, 2, 8, "photos", ("small",), ("sha256 0",), MEAN, STD)
+    files.PLUS_FILES.write(path, network.state_dict(), about)
+    return str(path)
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory):
+    return write_weights(tmp_path_factory.mktemp("plus") / files.PLUS)
+
+
+@pytest.mark.parametrize("colors", [2, 5, 64])
+def test_an_image_alone_is_drawn_as_in_a_batch_and_at_its_size(weights, colors, photographs):
+    quantizer = ColorCNNPlusQuantizer(colors=colors, weights=weights)
+    images = [RNG.integers(0, 256, (*s, 3), np.uint8) for s in [(1, 1), (7, 5), (40, 24)]] + photographs[:4]
+    for image, quantized in zip(images, quantizer.quantize(images), strict=True):
+        (alone,) = quantizer.quantize([image])
+        np.testing.assert_array_equal(alone.rgb, quantized.rgb)
+        assert quantized.indices.shape == image.shape[:2] and len(quantized.palette) <= colors
+        for c, color in enumerate(quantized.palette):
+            np.testing.assert_array_equal(color, np.round(image[quantized.indices == c].mean(0)))
+
+
+def test_without_anything_learned_it_is_clustering(tmp_path, photographs):
+    quantizer = ColorCNNPlusQuantizer(colors=6, weights=write_weights(tmp_path / "a.safetensors", learned=False))
+    images = photographs[:3]
+    mean, std = (torch.tensor(v) * 255 for v in (MEAN, STD))
+    points = (torch.from_numpy(np.stack(images)).float().flatten(1, 2) - mean) / std
+    expected = nearest(points, clusters(points, 6)).view(3, *images[0].shape[:2]).numpy()
+    for quantized, indices in zip(quantizer.quantize(images), expected, strict=True):
+        pairs = set(zip(quantized.indices.ravel().tolist(), indices.ravel().tolist(), strict=True))
+        assert len(pairs) == len({a for a, _ in pairs}) == len({b for _, b in pairs})
+
+
+def test_what_was_learned_moves_pixels(weights, tmp_path, photographs):
+    plain = write_weights(tmp_path / "a.safetensors", learned=False)
+    moved, clustered = (ColorCNNPlusQuantizer(colors=4, weights=w).quantize(photographs[:3]) for w in (weights, plain))
+    assert all((a.rgb != b.rgb).any() for a, b in zip(moved, clustered, strict=True))
+
+
+def test_gradients_reach_every_parameter():
+    torch.manual_seed(0)
+    network = ColorCNNPlus(8, 4, 2)
+    torch.nn.init.normal_(network.body.end[2].weight)
+    drawing = network.map(torch.randn(4, 3, 12, 12), 5)
+    assert drawing.logits.shape == (4, 5, 12, 12) and drawing.classes is not None
+    (drawing.logits.softmax(1).square().sum() + drawing.classes.square().sum()).backward()
+    for name, parameter in network.named_parameters():
+        assert parameter.grad is not None and torch.isfinite(parameter.grad).all() and parameter.grad.any(), name
+
+
+def test_only_what_draws_learns_once_the_classes_are_learned():
+    network = ColorCNNPlus(8, 4, 2)
+    network.train_decoder()
+    assert not network.body.encoder.training and network.body.up.training
+    assert not any(p.requires_grad for p in network.body.encoder.parameters())
+    assert all(p.requires_grad for p in network.body.up.parameters())
+
+
+def test_a_number_of_colors_beyond_the_file_is_refused(weights):
+    with pytest.raises(Refused, match=r"was trained for 2 to 64 colors, asked are 65; say colors=64, or train it"):
+        ColorCNNPlusQuantizer(colors=65, weights=weights).version()
+    assert "sha256" in ColorCNNPlusQuantizer(colors=64, weights=weights).version()
+
+
+def test_missing_and_wrong_weights_are_told(tmp_path, weights):
+    with pytest.raises(Unavailable, match=r"no ColorCNN\+ weights at 'nowhere'; .* 'rabench train colorcnn --plus'"):
+        ColorCNNPlusQuantizer(weights="nowhere").version()
+    with pytest.raises(Unavailable, match=r"does not say what it is \('colorcnn 1' is wanted\)"):
+        files.about(files.find_plus(weights))
+    wrong = write_weights(tmp_path / "wrong.safetensors", says_width=8)
+    with pytest.raises(Refused, match=r"says width 8, 2 levels, 8 classes, which makes .* but holds"):
+        ColorCNNPlusQuantizer(weights=wrong).quantize([np.zeros((8, 8, 3), np.uint8)])
+
+
+def test_a_classifier_that_did_not_judge_is_noted(weights):
+    photos, small, png = DATASETS.make("photos"), CLASSIFIERS.make("small:weights=small-photos"), CODECS.make("png")
+    (note,) = Point(photos, ColorCNNPlusQuantizer(weights=weights), png, small).notes()
+    assert note == "ColorCNN+'s weights colorcnn-plus were trained for small, not for small:weights=small-photos."
