@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from ..codecs import CODECS
-from ..core.errors import RabenchError
+from ..core.errors import BadSetting, RabenchError
 from ..core.progress import TrainingProgress
 from ..core.tables import Table
 from .commands import add as adding
@@ -316,23 +316,30 @@ def train_classifier(
 
 
 def train_colorcnn(
-    dataset: str,
-    classifier: str | Sequence[str],
-    out: str | Path,
+    dataset: str | None = None,
+    classifier: str | Sequence[str] | None = None,
+    out: str | Path | None = None,
     colors: int | Sequence[int] | str = 2,
     recipe: str | None = None,
     progress: TrainingProgress | None = None,
+    study: str | Path | None = None,
     **options: Any,
 ) -> list[colorcnn_weights.About | colorcnn_weights.PlusAbout]:
     """Trains a ColorCNN for each number of colors, for a classifier that stays as it is, and writes their weights.
 
-    out: the folder that receives them. recipe: published, adamw or plus. options: those of ``rabench train colorcnn``,
+    out: the folder that receives them. recipe: published, adamw or plus. study: train all that a study names and lacks
+    instead; ``dataset`` then says on what, where the study has several. options: those of ``rabench train colorcnn``,
     such as epochs, lr, width, jitter, sharpness, restart; ``plus=True`` trains one ColorCNN+ for a whole range of colors,
     such as ``colors="2..64"``, and for several classifiers. Gives what each file of weights says of itself.
     """
-    from .training import colorcnn, requests
+    from .training import colorcnn, queue, requests
 
-    plans = requests.colorcnn_plans(dataset, classifier, colors, out, recipe, options)
+    if study is not None:
+        plans, _ = queue.colorcnn_queue(_study(study), dataset, recipe, options)
+    elif dataset is None or classifier is None or out is None:
+        raise BadSetting("`dataset`, `classifier` and `out` are needed, or `study`")
+    else:
+        plans = requests.colorcnn_plans(dataset, classifier, colors, out, recipe, options)
     return [colorcnn.train_colorcnn(plan, progress) for plan in plans]
 
 
