@@ -50,7 +50,7 @@ def _colorcnn_options(
     ] = None,
     class_epochs: Annotated[
         int | None,
-        typer.Option(min=-1, help="Epochs that learn the classes before any image is drawn; -1: a quarter (--plus)."),
+        typer.Option(min=-1, help="Epochs that learn the classes before any image is drawn; -1: half (--plus)."),
     ] = None,
     class_loss: Annotated[
         float | None, typer.Option(min=0, help="Weight of the network's own guess at the class (--plus).")
@@ -63,6 +63,7 @@ def _colorcnn_options(
     backbone: Annotated[str, typer.Option(help="unet or dncnn, of a ColorCNN")] = "unet",
     plus: Annotated[bool, typer.Option("--plus", help="One ColorCNN+ for all --colors, such as 2..64.")] = False,
     levels: Annotated[int, typer.Option(min=1, max=8, help="How often the network halves an image (--plus).")] = 3,
+    blocks: Annotated[int, typer.Option(min=1, help="Residual blocks of each level but the first (--plus).")] = 2,
 ) -> None:
     """What ColorCNN's recipes have beside others, and its network."""
 

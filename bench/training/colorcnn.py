@@ -51,6 +51,8 @@ class ColorPlan(TrainingPlan):
     """Whether it is a ColorCNN+."""
     levels: int = 3
     """How often a ColorCNN+ halves an image."""
+    blocks: int = 2
+    """Residual blocks of each level of a ColorCNN+ but the first."""
 
     def __post_init__(self) -> None:
         low, high = self.colors.low, self.colors.high
@@ -58,8 +60,9 @@ class ColorPlan(TrainingPlan):
             raise BadSetting(f"`backbone` must be one of {', '.join(BACKBONES)}, got {self.backbone!r}")
         if not 2 <= low <= high <= 256:
             raise BadSetting(f"`colors` must be in 2..256, got {low if low == high else f'{low}..{high}'}")
-        if self.width < 0 or self.levels < 1:
-            raise BadSetting(f"`width` and `levels` must be 1 or more, got {self.width} and {self.levels}")
+        if self.width < 0 or self.levels < 1 or self.blocks < 1:
+            sizes = f"{self.width}, {self.levels} and {self.blocks}"
+            raise BadSetting(f"`width`, `levels` and `blocks` must be 1 or more, got {sizes}")
         if self.recipe.class_epochs and not self.plus:
             raise BadSetting("`class_epochs` are for a ColorCNN+: add --plus, or take another --recipe")
         if self.recipe.classes_first >= max(1, self.recipe.epochs):
@@ -84,7 +87,9 @@ class ColorPlan(TrainingPlan):
         """A network with fresh weights. classes: of the data set."""
         width = self.width or WIDTHS[self.plus]
         return (
-            ColorCNNPlus(classes, width, self.levels) if self.plus else ColorCNN(self.colors.low, width, self.backbone)
+            ColorCNNPlus(classes, width, self.levels, self.blocks)
+            if self.plus
+            else ColorCNN(self.colors.low, width, self.backbone)
         )
 
     def command(self) -> str:
@@ -179,7 +184,14 @@ def _write(
     if isinstance(network, ColorCNNPlus):
         colors, classes = (plan.colors.low, plan.colors.high), len(plan.dataset.classes)
         plus = files.PlusAbout(
-            colors, network.width, network.levels, classes, classifiers=labels, classifier_versions=versions, **kept
+            colors,
+            network.width,
+            network.levels,
+            network.blocks,
+            classes,
+            classifiers=labels,
+            classifier_versions=versions,
+            **kept,
         )
         files.PLUS_FILES.write(plan.file, state, plus, half)
         return plus

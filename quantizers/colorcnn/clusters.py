@@ -15,6 +15,8 @@ AT_ONCE = {"cpu": 1 << 18, "cuda": 1 << 26}
 
 def nearest(points: torch.Tensor, palettes: torch.Tensor) -> torch.Tensor:
     """The position of the nearest color: (N, P, 3), (N, C, 3) -> (N, P)."""
+    if palettes.shape[1] == 1:
+        return torch.zeros(points.shape[:2], dtype=torch.int64, device=points.device)
     images = max(1, AT_ONCE[points.device.type] // (points.shape[1] * palettes.shape[1]))
     parts = zip(points.split(images), palettes.split(images), strict=True)
     return torch.cat(
@@ -24,6 +26,8 @@ def nearest(points: torch.Tensor, palettes: torch.Tensor) -> torch.Tensor:
 
 def sums_of(values: torch.Tensor, indices: torch.Tensor, colors: int) -> tuple[torch.Tensor, torch.Tensor]:
     """Pixels and sums of values for each color: (N, P, D), (N, P) -> (N, C), (N, C, D)."""
+    if colors == 1:
+        return values.new_full((len(values), 1), values.shape[1]), values.sum(1, keepdim=True)
     counts = values.new_zeros(len(values), colors).scatter_add_(1, indices, torch.ones_like(values[..., 0]))
     sums = values.new_zeros(len(values), colors, values.shape[2])
     return counts, sums.scatter_add_(1, indices[..., None].expand_as(values), values)

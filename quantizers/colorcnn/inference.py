@@ -101,8 +101,8 @@ def loaded(path: Path, sha256: str) -> Deployed:
 def loaded_plus(path: Path, sha256: str) -> Deployed:
     """A ColorCNN+ with the weights of a file, on its device. sha256: of the file."""
     about = files.PLUS_FILES.about(path)
-    says = f"width {about.width}, {about.levels} levels, {about.classes} classes"
-    return _deployed(ColorCNNPlus(about.classes, about.width, about.levels), path, about, says)
+    says = f"width {about.width}, {about.levels} levels of {about.blocks} blocks, {about.classes} classes"
+    return _deployed(ColorCNNPlus(about.classes, about.width, about.levels, about.blocks), path, about, says)
 
 
 def _deployed(

@@ -18,7 +18,7 @@ from torch.nn import functional
 from .clusters import clusters, nearest
 from .network import Map
 
-DETAIL = 16
+DETAIL = 8
 """Channels at full size."""
 SMALLEST_ERROR = 1e-2
 """The least root mean square error of a clustering, in the normalized space: images of few colors have none."""
@@ -51,6 +51,11 @@ def _convolved(before: int, after: int, side: int, stride: int) -> nn.Sequential
     )
 
 
+def _rows(x: torch.Tensor) -> torch.Tensor:
+    """Pixels one after another: (N, 3, H, W) -> (N, H * W, 3); no copy where x is channels_last."""
+    return x.permute(0, 2, 3, 1).flatten(1, 2)
+
+
 def _doubled(x: torch.Tensor) -> torch.Tensor:
     return functional.interpolate(x, scale_factor=2, mode="nearest")
 
@@ -58,13 +63,12 @@ def _doubled(x: torch.Tensor) -> torch.Tensor:
 class Encoder(nn.Module):
     """What an image shows: (N, inputs, H, W) -> features at each level, the deepest last; and a guess at the class."""
 
-    def __init__(self, channels: Sequence[int], inputs: int, classes: int) -> None:
+    def __init__(self, channels: Sequence[int], blocks: int, inputs: int, classes: int) -> None:
         super().__init__()
         self.stem = _convolved(inputs, channels[0], 4, 2)
-        self.down = nn.ModuleList(
-            Block(before, after, after // before)
-            for before, after in zip([channels[0], *channels[:-1]], channels, strict=True)
-        )
+        self.down = nn.ModuleList([Block(channels[0], channels[0])])
+        for before, after in itertools.pairwise(channels):
+            self.down.append(nn.Sequential(Block(before, after, 2), *(Block(after, after) for _ in range(blocks - 1))))
         self.classes = nn.Linear(channels[-1], classes)
 
     def forward(self, x: torch.Tensor) -> list[torch.Tensor]:
@@ -82,21 +86,22 @@ class StridedUNet(nn.Module):
     """A U-Net that works at half the size and below, and adds detail at the full size in the end.
 
     (N, inputs, H, W) -> (N, outputs, H, W) and (N, classes). H and W: multiples of 2 to the power of ``levels``. ``width``
-    channels at half the size, twice as many at each level below.
+    channels at half the size, one residual block of them; twice as many at each level below, and ``blocks`` of them.
+    What tells the classes takes most of the work: to draw, one convolution a level is enough.
     """
 
-    def __init__(self, width: int, levels: int, inputs: int, outputs: int, classes: int) -> None:
+    def __init__(self, width: int, levels: int, blocks: int, inputs: int, outputs: int, classes: int) -> None:
         super().__init__()
         channels = [width << level for level in range(levels)]
         deepest_first = channels[::-1]
-        self.encoder = Encoder(channels, inputs, classes)
+        self.encoder = Encoder(channels, blocks, inputs, classes)
         self.detail = _convolved(inputs, DETAIL, 3, 1)
         self.narrow = nn.ModuleList(
             nn.Sequential(nn.Conv2d(before, after, 1, bias=False), nn.BatchNorm2d(after))
             for before, after in itertools.pairwise(deepest_first)
         )
-        self.up = nn.ModuleList(Block(after, after) for after in deepest_first[1:])
-        self.fine = nn.Conv2d(width, 4 * DETAIL, 3, 1, 1)
+        self.up = nn.ModuleList(_convolved(after, after, 3, 1) for after in deepest_first[1:])
+        self.fine = nn.Conv2d(width, 4 * DETAIL, 1)
         self.end = nn.Sequential(
             nn.Conv2d(DETAIL, DETAIL, 3, 1, 1), nn.ReLU(inplace=True), nn.Conv2d(DETAIL, outputs, 1)
         )
@@ -119,10 +124,10 @@ class ColorCNNPlus(nn.Module):
     constant. A new network's offsets are 0.
     """
 
-    def __init__(self, classes: int, width: int = 32, levels: int = 3) -> None:
+    def __init__(self, classes: int, width: int = 32, levels: int = 3, blocks: int = 2) -> None:
         super().__init__()
-        self.width, self.levels = width, levels
-        self.body = StridedUNet(width, levels, 7, 3, classes)
+        self.width, self.levels, self.blocks = width, levels, blocks
+        self.body = StridedUNet(width, levels, blocks, 7, 3, classes)
         for end in self.body.end[2].parameters():
             nn.init.zeros_(end)
 
@@ -132,7 +137,7 @@ class ColorCNNPlus(nn.Module):
         pixels, palettes, error, clustered = self._clustered(x, colors)
         offsets, classes = self.body(self._seen(x, clustered, colors))
         offsets = offsets[..., :height, :width].float()
-        moved = pixels + error * offsets.flatten(2).transpose(1, 2)
+        moved = pixels + error * _rows(offsets)
         logits = torch.baddbmm(palettes.square().sum(2)[:, None], moved, palettes.transpose(1, 2), beta=-0.5)
         logits = (logits / error.square()).transpose(1, 2).unflatten(2, (height, width))
         return Map(logits, classes.float(), offsets)
@@ -158,9 +163,9 @@ class ColorCNNPlus(nn.Module):
     def _clustered(x: torch.Tensor, colors: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
         """Pixels (N, P, 3), palettes (N, C, 3), root mean square errors (N, 1, 1), and the clustered images."""
         with torch.no_grad(), torch.autocast(x.device.type, enabled=False):
-            pixels = x.float().flatten(2).transpose(1, 2)
+            pixels = _rows(x.float())
             palettes = clusters(pixels, colors)
             chosen = nearest(pixels, palettes)[..., None].expand(-1, -1, 3)
             clustered = palettes.gather(1, chosen)
             error = (clustered - pixels).square().sum(2).mean(1).sqrt().clamp_min(SMALLEST_ERROR)
-            return pixels, palettes, error.view(-1, 1, 1), clustered.transpose(1, 2).unflatten(2, x.shape[2:])
+            return pixels, palettes, error.view(-1, 1, 1), clustered.unflatten(1, x.shape[2:]).permute(0, 3, 1, 2)

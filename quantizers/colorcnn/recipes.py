@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 OPTIMIZERS = ("sgd", "adamw")
@@ -45,14 +46,14 @@ class Recipe:
     sure to be something else weighs less beside the others."""
     class_epochs: int = 0
     """Epochs at the beginning in which the network learns to tell the classes, and draws nothing; what it has learned of
-    them then stays as it is. Without the frozen classifier such an epoch takes a third of the time. -1: a quarter of all
+    them then stays as it is. Without the frozen classifier such an epoch takes a third of the time. -1: half of all
     epochs (colorcnn-plus)."""
     class_loss: float = 0.0
     """Weight of the cross-entropy of the network's own guess at the class, where it draws from the beginning
     (colorcnn-plus)."""
     imitation: float = 0.0
-    """Weight of the mean squared offset from clustering, times sigmoid(log2 colors - 4), as ColorCNN+ weights its
-    imitation: at many colors clustering is hard to better (colorcnn-plus)."""
+    """Weight at 64 colors of the mean squared offset from clustering, which is hard to better there; it falls by a
+    quarter with each halving, to nothing at 4 colors (colorcnn-plus)."""
     crop: int = -1
     """Padding of the random crop in pixels; -1: an eighth of the image's side."""
     border: str = "black"
@@ -62,10 +63,14 @@ class Recipe:
     precision: str = "fp32"
     """fp32, or bf16 for autocast."""
 
+    def imitation_of(self, colors: int) -> float:
+        """The weight of the mean squared offset for a number of colors."""
+        return self.imitation * min(1.0, max(0.0, (math.log2(colors) - 2) / 4))
+
     @property
     def classes_first(self) -> int:
         """The epochs that only learn the classes, as a number."""
-        return self.epochs // 4 if self.class_epochs < 0 else self.class_epochs
+        return self.epochs // 2 if self.class_epochs < 0 else self.class_epochs
 
     def drawing_done(self, epochs_done: float) -> float:
         """The part of the epochs that draw, 0 to 1, that is over after so many epochs."""
@@ -89,7 +94,7 @@ ADAMW = Recipe(
     border="mirrored",
 )
 PLUS = Recipe(
-    epochs=32,
+    epochs=44,
     optimizer="adamw",
     lr=5e-3,
     weight_decay=1e-2,
@@ -101,7 +106,7 @@ PLUS = Recipe(
     map_noise=2.0,
     temperature=8.0,
     class_epochs=-1,
-    imitation=0.1,
+    imitation=10.0,
     border="mirrored",
 )
 RECIPES = {"published": PUBLISHED, "adamw": ADAMW, "plus": PLUS}

@@ -154,8 +154,7 @@ class Training:
         if recipe.class_loss and drawing.classes is not None:
             loss = loss + recipe.class_loss * functional.cross_entropy(drawing.classes, y)
         if recipe.imitation and drawing.offsets is not None:
-            weight = recipe.imitation / (1 + math.exp(4 - math.log2(colors)))
-            loss = loss + weight * drawing.offsets.square().mean()
+            loss = loss + recipe.imitation_of(colors) * drawing.offsets.square().mean()
         return loss, spread, (logits.argmax(1) == y).sum()
 
     def _class_loss(
@@ -271,7 +270,9 @@ def _run(
     return {
         "number of colors": str(colors.low) if colors.low == colors.high else f"{colors.low}..{colors.high}",
         "width": str(network.width),
-        "backbone": type(network.backbone).__name__ if isinstance(network, ColorCNN) else f"{network.levels} levels",
+        "backbone": type(network.backbone).__name__
+        if isinstance(network, ColorCNN)
+        else f"{network.levels} levels of {network.blocks} blocks",
         "normalization": f"mean {judges[0].mean}, std {judges[0].std}",
         "classifier": ", ".join(fingerprint(judge.network) for judge in judges),
         "recipe": json.dumps(constants, sort_keys=True),

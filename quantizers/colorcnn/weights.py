@@ -44,6 +44,8 @@ class PlusAbout:
     width: int
     levels: int
     """How often the network halves an image."""
+    blocks: int
+    """Residual blocks of each level but the first."""
     classes: int
     """Classes that the network itself guesses at, in training."""
     dataset: str

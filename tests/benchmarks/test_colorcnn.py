@@ -79,7 +79,7 @@ def test_inference_against_the_plain_module(benchmark, made, side, width):
     print(f"\n  {side}x{side}, width {width}: {rates['rabench']:,.0f} images/s in the median; {times}")
 
 
-PLUS = [(32, 32, 3), (64, 16, 4)]
+PLUS = [(32, 32, 3), (64, 20, 4)]
 """Side, width and levels of the ColorCNN+ networks that were trained (results/cifar10, results/tiny-imagenet-200)."""
 
 
@@ -90,7 +90,7 @@ def test_colorcnn_plus_against_colorcnn_of_width_16(benchmark, made, tmp_path, s
     """Wanted: no slower at 2 colors."""
     path, _, images = made(side, 16)
     plus = tmp_path / weights.PLUS
-    about = weights.PlusAbout((2, 64), width, levels, 200, "", ("",), ("",), MEAN, STD)
+    about = weights.PlusAbout((2, 64), width, levels, 2, 200, "", ("",), ("",), MEAN, STD)
     weights.PLUS_FILES.write(plus, ColorCNNPlus(200, width, levels).state_dict(), about)
     both, new = loaded(path, "benchmark"), loaded_plus(plus, f"{width} {levels}")
     pace = {"ColorCNN, 2 colors": [], "ColorCNN+": []}

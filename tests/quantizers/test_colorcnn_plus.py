@@ -23,7 +23,7 @@ def write_weights(path, seed=0, learned=True, says_width=4):
     network = ColorCNNPlus(8, 4, 2)
     if learned:
         torch.nn.init.normal_(network.body.end[2].weight, std=3.0)
-    about = files.PlusAbout((2, 64), says_width, 2, 8, "photos", ("small",), ("sha256 0",), MEAN, STD)
+    about = files.PlusAbout((2, 64), says_width, 2, 2, 8, "photos", ("small",), ("sha256 0",), MEAN, STD)
     files.PLUS_FILES.write(path, network.state_dict(), about)
     return str(path)
 
@@ -93,7 +93,7 @@ def test_missing_and_wrong_weights_are_told(tmp_path, weights):
     with pytest.raises(Unavailable, match=r"does not say what it is \('colorcnn 1' is wanted\)"):
         files.about(files.find_plus(weights))
     wrong = write_weights(tmp_path / "wrong.safetensors", says_width=8)
-    with pytest.raises(Refused, match=r"says width 8, 2 levels, 8 classes, which makes .* but holds"):
+    with pytest.raises(Refused, match=r"says width 8, 2 levels of 2 blocks, 8 classes, which makes .* but holds"):
         ColorCNNPlusQuantizer(weights=wrong).quantize([np.zeros((8, 8, 3), np.uint8)])
 
 
