@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from abc import ABC
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from ..classifiers.by_weights import classifier_of
+from ..classifiers.classes import check_classes
 from ..core.errors import BadSetting, Refused
 from ..core.files import sha256_of
 from ..core.images import RGB, AnyImage
@@ -35,6 +37,11 @@ class SearchingQuantizer(Quantizer, ABC):
         if bool(self.search) != bool(self.judge):
             missing = "asks no judge; say judge=FILE" if self.search else "asks for no steps; say search=30"
             raise BadSetting(f"{self.name}: a search needs `search` and `judge`, this one {missing}")
+
+    def check_point(self, parts: Mapping[str, Any]) -> None:
+        """Refuses a search that asks a judge of another data set."""
+        if self.search:
+            check_classes(classifier_of(self.judge), parts["dataset"])
 
     def search_version(self) -> str:
         """What a version says of the search: the judge's weights; empty where there is none."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ...classifiers.base import Classifier
+from ...classifiers.classes import check_classes
 from ...codecs.base import Codec, StoredFileCodec
 from ...codecs.raw import Raw
 from ...core.errors import RabenchError, Refused
@@ -172,30 +173,3 @@ def check_tuning(point: Point) -> None:
                 f"{path} was tuned with other weights of {name} ({weights_hash(then)}, now {weights_hash(now)}); "
                 "'rabench finetune --study STUDY --restart' makes it anew"
             )
-
-
-def check_classes(classifier: Classifier, dataset: Dataset) -> None:
-    """Raises Refused for a classifier that was trained for other classes than the data set has.
-
-    Where either side has numbers instead of names, the number of classes must be equal; a data set whose classes are
-    numbers may have fewer, since its labels count the classifier's.
-    """
-    predicted, labelled = classifier.classes, dataset.classes
-    if not labelled or predicted == labelled:
-        return
-    numbered = all(c.isdigit() for c in labelled)
-    if len(predicted) == len(labelled) and (numbered or all(c.isdigit() for c in predicted)):
-        return
-    if numbered and len(labelled) < len(predicted):  # such as some shards, whose highest label is not the last class
-        return
-    raise Refused(
-        f"{classifier.short} knows {_some(predicted)} of {classifier.trained_on or 'an unnamed data set'}, "
-        f"but {dataset.short} has {_some(labelled)}; name weights trained on these, or train some: "
-        f"rabench train classifier --dataset {dataset.short} ..."
-    )
-
-
-def _some(classes: tuple[str, ...]) -> str:
-    """The number of classes and the first three names."""
-    names = ", ".join(classes[:3])
-    return f"{len(classes)} classes ({names}{', ...' if len(classes) > 3 else ''})"

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 
 from ...classifiers.base import Classifier
+from ...classifiers.classes import check_classes
 from ...classifiers.inference import Normalized
 from ...classifiers.training import accuracy
 from ...core.errors import BadSetting, Refused
@@ -24,7 +25,6 @@ from ...quantizers.colorcnn.plus import ColorCNNPlus
 from ...quantizers.colorcnn.recipes import RECIPES, Recipe
 from ...quantizers.colorcnn.training import ColorRange, FrozenClassifier
 from ..study.matrix import written
-from ..study.points import check_classes
 from .classifier import load
 from .colorcnn_figure import training_figure
 from .options import TrainingPlan, changed_options, environment

@@ -12,6 +12,7 @@ from torch import nn
 
 from ...classifiers import weights as files
 from ...classifiers.base import Classifier, Normalization
+from ...classifiers.classes import check_classes
 from ...classifiers.inference import Normalized
 from ...classifiers.training import Recipe, accuracy, train
 from ...codecs import CODECS
@@ -28,7 +29,7 @@ from ...quantizers.base import Quantizer
 from ..figures.learning_curve import learning_curve
 from ..running.executors import Pool
 from ..study.matrix import Study, beside, written
-from ..study.points import Point, check_classes, fine_tuned
+from ..study.points import Point, fine_tuned
 from .encoded import EncodedSet
 from .options import TrainingPlan, changed_options, environment
 

@@ -85,6 +85,7 @@ class ColorCNNQuantizer(LearnedQuantizer):
 
     def check_point(self, parts: Mapping[str, Any]) -> None:
         """Refuses a classifier that normalizes pixels in another way than the one that the network was trained for."""
+        super().check_point(parts)
         classifier, about = parts["classifier"], self.about
         if classifier.normalization not in (None, (about.mean, about.std)):
             mean, std = classifier.normalization

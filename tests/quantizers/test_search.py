@@ -1,5 +1,7 @@
 """Encoder-side search: the judge answers as on the original, images keep what they are, and no label is asked."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from rabench.classifiers import CLASSIFIERS
@@ -72,3 +74,12 @@ def test_images_of_another_size_than_the_judges_are_refused():
     quantizer = QUANTIZERS.make(f"k-means:colors=2:{SEARCH}")
     with pytest.raises(Refused, match="the search needs images of its judge's size, 32x32, got 40x20; name a judge"):
         quantizer.quantize([np.zeros((20, 40, 3), np.uint8)])
+
+
+@pytest.mark.parametrize("quantizer", ["k-means", "colorcnn", "colorcnn-plus"])
+def test_a_judge_of_another_data_set_is_refused(quantizer):
+    dataset = SimpleNamespace(classes=("cat", "dog"), short="pets")
+    searching = QUANTIZERS.make(f"{quantizer}:colors=2:{SEARCH}")
+    with pytest.raises(Refused, match=r"weights=small-photos knows 8 classes .* but pets has 2 classes \(cat, dog\)"):
+        searching.check_point({"dataset": dataset})
+    QUANTIZERS.make("k-means:colors=2").check_point({"dataset": dataset})

@@ -9,8 +9,9 @@ from given_studies import given_study, point
 from plugins_for_tests import Brightness, Noise
 from rabench.bench.reporting.report import report
 from rabench.bench.running import executors, runner
-from rabench.bench.study.points import Point, check_classes, fine_tuned
+from rabench.bench.study.points import Point, fine_tuned
 from rabench.classifiers.base import Tuning
+from rabench.classifiers.classes import check_classes
 from rabench.codecs import CODECS
 from rabench.codecs.raw import Raw
 from rabench.core.errors import Refused, Unavailable
