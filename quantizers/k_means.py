@@ -21,7 +21,7 @@ from .searching import SearchingQuantizer
 
 
 @dataclass(frozen=True)
-class KMeans(PaletteQuantizer, SearchingQuantizer):
+class KMeans(SearchingQuantizer, PaletteQuantizer):
     """Pillow's median cut, its palette refined by rounds of k-means in sRGB (Lloyd 1982); then a search, if asked for.
 
     Not Pillow's own ``kmeans`` argument, which is no number of rounds: it stops once at most that many

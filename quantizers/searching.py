@@ -24,7 +24,7 @@ class SearchingQuantizer(Quantizer, ABC):
         0,
         range(1001),
         later=True,
-        help="steps of encoder-side search: pixels change color until `judge` answers as on the original; no labels",
+        help="steps of encoder-side search for the image on which `judge` answers as on the original; no labels",
     )
     judge: str = setting(
         "",

@@ -13,6 +13,7 @@ from ...core.files import sha256_of
 from ...core.images import RGB, AnyImage
 from ...core.networks import device_kind, torch_version, weights_hash
 from ...core.plugins import Location, setting
+from ..base import Quantizer
 from ..searching import SearchingQuantizer
 from . import weights as files
 
@@ -21,8 +22,8 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class LearnedQuantizer(SearchingQuantizer, ABC):
-    """A network that was trained for classifiers chooses each pixel's color."""
+class NetworkSettings(Quantizer, ABC):
+    """The settings of a network that draws images in few colors."""
 
     colors: int = setting(2, range(2, 257), quality_parameter=True, help="colors an image may have at the most")
     weights: str = setting(
@@ -31,6 +32,11 @@ class LearnedQuantizer(SearchingQuantizer, ABC):
     precision: str = setting(
         "fp32", ("fp32", "bf16"), help="number format of convolutions; bf16 is faster where the processor has it"
     )
+
+
+@dataclass(frozen=True)
+class LearnedQuantizer(SearchingQuantizer, NetworkSettings, ABC):
+    """A network that was trained for classifiers chooses each pixel's color."""
 
     @abstractmethod
     def network(self) -> Deployed:

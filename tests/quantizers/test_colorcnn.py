@@ -1,9 +1,11 @@
 """ColorCNN as a quantizer: weights in a folder, images alone and in batches, and what is refused."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
+import rabench
 import torch
 from rabench.bench.study.points import Point
 from rabench.classifiers import CLASSIFIERS
@@ -19,6 +21,7 @@ from rabench.quantizers.colorcnn.quantizer import ColorCNNQuantizer
 from small_networks import photos_judge
 
 RNG = np.random.default_rng(2020)
+ROOT = Path(rabench.__file__).parent
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
@@ -120,3 +123,13 @@ def test_colors_chosen_for_another_normalization_are_refused(folder, tmp_path):
     with pytest.raises(Refused, match=r"normalized by mean \(0.5, 0.5, 0.5\).*takes mean \(0.485, .*train one for it"):
         Point(photos, quantizer, CODECS.make("png"), small).check()
     Point(photos, ColorCNNQuantizer(weights=str(folder)), CODECS.make("png"), small).check()
+
+
+@pytest.mark.parametrize("colors", [2, 4, 8, 16])
+def test_weights_that_ship_draw_the_pixels_that_records_of_before_hold(colors, photographs):
+    """The squared error of each image, as measured when results/photos was made; last bits may turn a pixel elsewhere."""
+    images = rabench.load(str(ROOT / "results" / "photos")).images
+    rows = images[(images.point == f"colorcnn:colors={colors}+png") & (images.image < 60)].sort_values("image")
+    drawn = ColorCNNQuantizer(colors=colors).quantize(photographs[:60])
+    errors = [int(((d.rgb.astype(int) - o) ** 2).sum()) for d, o in zip(drawn, photographs, strict=False)]
+    assert len(rows) == 60 and np.mean(rows.squared_error.to_numpy() == errors) >= 0.95
