@@ -15,6 +15,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from ...classifiers.residual import Residual
 from .clusters import clusters, nearest
 from .network import Map
 
@@ -24,25 +25,14 @@ SMALLEST_ERROR = 1e-2
 """The least root mean square error of a clustering, in the normalized space: images of few colors have none."""
 
 
-class Block(nn.Module):
-    """Two 3x3 convolutions with batch norm and a shortcut, 1x1 where the shape changes: (N, A, H, W) -> (N, B, H/s, W/s)."""
+class Block(Residual):
+    """A residual block whose shortcut takes the mean where it halves the image: (N, A, H, W) -> (N, B, H/s, W/s)."""
 
     def __init__(self, before: int, after: int, stride: int = 1) -> None:
-        super().__init__()
-        self.body = nn.Sequential(
-            nn.Conv2d(before, after, 3, stride, 1, bias=False),
-            nn.BatchNorm2d(after),
-            nn.ReLU(inplace=True),
-            nn.Conv2d(after, after, 3, 1, 1, bias=False),
-            nn.BatchNorm2d(after),
-        )
-        self.shortcut = nn.Identity()
-        if stride > 1 or before != after:
-            pool = nn.AvgPool2d(stride) if stride > 1 else nn.Identity()
-            self.shortcut = nn.Sequential(pool, nn.Conv2d(before, after, 1, bias=False), nn.BatchNorm2d(after))
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return functional.relu(self.body(x) + self.shortcut(x), inplace=True)
+        super().__init__(before, after, stride)
+        if stride > 1:
+            narrow = nn.Conv2d(before, after, 1, bias=False)
+            self.shortcut = nn.Sequential(nn.AvgPool2d(stride), narrow, nn.BatchNorm2d(after))
 
 
 def _convolved(before: int, after: int, side: int, stride: int) -> nn.Sequential:
