@@ -120,10 +120,14 @@ class Bars:
     def _on_epoch(self, history: list[dict[str, Any]]) -> None:
         """The history, an entry for each epoch that has ended."""
         last = history[-1]
-        soft = f" ({100 * last['held_out_soft_accuracy']:.1f} % soft)" if "held_out_soft_accuracy" in last else ""
+        if "held_out_class_accuracy" in last:
+            held_out = f"its own guess held out {100 * last['held_out_class_accuracy']:.1f} %"
+        else:
+            soft = f" ({100 * last['held_out_soft_accuracy']:.1f} % soft)" if "held_out_soft_accuracy" in last else ""
+            held_out = f"held out {100 * last['held_out_accuracy']:.1f} %{soft}"
         self.console.print(
             f"epoch {last['epoch']} of {self.epochs}: loss {last['loss']:.3f}, "
-            f"training {100 * last['training_accuracy']:.1f} %, held out {100 * last['held_out_accuracy']:.1f} %{soft}"
+            f"training {100 * last['training_accuracy']:.1f} %, {held_out}"
             f"{self._pace()}",
             soft_wrap=True,
         )

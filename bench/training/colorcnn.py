@@ -64,14 +64,14 @@ class ColorPlan(TrainingPlan):
             sizes = f"{self.width}, {self.levels} and {self.blocks}"
             raise BadSetting(f"`width`, `levels` and `blocks` must be 1 or more, got {sizes}")
         if self.recipe.class_epochs and not self.plus:
-            raise BadSetting("`class_epochs` are for a ColorCNN+: add --plus, or take another --recipe")
+            raise BadSetting("`class_epochs` are for a ColorCNN+: say `plus=True`, or another `recipe`")
         if self.recipe.classes_first >= max(1, self.recipe.epochs):
             raise BadSetting(
                 f"`class_epochs` must be fewer than the {self.recipe.epochs} epochs, got {self.recipe.class_epochs}: no image would be drawn"
             )
         if not self.plus and (low < high or len(self.classifiers) > 1):
             asked = f"{low}..{high} colors" if low < high else f"{len(self.classifiers)} classifiers"
-            raise BadSetting(f"a ColorCNN is for one number of colors and one classifier, got {asked}; add --plus")
+            raise BadSetting(f"a ColorCNN is for one number of colors and one classifier, got {asked}; say `plus=True`")
 
     @property
     def file(self) -> Path:

@@ -47,26 +47,39 @@ def training_figure(
 
 
 def _losses(axes: Axes, history: list[dict[str, Any]]) -> None:
-    epochs = [entry["epoch"] for entry in history]
-    axes.plot(epochs, [e["loss"] for e in history], marker="o", markersize=3, color="C0", label="loss")
-    if any(e["regularizer"] for e in history):
-        axes.plot(
-            epochs, [e["regularizer"] for e in history], marker="s", markersize=3, color="C2", label="its regularizer"
-        )
+    """The loss of epochs that draw, of those that learn the classes, which is another one, and the regularizer."""
+    drawing = [entry for entry in history if "held_out_class_accuracy" not in entry]
+    guessing = [entry for entry in history if "held_out_class_accuracy" in entry]
+    lines = (
+        (drawing, "loss", "o-", "C0", "loss"),
+        (guessing, "loss", "s:", "0.4", "loss of its own guess"),
+        ([e for e in drawing if e["regularizer"]], "regularizer", "s-", "C2", "its regularizer"),
+    )
+    for entries, key, style, color, label in lines:
+        if entries:
+            axes.plot(
+                [e["epoch"] for e in entries], [e[key] for e in entries], style, markersize=3, color=color, label=label
+            )
     axes.set(xlabel="epoch", ylabel="loss (training)", ylim=(0, None))
     axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1), ncols=2, frameon=False, fontsize=8)
 
 
 def _accuracies(axes: Axes, history: list[dict[str, Any]]) -> None:
     """Held out, a color for each number of colors: stored images drawn through, training images dashed."""
-    epochs = [entry["epoch"] for entry in history]
-    for row, (colors, _, _) in enumerate(history[-1]["by_colors"]):
+    guessing = [entry for entry in history if "held_out_class_accuracy" in entry]
+    drawing = [entry for entry in history if "by_colors" in entry]
+    if guessing:
+        shares = [100 * entry["held_out_class_accuracy"] for entry in guessing]
+        axes.plot([e["epoch"] for e in guessing], shares, "s:", color="0.4", markersize=3, label="its own guess")
+    epochs = [entry["epoch"] for entry in drawing]
+    for row, (colors, _, _) in enumerate(drawing[-1]["by_colors"] if drawing else []):
         for kind, style, marker in ((1, "-", "o"), (2, "--", None)):
-            values = [100 * entry["by_colors"][row][kind] for entry in history]
+            values = [100 * entry["by_colors"][row][kind] for entry in drawing]
             label = f"{colors} colors" if kind == 1 else None
             axes.plot(epochs, values, style, marker=marker, markersize=3, color=f"C{row}", label=label)
     axes.set(xlabel="epoch", ylabel="held out, top-1 accuracy (%)", ylim=(0, None))
-    axes.plot([], [], "--", color="0.4", label="soft (training image)")
+    if drawing:
+        axes.plot([], [], "--", color="0.4", label="soft (training image)")
     axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1), ncols=4, frameon=False, fontsize=7, columnspacing=1)
 
 

@@ -132,7 +132,7 @@ class ColorCNNPlusQuantizer(LearnedQuantizer):
         if not low <= self.colors <= high:
             raise Refused(
                 f"{path.name} was trained for {low} to {high} colors, asked are {self.colors}; "
-                f"say colors={min(max(self.colors, low), high)}, or train it for more: {files.MADE_BY} --plus --colors"
+                f"say colors={min(max(self.colors, low), high)}, or train it for more: rabench train colorcnn --plus --colors ..."
             )
         return path
 

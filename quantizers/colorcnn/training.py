@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -173,12 +173,30 @@ class Training:
 
         ``held_out_accuracy`` is that of images as they will be stored, ``held_out_soft_accuracy`` that of training
         images at their sharpness, without noise; both are means over the numbers of colors in ``by_colors``, whose
-        entries are (colors, stored, soft).
+        entries are (colors, stored, soft). While a ColorCNN+ learns the classes and draws nothing, there is
+        ``held_out_class_accuracy`` instead: how many images it guesses right itself.
         """
+        if 0 < epochs_done <= self.recipe.classes_first and isinstance(self.network, ColorCNNPlus):
+            return {"held_out_class_accuracy": self._class_accuracy(self.network, held_out)}
         sharpness = self.recipe.sharpness_after(epochs_done)
         by_colors = [[n, *self.accuracies(held_out, n, sharpness)] for n in self.colors.judged()]
         stored, soft = (sum(entry[i] for entry in by_colors) / len(by_colors) for i in (1, 2))
         return {"held_out_accuracy": stored, "held_out_soft_accuracy": soft, "by_colors": by_colors}
+
+    def _batches(self, images: Images) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+        """Pixels (N, 3, H, W) and labels of some images at a time."""
+        for start in range(0, len(images), 128):
+            x = torch.from_numpy(images.pixels[start : start + 128]).to(self.device).permute(0, 3, 1, 2)
+            yield x, torch.from_numpy(images.labels[start : start + 128]).to(self.device)
+
+    def _class_accuracy(self, network: ColorCNNPlus, images: Images) -> float:
+        network.eval()
+        correct = 0
+        with torch.inference_mode(), self.autocast():
+            for x, y in self._batches(images):
+                guessed = network.guess(self.judges[0].normalized(x), self.colors.low).argmax(1)
+                correct += int((guessed == y).sum())
+        return correct / max(1, len(images))
 
     def accuracies(self, images: Images, colors: int, sharpness: float) -> tuple[float, float]:
         """Stored and soft accuracy, 0 to 1, of the first classifier on images in so many colors.
@@ -188,9 +206,7 @@ class Training:
         self.network.eval()
         correct = torch.zeros(2, dtype=torch.int64)
         with torch.inference_mode(), self.autocast():
-            for start in range(0, len(images), 128):
-                x = torch.from_numpy(images.pixels[start : start + 128]).to(self.device).permute(0, 3, 1, 2)
-                y = torch.from_numpy(images.labels[start : start + 128]).to(self.device)
+            for x, y in self._batches(images):
                 normalized = self.judges[0].normalized(x)
                 logits = self.network.map(normalized, colors).logits
                 stored = self.judges[0].normalized(painted(x, logits.argmax(1), colors))

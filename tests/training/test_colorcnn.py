@@ -143,8 +143,11 @@ def test_the_command_trains_for_several_numbers_of_colors_and_its_weights_run_in
         ({"colors": "300"}, "`colors` must be in 2..256, got 300"),
         ({"recipe": "mine"}, "`recipe` must be one of published, adamw, plus, got 'mine'"),
         ({"backbone": "vit"}, "`backbone` must be one of unet, dncnn, got 'vit'"),
-        ({"colors": "2..8"}, "a ColorCNN is for one number of colors and one classifier, got 2..8 colors; add --plus"),
-        ({"class_epochs": 2}, "`class_epochs` are for a ColorCNN.: add --plus, or take another --recipe"),
+        (
+            {"colors": "2..8"},
+            "a ColorCNN is for one number of colors and one classifier, got 2..8 colors; say `plus=True`",
+        ),
+        ({"class_epochs": 2}, "`class_epochs` are for a ColorCNN.: say `plus=True`, or another `recipe`"),
         ({"plus": True, "epochs": 3, "class_epochs": 3}, "`class_epochs` must be fewer than the 3 epochs, got 3: no"),
         ({"optimizer": "adam"}, "`optimizer` must be one of sgd, adamw, got 'adam'"),
         ({"epoch": 3}, "no option is named 'epoch' .did you mean 'epochs'"),

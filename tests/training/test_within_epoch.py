@@ -20,7 +20,7 @@ HALF = (0.5, 0.5, 0.5)
 
 @pytest.fixture
 def photos(training_photos):
-    return Images(training_photos.pixels[:200], training_photos.labels[:200])
+    return Images(training_photos.pixels[:96], training_photos.labels[:96])
 
 
 def killed_at(epoch, step):
@@ -37,13 +37,13 @@ def a_classifier(images, path, progress):
     """AlexNet, whose dropout draws from torch's own generator."""
     torch.manual_seed(0)
     network = CLASSIFIERS["alexnet"].build(8, 4)
-    recipe = classifiers.Recipe(epochs=2, batch=4, lr=0.01)
+    recipe = classifiers.Recipe(epochs=2, batch=2, lr=0.01)
     history = classifiers.train(network, (HALF, HALF), images, images, recipe, path, CPU, progress)
     return network, history
 
 
 def a_trained_colorcnn(images, path, progress):
-    network, recipe = a_colorcnn(), recipes.Recipe(epochs=2, batch=4, optimizer="adamw", lr=1e-3, map_noise=0.3)
+    network, recipe = a_colorcnn(), recipes.Recipe(epochs=2, batch=2, optimizer="adamw", lr=1e-3, map_noise=0.3)
     colors = training.ColorRange(2, 2)
     return network, training.train(
         network, [photos_judge()], colors, images, images, recipe, path, CPU, progress=progress
@@ -53,7 +53,7 @@ def a_trained_colorcnn(images, path, progress):
 def a_trained_plus(images, path, progress):
     torch.manual_seed(0)
     network = ColorCNNPlus(8, 4, 2)
-    recipe = recipes.Recipe(epochs=2, batch=4, optimizer="adamw", lr=1e-3, map_noise=2.0, class_epochs=1)
+    recipe = recipes.Recipe(epochs=2, batch=2, optimizer="adamw", lr=1e-3, map_noise=2.0, class_epochs=1)
     colors = training.ColorRange(2, 5)
     return network, training.train(
         network, [photos_judge()], colors, images, images, recipe, path, CPU, progress=progress
@@ -106,3 +106,14 @@ def test_a_checkpoint_from_before_places_were_kept_is_read(photos, tmp_path):
     assert not {"first_sharpness", "temperature", "class_epochs", "class_loss", "imitation"} & set(recipe)
     _, history = a_trained_colorcnn(photos, path, None)
     assert len(history) == 2
+
+
+def test_epochs_that_learn_the_classes_say_how_many_the_network_tells(photos, tmp_path):
+    network, (classes, drawing) = a_trained_plus(photos, tmp_path / "plus.safetensors", None)
+    assert set(classes) >= {"held_out_class_accuracy"} and "held_out_accuracy" not in classes
+    assert set(drawing) >= {"held_out_accuracy", "held_out_soft_accuracy", "by_colors"}
+    assert [n for n, _, _ in drawing["by_colors"]] == [2, 4, 5]
+    x = photos_judge().normalized(torch.from_numpy(photos.pixels).permute(0, 3, 1, 2))
+    with torch.inference_mode():
+        guessed = network.eval().guess(x, 2).argmax(1).numpy()  # what tells the classes has not changed since
+    assert np.mean(guessed == photos.labels) == pytest.approx(classes["held_out_class_accuracy"], abs=0.01)
