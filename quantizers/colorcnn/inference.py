@@ -36,8 +36,7 @@ class Deployed(torch.nn.Module):
         self.register_buffer("std", torch.tensor(std).view(1, 3, 1, 1) * 255)
 
     def forward(self, pixels: torch.Tensor, colors: int) -> torch.Tensor:
-        # Softmax does not change which is largest.
-        return self.network.map((pixels.float() - self.mean) / self.std, colors).logits.argmax(1)
+        return self.network.indices((pixels.float() - self.mean) / self.std, colors)
 
 
 def quantize(network: Deployed, colors: int, images: Sequence[RGB], precision: str) -> list[AnyImage]:

@@ -109,5 +109,9 @@ class ColorCNN(nn.Module):
             raise ValueError(f"this network is for {self.colors} colors, asked are {colors}")
         return Map(self.logits(x).float())
 
+    def indices(self, x: torch.Tensor, colors: int) -> torch.Tensor:
+        """The color of each pixel, the largest logit's: (N, 3, H, W), normalized -> (N, H, W)."""
+        return self.map(x, colors).logits.argmax(1)
+
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         return self.logits(x).float().softmax(1)

@@ -124,13 +124,22 @@ class ColorCNNPlus(nn.Module):
     def map(self, x: torch.Tensor, colors: int) -> Map:
         """Logits of each color at each pixel, classes and offsets: (N, 3, H, W), normalized -> (N, colors, H, W)."""
         height, width = x.shape[2:]
-        pixels, palettes, error, clustered = self._clustered(x, colors)
-        offsets, classes = self.body(self._seen(x, clustered, colors))
-        offsets = offsets[..., :height, :width].float()
-        moved = pixels + error * _rows(offsets)
+        moved, palettes, error, offsets, classes = self._moved(x, colors)
         logits = torch.baddbmm(palettes.square().sum(2)[:, None], moved, palettes.transpose(1, 2), beta=-0.5)
         logits = (logits / error.square()).transpose(1, 2).unflatten(2, (height, width))
         return Map(logits, classes.float(), offsets)
+
+    def indices(self, x: torch.Tensor, colors: int) -> torch.Tensor:
+        """The color of each pixel, the largest logit's: (N, 3, H, W), normalized -> (N, H, W)."""
+        moved, palettes, *_ = self._moved(x, colors)
+        return nearest(moved, palettes).unflatten(1, x.shape[2:])
+
+    def _moved(self, x: torch.Tensor, colors: int) -> tuple[torch.Tensor, ...]:
+        """Moved pixels (N, P, 3), palettes (N, C, 3), errors (N, 1, 1), offsets (N, 3, H, W), logits of classes."""
+        pixels, palettes, error, clustered = self._clustered(x, colors)
+        offsets, classes = self.body(self._seen(x, clustered, colors))
+        offsets = offsets[..., : x.shape[2], : x.shape[3]].float()
+        return pixels + error * _rows(offsets), palettes, error, offsets, classes
 
     def guess(self, x: torch.Tensor, colors: int) -> torch.Tensor:
         """What the network takes images for, without drawing them: (N, 3, H, W), normalized -> (N, classes), logits."""

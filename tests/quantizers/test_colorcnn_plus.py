@@ -73,6 +73,16 @@ def test_gradients_reach_every_parameter():
         assert parameter.grad is not None and torch.isfinite(parameter.grad).all() and parameter.grad.any(), name
 
 
+def test_the_indices_are_those_of_the_largest_logit():
+    torch.manual_seed(0)
+    network, x = ColorCNNPlus(8, 4, 2).eval(), torch.randn(4, 3, 12, 12)
+    torch.nn.init.normal_(network.body.end[2].weight)
+    with torch.inference_mode():
+        for colors in (2, 5, 64):
+            same = network.indices(x, colors) == network.map(x, colors).logits.argmax(1)
+            assert same.float().mean() > 0.99  # of equally near ones, last bits choose
+
+
 def test_only_what_draws_learns_once_the_classes_are_learned():
     network = ColorCNNPlus(8, 4, 2)
     network.train_decoder()
