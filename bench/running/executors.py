@@ -192,7 +192,10 @@ _limits: list[Any] = []
 def _started_by(pid: int | None) -> list[int]:
     """The programs that a worker has started, by id, each in a process group of its own; empty where no Linux runs."""
     programs: list[int] = []
-    for file in Path(f"/proc/{pid}/task").glob("*/children"):
+    files: list[Path] = []
+    with suppress(OSError):  # a worker may end while its folder is listed
+        files = list(Path(f"/proc/{pid}/task").glob("*/children"))
+    for file in files:
         with suppress(OSError):
             programs += [child for child in map(int, file.read_text().split()) if os.getpgid(child) == child]
     return programs

@@ -1,8 +1,10 @@
 """Worker processes: they give what one process gives, and what one that dies or hangs costs."""
 
+import os
 import shutil
 import time
 from concurrent.futures import BrokenExecutor
+from pathlib import Path
 
 import pytest
 from given_studies import given_study, measure, point, rows_of
@@ -62,3 +64,12 @@ def test_a_broken_pool_is_replaced(tmp_path):
     pool = executors.Pool(lambda: next(executors_to_come), 1)
     assert runner.run(given_study(tmp_path, point()), lambda: pool).measured == 3
     assert not list(executors_to_come)
+
+
+def test_a_worker_that_ends_while_its_programs_are_looked_for_has_started_none(monkeypatch):
+    def gone(self, pattern):
+        raise FileNotFoundError(f"{self}/{pattern}")
+        yield
+
+    monkeypatch.setattr(Path, "glob", gone)
+    assert executors._started_by(os.getpid()) == []
