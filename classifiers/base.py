@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..core.errors import Refused
-from ..core.images import RGB
+from ..core.images import RGB, by_shape
 from ..core.plugins import Plugin
 from .resizing import resized_and_cropped
 
@@ -138,19 +138,12 @@ class Classifier(Plugin, ABC):
     def logits(self, images: Sequence[RGB]) -> NDArray[np.float32]:
         """The logits of images of any size and number, in their order: (N, classes)."""
         batches = [np.empty((0, len(self.classes)), np.float32)]
-        for shape, positions in _by_shape(prepared := [self.prepare(i) for i in images]):
+        for shape, positions in by_shape(prepared := [self.prepare(i) for i in images]):
             for start in range(0, len(positions), self.batch):
                 chosen = positions[start : start + self.batch]
                 full = np.zeros((self.batch, *shape), np.uint8)
                 for row, position in enumerate(chosen):
                     full[row] = prepared[position]
                 batches.append(self.logits_of_batch(full)[: len(chosen)])
-        order = [p for _, positions in _by_shape(prepared) for p in positions]
+        order = [p for _, positions in by_shape(prepared) for p in positions]
         return np.concatenate(batches)[np.argsort(order, kind="stable")]
-
-
-def _by_shape(images: Sequence[RGB]) -> list[tuple[tuple[int, ...], list[int]]]:
-    groups: dict[tuple[int, ...], list[int]] = {}
-    for position, image in enumerate(images):
-        groups.setdefault(image.shape, []).append(position)
-    return list(groups.items())

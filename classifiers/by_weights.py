@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from ..core.errors import RabenchError, Refused
+from ..core.files import sha256_of
 from . import CLASSIFIERS
 from . import weights as files
 from .network import Network
@@ -14,6 +17,11 @@ def classifier_of(weights: str) -> Network:
     A file of rabench says its network; a published state dict fits one network and no other.
     Raises Unavailable where there is no file, Refused where its network is none that rabench builds.
     """
+    return _classifier_of(weights, sha256_of(files.find(weights)))
+
+
+@lru_cache(maxsize=8)
+def _classifier_of(weights: str, sha256: str) -> Network:
     path = files.find(weights)
     networks = {name: cls for name in CLASSIFIERS.members if issubclass(cls := CLASSIFIERS[name], Network)}
     if files.is_own(path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -64,3 +65,11 @@ def as_rgb(image: AnyImage) -> RGB:
     raise TypeError(
         f"an image is an array of (height, width, 3) uint8, got {actual}; of a Pillow image: np.array(image.convert('RGB'))"
     )
+
+
+def by_shape(images: Sequence[RGB]) -> list[tuple[tuple[int, ...], list[int]]]:
+    """The positions of images of each shape, shapes in the order in which they come."""
+    groups: dict[tuple[int, ...], list[int]] = {}
+    for position, image in enumerate(images):
+        groups.setdefault(image.shape, []).append(position)
+    return list(groups.items())

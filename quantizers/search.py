@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from torch import nn
 from torch.nn import functional
 
-from ..core.images import RGB, AnyImage, IndexedImage
+from ..core.images import RGB, IndexedImage, by_shape
 from ..core.networks import device
 from .colorcnn.clusters import nearest
 from .colorcnn.drawing import hard_palette
@@ -30,29 +30,23 @@ FAR = 1e4
 
 
 def searched(
-    images: Sequence[RGB], drawn: Sequence[AnyImage], classifier: nn.Module, steps: int, batch: int = 0
-) -> list[AnyImage]:
+    images: Sequence[RGB], drawn: Sequence[IndexedImage], classifier: nn.Module, steps: int
+) -> list[IndexedImage]:
     """The images in few colors, indices changed for a classifier; no image gets more colors than it had.
 
     images: originals. drawn: the same in few colors. classifier: uint8 pixels (N, 3, H, W) -> logits, frozen.
-    steps: gradients an image; all are taken, for what goes on once the answer is right carries over better to others. batch: images at once; 0: as many as suit the device.
+    steps: gradients an image; all are taken, for what goes on once the answer is right carries over better to others.
     """
-    results: list[AnyImage] = list(drawn)
-    by_shape: dict[tuple[int, ...], list[int]] = {}
-    for number, image in enumerate(drawn):
-        if isinstance(image, IndexedImage):
-            by_shape.setdefault(image.indices.shape, []).append(number)
-    for (height, width), numbers in by_shape.items():
-        size = batch or max(1, min(64, BATCH_PIXELS[device().type] // (height * width)))
+    found: dict[int, IndexedImage] = {}
+    for (height, width, _), numbers in by_shape(images):
+        size = max(1, min(64, BATCH_PIXELS[device().type] // (height * width)))
         for start in range(0, len(numbers), size):
             part = numbers[start : start + size]
             rows = part + part[:1] * (size - len(part))
             pixels = np.stack([images[n] for n in rows])
-            indexed = [image for n in rows if isinstance(image := drawn[n], IndexedImage)]
-            indices, palettes = _batch(pixels, indexed, classifier, steps)
-            for row, number in enumerate(part):
-                results[number] = IndexedImage(indices[row], palettes[row]).trimmed()
-    return results
+            indices, palettes = _batch(pixels, [drawn[n] for n in rows], classifier, steps)
+            found |= {n: IndexedImage(i, p).trimmed() for n, i, p in zip(part, indices, palettes, strict=False)}
+    return [found[number] for number in range(len(images))]
 
 
 @dataclass

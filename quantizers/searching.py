@@ -11,7 +11,7 @@ from ..classifiers.by_weights import classifier_of
 from ..classifiers.classes import check_classes
 from ..core.errors import BadSetting, Refused
 from ..core.files import sha256_of
-from ..core.images import RGB, AnyImage
+from ..core.images import RGB, IndexedImage
 from ..core.plugins import Location, setting
 from .base import Quantizer
 
@@ -47,7 +47,7 @@ class SearchingQuantizer(Quantizer, ABC):
         """What a version says of the search: the judge's weights; empty where there is none."""
         return f", search by sha256 {sha256_of(classifier_of(self.judge).file)[:16]}" if self.search else ""
 
-    def searched(self, images: Sequence[RGB], drawn: Sequence[AnyImage]) -> Sequence[AnyImage]:
+    def searched(self, images: Sequence[RGB], drawn: Sequence[IndexedImage]) -> Sequence[IndexedImage]:
         """What was drawn, after the search that the settings ask for. Raises Refused where the judge takes another size."""
         if not self.search:
             return drawn

@@ -52,9 +52,6 @@ def _colorcnn_options(
         int | None,
         typer.Option(min=-1, help="Epochs that learn the classes before any image is drawn; -1: half (--plus)."),
     ] = None,
-    class_loss: Annotated[
-        float | None, typer.Option(min=0, help="Weight of the network's own guess at the class (--plus).")
-    ] = None,
     imitation: Annotated[
         float | None, typer.Option(min=0, help="Pull towards clustering at many colors (--plus).")
     ] = None,

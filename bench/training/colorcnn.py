@@ -130,17 +130,14 @@ def train_colorcnn(plan: ColorPlan, progress: TrainingProgress | None = None) ->
     fitting, held_out = split(images, len(plan.dataset), plan.held_out, plan.limit, plan.dataset.label)
     torch.manual_seed(plan.recipe.seed)
     network = plan.network(len(plan.dataset.classes))
-    drawn = training.Training(network, judges, plan.colors, plan.recipe, device())
+    trained = training.Training(network, judges, plan.colors, plan.recipe, device())
 
     def draw(history: list[dict[str, Any]]) -> None:
-        training_figure(drawn, held_out, history, f"{plan.title}, {plan.dataset.title}", plan.figure)
+        training_figure(trained, held_out, history, f"{plan.title}, {plan.dataset.title}", plan.figure)
         progress.on_epoch(history)
 
-    history = training.train(
-        *(network, judges, plan.colors, fitting, held_out, plan.recipe, plan.checkpoint, device()),
-        replace(progress, on_epoch=draw),
-    )
-    return _write(plan, drawn, fitting, held_out, history)
+    history = training.train(trained, fitting, held_out, plan.checkpoint, replace(progress, on_epoch=draw))
+    return _write(plan, trained, fitting, held_out, history)
 
 
 def _common_size(plan: ColorPlan) -> int:

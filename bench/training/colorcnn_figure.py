@@ -90,6 +90,6 @@ def _samples(trained: training.Training, held_out: Images) -> np.ndarray[Any, An
     trained.network.eval()
     with torch.inference_mode():
         for number in sorted({trained.colors.low, trained.colors.high}):
-            indices = trained.network.map(trained.judges[0].normalized(pixels), number).logits.argmax(1)
+            indices = trained.network.indices(trained.judges[0].normalized(pixels), number)
             rows.append(training.painted(pixels, indices, number).permute(0, 2, 3, 1).cpu().numpy())
     return np.concatenate([np.hstack(list(row)) for row in rows])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,13 +13,15 @@ from ...core.errors import BadSetting
 from ...datasets import DATASETS
 from ...datasets.base import Dataset
 from ...quantizers.colorcnn import weights as files
-from ...quantizers.colorcnn.quantizer import ColorCNNPlusQuantizer, ColorCNNQuantizer, LearnedQuantizer
+from ...quantizers.colorcnn.quantizer import ColorCNNPlusQuantizer, LearnedQuantizer
 from ...quantizers.colorcnn.training import ColorRange
 from ..study.matrix import Study, beside
 from ..study.points import Point
 from .colorcnn import ColorPlan
 from .requests import recipe_and_plan
 
+Use = tuple[LearnedQuantizer, Classifier]
+"""A quantizer of a study, and a classifier behind it."""
 MOST_COLORS = 64
 """A ColorCNN+ of a queue is trained for 2 colors to so many, or to as many as the matrix names."""
 
@@ -37,49 +39,40 @@ def colorcnn_queue(
     if not points:
         raise BadSetting(f"{study.name} names no colorcnn and no colorcnn-plus; there is nothing to train")
     images = replace(_training_images(study, points, dataset), split="train")
-    plans: dict[Path, ColorPlan] = {}
-    there: dict[Path, None] = {}
+    by_file: dict[Path, list[Use]] = {}
     for point in points:
         quantizer = point.quantizer
-        assert isinstance(quantizer, LearnedQuantizer)
-        plus = isinstance(quantizer, ColorCNNPlusQuantizer)
-        if (place := _place(study, quantizer)) is None or (place / _name(quantizer)).is_file():
-            there |= {} if place is None else {place / _name(quantizer): None}
-            continue
-        behind = _classifiers(
-            p for p in points if p.quantizer.name == quantizer.name and _place(study, p.quantizer) == place
-        )
-        name, full, of_plan = recipe_and_plan(recipe, {**options, "plus": plus})
-        most = max(p.quantizer.colors for p in points if isinstance(p.quantizer, ColorCNNPlusQuantizer)) if plus else 0
-        colors = ColorRange(2, max(MOST_COLORS, most)) if plus else ColorRange(quantizer.colors, quantizer.colors)
-        plan = ColorPlan(images, behind if plus else behind[:1], colors, place, name, full, **of_plan)
-        plans.setdefault(plan.file, plan)
-    return list(plans.values()), list(map(str, there))
+        if isinstance(quantizer, LearnedQuantizer) and (file := _file(study, quantizer)) is not None:
+            by_file.setdefault(file, []).append((quantizer, point.frozen))
+    plans = [_plan(file, users, images, recipe, options) for file, users in by_file.items() if not file.is_file()]
+    return plans, [str(file) for file in by_file if file.is_file()]
 
 
-def _name(quantizer: LearnedQuantizer) -> str:
-    return files.PLUS if isinstance(quantizer, ColorCNNPlusQuantizer) else files.file_name(quantizer.colors)
+def _plan(file: Path, uses: list[Use], images: Dataset, recipe: str | None, options: Mapping[str, Any]) -> ColorPlan:
+    """A plan for the weights that some points share."""
+    frozen = tuple(dict.fromkeys(classifier for _, classifier in uses))
+    judges = tuple(c for c in frozen if isinstance(c, Network)) or frozen  # what cannot judge is refused as it trains
+    plus, most = file.name == files.PLUS, max(quantizer.colors for quantizer, _ in uses)
+    name, full, of_plan = recipe_and_plan(recipe, {**options, "plus": plus})
+    colors = ColorRange(2, max(MOST_COLORS, most)) if plus else ColorRange(most, most)
+    return ColorPlan(images, judges if plus else judges[:1], colors, file.parent, name, full, **of_plan)
 
 
-def _place(study: Study, quantizer: Any) -> Path | None:
-    """The folder that receives a quantizer's weights; None for weights that ship."""
-    ships = files.shipped() if isinstance(quantizer, ColorCNNQuantizer) else files.shipped_plus()
-    if quantizer.weights in ships:
+def _file(study: Study, quantizer: LearnedQuantizer) -> Path | None:
+    """The file that a quantizer's weights are trained into; None for weights that ship, or that are named as a file."""
+    plus = isinstance(quantizer, ColorCNNPlusQuantizer)
+    if quantizer.weights in (files.shipped_plus() if plus else files.shipped()):
         return None
-    place = study.base() / Path(quantizer.weights).expanduser()
-    if place.suffix == ".safetensors":
-        if place.is_file():
-            return None
-        raise BadSetting(
-            f"{quantizer.short}: {quantizer.weights} is not there; name the folder that holds it, weights={place.parent.name}, "
-            f"and {_name(quantizer)} is trained into it"
-        )
-    return place.absolute()
-
-
-def _classifiers(points: Iterable[Point]) -> tuple[Classifier, ...]:
-    frozen = dict.fromkeys(p.frozen for p in points)
-    return tuple(c for c in frozen if isinstance(c, Network)) or tuple(frozen)
+    place = (study.base() / Path(quantizer.weights).expanduser()).absolute()
+    name = files.PLUS if plus else files.file_name(quantizer.colors)
+    if place.suffix != ".safetensors":
+        return place / name
+    if place.is_file():
+        return None
+    raise BadSetting(
+        f"{quantizer.short}: {quantizer.weights} is not there; name the folder that holds it, weights={place.parent.name}, "
+        f"and {name} is trained into it"
+    )
 
 
 def _training_images(study: Study, points: list[Point], dataset: str | None) -> Dataset:

@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 
 from ...core.errors import Refused
-from ...core.images import RGB, AnyImage, IndexedImage
+from ...core.images import RGB, IndexedImage, by_shape
 from ...core.networks import device, on_device, read_weights
 from . import weights as files
 from .drawing import hard_palette
@@ -39,14 +39,11 @@ class Deployed(torch.nn.Module):
         return self.network.indices((pixels.float() - self.mean) / self.std, colors)
 
 
-def quantize(network: Deployed, colors: int, images: Sequence[RGB], precision: str) -> list[AnyImage]:
+def quantize(network: Deployed, colors: int, images: Sequence[RGB], precision: str) -> list[IndexedImage]:
     """Each image in at most so many colors, palettes trimmed to the colors used."""
     torch.backends.cudnn.allow_tf32 = False  # fp32 means fp32, on a GPU too
-    quantized: dict[int, AnyImage] = {}
-    by_shape: dict[tuple[int, ...], list[int]] = {}
-    for number, image in enumerate(images):
-        by_shape.setdefault(image.shape, []).append(number)
-    for (height, width, _), numbers in by_shape.items():
+    quantized: dict[int, IndexedImage] = {}
+    for (height, width, _), numbers in by_shape(images):
         start = 0
         while start < len(numbers):
             batch = max(1, min(256, BATCH_PIXELS[device().type] // (height * width)))
@@ -78,7 +75,7 @@ def _halve(pixels: int, batch: int) -> None:
     )
 
 
-def _batch(network: Deployed, colors: int, stack: NDArray[np.uint8], precision: str) -> list[AnyImage]:
+def _batch(network: Deployed, colors: int, stack: NDArray[np.uint8], precision: str) -> list[IndexedImage]:
     target = device()
     pixels = torch.from_numpy(stack).to(target).permute(0, 3, 1, 2)  # channels_last as it lies
     with torch.inference_mode(), torch.autocast(target.type, torch.bfloat16, enabled=precision == "bf16"):
@@ -90,23 +87,15 @@ def _batch(network: Deployed, colors: int, stack: NDArray[np.uint8], precision: 
 
 @lru_cache(maxsize=8)
 def loaded(path: Path, sha256: str) -> Deployed:
-    """A ColorCNN with the weights of a file, on its device. sha256: of the file."""
-    about = files.about(path)
-    says = f"{about.colors} colors, {about.backbone}, width {about.width}"
-    return _deployed(ColorCNN(about.colors, about.width, about.backbone), path, about, says)
-
-
-@lru_cache(maxsize=8)
-def loaded_plus(path: Path, sha256: str) -> Deployed:
-    """A ColorCNN+ with the weights of a file, on its device. sha256: of the file."""
-    about = files.PLUS_FILES.about(path)
-    says = f"width {about.width}, {about.levels} levels of {about.blocks} blocks, {about.classes} classes"
-    return _deployed(ColorCNNPlus(about.classes, about.width, about.levels, about.blocks), path, about, says)
-
-
-def _deployed(
-    network: ColorCNN | ColorCNNPlus, path: Path, about: files.About | files.PlusAbout, says: str
-) -> Deployed:
+    """The network of a file of weights, ColorCNN's or ColorCNN+'s, on its device. sha256: of the file."""
+    if files.PLUS_FILES.is_own(path):
+        about = files.PLUS_FILES.about(path)
+        network = ColorCNNPlus(about.classes, about.width, about.levels, about.blocks)
+        says = f"width {about.width}, {about.levels} levels of {about.blocks} blocks, {about.classes} classes"
+    else:
+        about = files.about(path)
+        network = ColorCNN(about.colors, about.width, about.backbone)
+        says = f"{about.colors} colors, {about.backbone}, width {about.width}"
     state = read_weights(path)
     expected, actual = ({name: tuple(t.shape) for name, t in s.items()} for s in (network.state_dict(), state))
     if mismatched := sorted(name for name in expected | actual if expected.get(name) != actual.get(name)):

@@ -21,8 +21,6 @@ class Map:
 
     logits: torch.Tensor
     """(N, C, H, W), before the softmax."""
-    classes: torch.Tensor | None = None
-    """(N, classes): logits of what the images show, where the network says that; a help in training alone."""
     offsets: torch.Tensor | None = None
     """(N, 3, H, W): how far pixels are moved, where the network moves pixels."""
 

@@ -75,7 +75,7 @@ class Encoder(nn.Module):
 class StridedUNet(nn.Module):
     """A U-Net that works at half the size and below, and adds detail at the full size in the end.
 
-    (N, inputs, H, W) -> (N, outputs, H, W) and (N, classes). H and W: multiples of 2 to the power of ``levels``. ``width``
+    (N, inputs, H, W) -> (N, outputs, H, W). H and W: multiples of 2 to the power of ``levels``. ``width``
     channels at half the size, one residual block of them; twice as many at each level below, and ``blocks`` of them.
     What tells the classes takes most of the work: to draw, one convolution a level is enough.
     """
@@ -96,13 +96,13 @@ class StridedUNet(nn.Module):
             nn.Conv2d(DETAIL, DETAIL, 3, 1, 1), nn.ReLU(inplace=True), nn.Conv2d(DETAIL, outputs, 1)
         )
 
-    def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
         levels = self.encoder(x)
-        classes, y = self.encoder.guess(levels), levels[-1]
+        y = levels[-1]
         for narrow, block, level in zip(self.narrow, self.up, levels[-2::-1], strict=True):
             y = block(functional.relu(_doubled(narrow(y)) + level))
         y = functional.relu(functional.pixel_shuffle(self.fine(y), 2) + self.detail(x))
-        return self.end(y), classes
+        return self.end(y)
 
 
 class ColorCNNPlus(nn.Module):
@@ -122,12 +122,12 @@ class ColorCNNPlus(nn.Module):
             nn.init.zeros_(end)
 
     def map(self, x: torch.Tensor, colors: int) -> Map:
-        """Logits of each color at each pixel, classes and offsets: (N, 3, H, W), normalized -> (N, colors, H, W)."""
+        """Logits of each color at each pixel, and offsets: (N, 3, H, W), normalized -> (N, colors, H, W)."""
         height, width = x.shape[2:]
-        moved, palettes, error, offsets, classes = self._moved(x, colors)
+        moved, palettes, error, offsets = self._moved(x, colors)
         logits = torch.baddbmm(palettes.square().sum(2)[:, None], moved, palettes.transpose(1, 2), beta=-0.5)
         logits = (logits / error.square()).transpose(1, 2).unflatten(2, (height, width))
-        return Map(logits, classes.float(), offsets)
+        return Map(logits, offsets)
 
     def indices(self, x: torch.Tensor, colors: int) -> torch.Tensor:
         """The color of each pixel, the largest logit's: (N, 3, H, W), normalized -> (N, H, W)."""
@@ -135,11 +135,10 @@ class ColorCNNPlus(nn.Module):
         return nearest(moved, palettes).unflatten(1, x.shape[2:])
 
     def _moved(self, x: torch.Tensor, colors: int) -> tuple[torch.Tensor, ...]:
-        """Moved pixels (N, P, 3), palettes (N, C, 3), errors (N, 1, 1), offsets (N, 3, H, W), logits of classes."""
+        """Moved pixels (N, P, 3), palettes (N, C, 3), errors (N, 1, 1), offsets (N, 3, H, W)."""
         pixels, palettes, error, clustered = self._clustered(x, colors)
-        offsets, classes = self.body(self._seen(x, clustered, colors))
-        offsets = offsets[..., : x.shape[2], : x.shape[3]].float()
-        return pixels + error * _rows(offsets), palettes, error, offsets, classes
+        offsets = self.body(self._seen(x, clustered, colors))[..., : x.shape[2], : x.shape[3]].float()
+        return pixels + error * _rows(offsets), palettes, error, offsets
 
     def guess(self, x: torch.Tensor, colors: int) -> torch.Tensor:
         """What the network takes images for, without drawing them: (N, 3, H, W), normalized -> (N, classes), logits."""

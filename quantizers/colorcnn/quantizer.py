@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 from ...core.errors import Refused
 from ...core.files import sha256_of
@@ -16,9 +16,6 @@ from ...core.plugins import Location, setting
 from ..base import Quantizer
 from ..searching import SearchingQuantizer
 from . import weights as files
-
-if TYPE_CHECKING:
-    from .inference import Deployed
 
 
 @dataclass(frozen=True)
@@ -38,10 +35,6 @@ class NetworkSettings(Quantizer, ABC):
 class LearnedQuantizer(SearchingQuantizer, NetworkSettings, ABC):
     """A network that was trained for classifiers chooses each pixel's color."""
 
-    @abstractmethod
-    def network(self) -> Deployed:
-        """The network with its weights, loaded once a process."""
-
     @property
     @abstractmethod
     def weights_file(self) -> Path:
@@ -54,9 +47,11 @@ class LearnedQuantizer(SearchingQuantizer, NetworkSettings, ABC):
         )
 
     def quantize(self, images: Sequence[RGB]) -> Sequence[AnyImage]:
-        from .inference import quantize
+        from .inference import loaded, quantize
 
-        return self.searched(images, quantize(self.network(), self.colors, images, self.precision))
+        path = self.weights_file
+        network = loaded(path, sha256_of(path))
+        return self.searched(images, quantize(network, self.colors, images, self.precision))
 
 
 @dataclass(frozen=True)
@@ -82,12 +77,6 @@ class ColorCNNQuantizer(LearnedQuantizer):
     def about(self) -> files.About:
         """The metadata of the weights. Raises as ``weights.find`` and ``weights.about``."""
         return files.about(self.weights_file)
-
-    def network(self) -> Deployed:
-        from .inference import loaded
-
-        path = self.weights_file
-        return loaded(path, sha256_of(path))
 
     def check_point(self, parts: Mapping[str, Any]) -> None:
         """Refuses a classifier that normalizes pixels in another way than the one that the network was trained for."""
@@ -140,12 +129,6 @@ class ColorCNNPlusQuantizer(LearnedQuantizer):
     def about(self) -> files.PlusAbout:
         """The metadata of the weights. Raises as ``weights.find_plus`` and ``weights.about``."""
         return files.PLUS_FILES.about(self.weights_file)
-
-    def network(self) -> Deployed:
-        from .inference import loaded_plus
-
-        path = self.weights_file
-        return loaded_plus(path, sha256_of(path))
 
     def point_notes(self, parts: Mapping[str, Any]) -> list[str]:
         """Says so where the point's classifier is none of those that the weights were trained for."""

@@ -48,9 +48,6 @@ class Recipe:
     """Epochs at the beginning in which the network learns to tell the classes, and draws nothing; what it has learned of
     them then stays as it is. Without the frozen classifier such an epoch takes a third of the time. -1: half of all
     epochs (colorcnn-plus)."""
-    class_loss: float = 0.0
-    """Weight of the cross-entropy of the network's own guess at the class, where it draws from the beginning
-    (colorcnn-plus)."""
     imitation: float = 0.0
     """Weight at 64 colors of the mean squared offset from clustering, which is hard to better there; it falls by a
     quarter with each halving, to nothing at 4 colors (colorcnn-plus)."""

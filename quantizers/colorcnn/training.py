@@ -25,7 +25,7 @@ from .network import ColorCNN
 from .plus import ColorCNNPlus
 from .recipes import Recipe
 
-LATER = ("first_sharpness", "temperature", "class_epochs", "class_loss", "imitation")
+LATER = ("first_sharpness", "temperature", "class_epochs", "imitation")
 """Constants that recipes got later: checkpoints from before were made with their usual values."""
 AnyColorCNN = ColorCNN | ColorCNNPlus
 
@@ -151,8 +151,6 @@ class Training:
         loss = t * functional.cross_entropy(logits / t, y) + recipe.gamma * spread
         if recipe.fidelity:
             loss = loss + recipe.fidelity * functional.mse_loss(drawn.float(), images)
-        if recipe.class_loss and drawing.classes is not None:
-            loss = loss + recipe.class_loss * functional.cross_entropy(drawing.classes, y)
         if recipe.imitation and drawing.offsets is not None:
             loss = loss + recipe.imitation_of(colors) * drawing.offsets.square().mean()
         return loss, spread, (logits.argmax(1) == y).sum()
@@ -217,32 +215,24 @@ class Training:
 
 
 def train(
-    network: AnyColorCNN,
-    judges: Sequence[FrozenClassifier],
-    colors: ColorRange,
-    training: Images,
-    held_out: Images,
-    recipe: Recipe,
-    checkpoint: Path,
-    device: torch.device,
-    progress: TrainingProgress | None = None,
+    trained: Training, images: Images, held_out: Images, checkpoint: Path, progress: TrainingProgress | None = None
 ) -> list[dict[str, Any]]:
-    """Trains ``network`` in place for classifiers that stay as they are; gives the history, one entry an epoch.
+    """Trains a network in place for classifiers that stay as they are; gives the history, one entry an epoch.
 
     Goes on from ``checkpoint`` where there is one; it is written after each epoch, and every minute within one.
     Raises Diverged when the loss is no number, Refused when the checkpoint is of another run.
     """
-    both = Training(network, judges, colors, recipe, device)
-    optimizer = _optimizer(network, recipe)
-    state = Checkpoint(checkpoint, _run(recipe, network, judges, colors, training, held_out), network, optimizer)
+    recipe = trained.recipe
+    optimizer = _optimizer(trained.network, recipe)
+    state = Checkpoint(checkpoint, _run(trained, images, held_out), trained.network, optimizer)
     state.load()
     progress = progress or TrainingProgress()
-    batches = Batches(state, training, recipe.batch, device, progress)
+    batches = Batches(state, images, recipe.batch, trained.device, progress)
 
     def judged() -> dict[str, Any]:
-        return both.judge(held_out, len(state.history) + 1)
+        return trained.judge(held_out, len(state.history) + 1)
 
-    return train_epochs(state, recipe.epochs, lambda epoch: both.epoch(batches, epoch), judged, progress.on_epoch)
+    return train_epochs(state, recipe.epochs, lambda epoch: trained.epoch(batches, epoch), judged, progress.on_epoch)
 
 
 def _optimizer(network: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
@@ -271,17 +261,14 @@ def painted(pixels: torch.Tensor, indices: torch.Tensor, colors: int) -> torch.T
     return drawn.transpose(1, 2).unflatten(2, pixels.shape[2:])
 
 
-def _run(
-    recipe: Recipe,
-    network: AnyColorCNN,
-    judges: Sequence[FrozenClassifier],
-    colors: ColorRange,
-    training: Images,
-    held_out: Images,
-) -> dict[str, str]:
-    sample = int(training.pixels[:: max(1, len(training) // 64)].sum(dtype="int64"))
+def _run(trained: Training, images: Images, held_out: Images) -> dict[str, str]:
+    """What a training is made of, as its checkpoint keeps it."""
+    network, judges, colors = trained.network, trained.judges, trained.colors
+    sample = int(images.pixels[:: max(1, len(images) // 64)].sum(dtype="int64"))
     constants = {
-        name: value for name, value in asdict(recipe).items() if name not in LATER or value != getattr(Recipe(), name)
+        name: value
+        for name, value in asdict(trained.recipe).items()
+        if name not in LATER or value != getattr(Recipe(), name)
     }
     return {
         "number of colors": str(colors.low) if colors.low == colors.high else f"{colors.low}..{colors.high}",
@@ -292,5 +279,5 @@ def _run(
         "normalization": f"mean {judges[0].mean}, std {judges[0].std}",
         "classifier": ", ".join(fingerprint(judge.network) for judge in judges),
         "recipe": json.dumps(constants, sort_keys=True),
-        "set of images": json.dumps([len(training), len(held_out), int(training.labels.sum()), sample]),
+        "set of images": json.dumps([len(images), len(held_out), int(images.labels.sum()), sample]),
     }

@@ -101,9 +101,10 @@ def find_plus(weights: str) -> Path:
     if path.is_dir():
         path = path / PLUS
     if not path.is_file():
+        alternatives = f", or one of {', '.join(names)}" if names else "; none ship"
         raise Unavailable(
             f"no ColorCNN+ weights at {weights!r}{nearest(weights, names)}; give a file or folder that "
-            f"'{MADE_BY} --plus' wrote, or one of {', '.join(names) or 'none that ship'}"
+            f"'{MADE_BY} --plus' wrote{alternatives}"
         )
     return path
 

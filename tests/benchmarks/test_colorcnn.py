@@ -10,7 +10,7 @@ from rabench.classifiers import CLASSIFIERS
 from rabench.core.networks import device, on_device
 from rabench.datasets import DATASETS
 from rabench.quantizers.colorcnn import training, weights
-from rabench.quantizers.colorcnn.inference import Deployed, loaded, loaded_plus, quantize
+from rabench.quantizers.colorcnn.inference import Deployed, loaded, quantize
 from rabench.quantizers.colorcnn.network import ColorCNN
 from rabench.quantizers.colorcnn.plus import ColorCNNPlus
 from torch.nn import functional
@@ -92,7 +92,7 @@ def test_colorcnn_plus_against_colorcnn_of_width_16(benchmark, made, tmp_path, s
     plus = tmp_path / weights.PLUS
     about = weights.PlusAbout((2, 64), width, levels, 2, 200, "", ("",), ("",), MEAN, STD)
     weights.PLUS_FILES.write(plus, ColorCNNPlus(200, width, levels).state_dict(), about)
-    networks = {"ColorCNN": loaded(path, f"benchmark {colors}"), "ColorCNN+": loaded_plus(plus, f"{width} {levels}")}
+    networks = {"ColorCNN": loaded(path, f"benchmark {colors}"), "ColorCNN+": loaded(plus, f"{width} {levels}")}
     pace = {name: [] for name in networks}
 
     def compare():

@@ -66,9 +66,10 @@ def test_gradients_reach_every_parameter():
     torch.manual_seed(0)
     network = ColorCNNPlus(8, 4, 2)
     torch.nn.init.normal_(network.body.end[2].weight)
-    drawing = network.map(torch.randn(4, 3, 12, 12), 5)
-    assert drawing.logits.shape == (4, 5, 12, 12) and drawing.classes is not None
-    (drawing.logits.softmax(1).square().sum() + drawing.classes.square().sum()).backward()
+    x = torch.randn(4, 3, 12, 12)
+    drawing, classes = network.map(x, 5), network.guess(x, 5)
+    assert drawing.logits.shape == (4, 5, 12, 12) and classes.shape == (4, 8)
+    (drawing.logits.softmax(1).square().sum() + classes.square().sum()).backward()
     for name, parameter in network.named_parameters():
         assert parameter.grad is not None and torch.isfinite(parameter.grad).all() and parameter.grad.any(), name
 

@@ -31,9 +31,11 @@ def parts(training_photos):
     return tuple(Images(training_photos.pixels[p], training_photos.labels[p]) for p in (kept, held))
 
 
-def train(network, judge, *args, **options):
+def train(network, judge, images, held_out, recipe, checkpoint, device, **options):
     """Trains a network for its own number of colors and one classifier."""
-    return training.train(network, [judge], training.ColorRange(network.colors, network.colors), *args, **options)
+    colors = training.ColorRange(network.colors, network.colors)
+    trained = training.Training(network, [judge], colors, recipe, device)
+    return training.train(trained, images, held_out, checkpoint, **options)
 
 
 def first(images, count):

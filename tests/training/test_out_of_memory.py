@@ -78,9 +78,8 @@ def test_a_colorcnn_is_trained_in_parts(photos, tmp_path):
     network.backbone = Cramped(network.backbone, 20)
     judge = training.FrozenClassifier(CLASSIFIERS["small"].build(8, 4), HALF, HALF)
     recipe = replace(RECIPES["adamw"], epochs=1, batch=32)
-    (history,) = training.train(
-        *(network, [judge], training.ColorRange(2, 2), photos, photos, recipe, tmp_path / "a", CPU),
-        progress=TrainingProgress(say=messages.append),
-    )
+    trained = training.Training(network, [judge], training.ColorRange(2, 2), recipe, CPU)
+    progress = TrainingProgress(say=messages.append)
+    (history,) = training.train(trained, photos, photos, tmp_path / "a", progress)
     assert np.isfinite(history["loss"])
     assert messages == ["out of GPU memory: batches of 32 go in 2 parts of 16 images from here on"]

@@ -44,20 +44,16 @@ def a_classifier(images, path, progress):
 
 def a_trained_colorcnn(images, path, progress):
     network, recipe = a_colorcnn(), recipes.Recipe(epochs=2, batch=2, optimizer="adamw", lr=1e-3, map_noise=0.3)
-    colors = training.ColorRange(2, 2)
-    return network, training.train(
-        network, [photos_judge()], colors, images, images, recipe, path, CPU, progress=progress
-    )
+    trained = training.Training(network, [photos_judge()], training.ColorRange(2, 2), recipe, CPU)
+    return network, training.train(trained, images, images, path, progress)
 
 
 def a_trained_plus(images, path, progress):
     torch.manual_seed(0)
     network = ColorCNNPlus(8, 4, 2)
     recipe = recipes.Recipe(epochs=2, batch=2, optimizer="adamw", lr=1e-3, map_noise=2.0, class_epochs=1)
-    colors = training.ColorRange(2, 5)
-    return network, training.train(
-        network, [photos_judge()], colors, images, images, recipe, path, CPU, progress=progress
-    )
+    trained = training.Training(network, [photos_judge()], training.ColorRange(2, 5), recipe, CPU)
+    return network, training.train(trained, images, images, path, progress)
 
 
 @pytest.mark.slow
@@ -103,7 +99,7 @@ def test_a_checkpoint_from_before_places_were_kept_is_read(photos, tmp_path):
         metadata = file.metadata()
     assert "position" not in metadata
     recipe = json.loads(metadata["recipe"])
-    assert not {"first_sharpness", "temperature", "class_epochs", "class_loss", "imitation"} & set(recipe)
+    assert not {"first_sharpness", "temperature", "class_epochs", "imitation"} & set(recipe)
     _, history = a_trained_colorcnn(photos, path, None)
     assert len(history) == 2
 
