@@ -34,6 +34,8 @@ def searched(
 ) -> list[IndexedImage]:
     """The images in few colors, indices changed for a classifier; no image gets more colors than it had.
 
+    The colors become the means of their pixels, where they were not.
+
     images: originals. drawn: the same in few colors. classifier: uint8 pixels (N, 3, H, W) -> logits, frozen.
     steps: gradients an image; all are taken, for what goes on once the answer is right carries over better to others.
     """

@@ -1,5 +1,6 @@
 """Encoder-side search: the judge answers as on the original, images keep what they are, and no label is asked."""
 
+from itertools import pairwise
 from types import SimpleNamespace
 
 import numpy as np
@@ -83,3 +84,23 @@ def test_a_judge_of_another_data_set_is_refused(quantizer):
     with pytest.raises(Refused, match=r"weights=small-photos knows 8 classes .* but pets has 2 classes \(cat, dog\)"):
         searching.check_point({"dataset": dataset})
     QUANTIZERS.make("k-means:colors=2").check_point({"dataset": dataset})
+
+
+def test_more_steps_never_leave_an_image_further_from_the_answer(photographs):
+    images = photographs[:24]
+    answers = _probabilities(SMALL.logits(images))
+
+    def losses(steps):
+        quantizer = QUANTIZERS.make(f"k-means:colors=2:search={steps}:judge=small-photos")
+        drawn = SMALL.logits([i.rgb for i in quantizer.quantize(images)])
+        return -(answers * np.log(_probabilities(drawn))).sum(1)
+
+    steps = [losses(n) for n in (1, 4, 30)]
+    for earlier, later in pairwise(steps):
+        assert (later <= earlier + 1e-4).all()  # single precision
+    assert (steps[-1] < steps[0] - 1e-3).any()
+
+
+def _probabilities(logits):
+    exponentials = np.exp(logits.astype(float) - logits.max(1, keepdims=True))
+    return exponentials / exponentials.sum(1, keepdims=True)

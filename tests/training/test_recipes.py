@@ -1,0 +1,49 @@
+"""The schedules of ColorCNN's recipes, the numbers of colors that are drawn, and judges of several normalizations."""
+
+import math
+from collections import Counter
+from dataclasses import replace
+
+import pytest
+import torch
+from rabench.quantizers.colorcnn.plus import ColorCNNPlus
+from rabench.quantizers.colorcnn.recipes import ADAMW, PLUS, PUBLISHED, Recipe
+from rabench.quantizers.colorcnn.training import ColorRange, Training
+from small_networks import CPU, photos_judge
+
+
+def test_the_pull_towards_clustering_falls_by_a_quarter_with_each_halving():
+    weights = [replace(PLUS, imitation=8.0).imitation_of(colors) for colors in (2, 4, 8, 16, 32, 64, 256)]
+    assert weights == pytest.approx([0, 0, 2, 4, 6, 8, 8])
+
+
+def test_sharpness_grows_by_equal_ratios_over_the_epochs_that_draw():
+    recipe = Recipe(epochs=12, class_epochs=4, first_sharpness=0.5, sharpness=8.0)
+    sharpness = [recipe.sharpness_after(epochs) for epochs in (0, 4, 6, 8, 12)]
+    assert sharpness == pytest.approx([0.5, 0.5, 1, 2, 8])
+    assert [r.sharpness_after(r.epochs / 2) for r in (PUBLISHED, ADAMW)] == pytest.approx([1, math.sqrt(10)])
+
+
+def test_half_of_the_epochs_learn_the_classes_unless_a_number_is_given():
+    assert [replace(PLUS, epochs=n).classes_first for n in (1, 2, 7)] == [0, 1, 3]
+    assert replace(PLUS, class_epochs=5).classes_first == 5 and PUBLISHED.classes_first == 0
+
+
+def test_few_colors_are_drawn_most_often_and_every_number_sometimes():
+    generator, draws = torch.Generator().manual_seed(0), 4000
+    counts = Counter(ColorRange(2, 6).draw(generator) for _ in range(draws))
+    expected = {n: 1 / (n * math.log2(n) ** 2) for n in range(2, 7)}
+    for n, weight in expected.items():
+        assert counts[n] / draws == pytest.approx(weight / sum(expected.values()), abs=0.03)  # four deviations
+    assert ColorRange(5, 5).draw(generator) == 5
+    assert ColorRange(3, 20).judged() == [3, 4, 8, 16, 20]
+
+
+def test_a_judge_with_a_normalization_of_its_own_sees_the_same_pixels(training_photos):
+    first, other = photos_judge(), replace(photos_judge(), mean=(0.5, 0.4, 0.3), std=(0.2, 0.3, 0.4))
+    trained = Training(ColorCNNPlus(8, 4, 2), [first, other], ColorRange(2, 4), PLUS, CPU)
+    pixels = torch.from_numpy(training_photos.pixels[:5]).permute(0, 3, 1, 2)
+    with torch.inference_mode():
+        for number, judge in enumerate((first, other)):
+            expected = judge.network(judge.normalized(pixels))
+            torch.testing.assert_close(trained.seen(first.normalized(pixels), number), expected, rtol=1e-4, atol=1e-4)
