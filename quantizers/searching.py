@@ -36,7 +36,7 @@ class SearchingQuantizer(Quantizer, ABC):
         super().__post_init__()
         if bool(self.search) != bool(self.judge):
             missing = "asks no judge; say judge=FILE" if self.search else "asks for no steps; say search=30"
-            raise BadSetting(f"{self.name}: a search needs `search` and `judge`, this one {missing}")
+            raise BadSetting(f"{self.name}: a search needs both search and judge, this one {missing}")
 
     def check_point(self, parts: Mapping[str, Any]) -> None:
         """Refuses a search that asks a judge of another data set."""
