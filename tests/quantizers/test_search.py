@@ -60,7 +60,11 @@ def test_the_judges_weights_are_part_of_the_version_and_steps_of_the_key():
 @pytest.mark.parametrize(
     ("spec", "error", "message"),
     [
-        ("k-means:search=3", BadSetting, "a search needs both search and judge, this one asks no judge; say judge=FILE"),
+        (
+            "k-means:search=3",
+            BadSetting,
+            "a search needs both search and judge, this one asks no judge; say judge=FILE",
+        ),
         ("k-means:judge=small-photos", BadSetting, "this one asks for no steps; say search=30"),
         ("k-means:search=3:judge=nowhere", RabenchError, "no weights at 'nowhere'"),
         ("k-means:search=1001:judge=small-photos", BadSetting, r"search must be in 0\.\.1000, got 1001"),
