@@ -148,13 +148,21 @@ def _common_size(plan: ColorPlan) -> int:
     return sizes.pop()
 
 
+def _as_stored(plan: ColorPlan, trained: training.Training, fitting: Images) -> training.Training:
+    """The network with the numbers that its file will hold, so that what is evaluated is what ships; in 32 bits."""
+    half, recipe = plan.dtype == "fp16", replace(plan.recipe, precision="fp32")
+    round_weights(trained.network, half)
+    exact = training.Training(trained.network, trained.judges, plan.colors, recipe, device())
+    exact.calibrate(fitting, everything=True)
+    round_weights(trained.network, half)  # the statistics, too
+    exact.choose_strengths(fitting)
+    return exact
+
+
 def _write(
     plan: ColorPlan, trained: training.Training, fitting: Images, held_out: Images, history: list[dict[str, Any]]
 ) -> files.About | files.PlusAbout:
-    round_weights(trained.network, plan.dtype == "fp16")  # what is evaluated is what ships
-    exact = training.Training(
-        trained.network, trained.judges, plan.colors, replace(plan.recipe, precision="fp32"), device()
-    )
+    exact = _as_stored(plan, trained, fitting)
     first = trained.judges[0]
     judged = exact.judge(held_out, plan.recipe.epochs)
     kept: dict[str, Any] = {

@@ -17,7 +17,7 @@ from ...core.networks import device, on_device, read_weights
 from . import weights as files
 from .drawing import hard_palette
 from .network import ColorCNN
-from .plus import ColorCNNPlus
+from .plus import ColorCNNPlus, completed
 
 BATCH_PIXELS = {"cpu": 1 << 15, "cuda": 1 << 20}
 """Pixels of a batch. Every call has exactly as many images (the last one padded): the last bits of a map depend on it."""
@@ -97,6 +97,8 @@ def loaded(path: Path, sha256: str) -> Deployed:
         network = ColorCNN(about.colors, about.width, about.backbone)
         says = f"{about.colors} colors, {about.backbone}, width {about.width}"
     state = read_weights(path)
+    if isinstance(network, ColorCNNPlus):
+        state = completed(state)
     expected, actual = ({name: tuple(t.shape) for name, t in s.items()} for s in (network.state_dict(), state))
     if mismatched := sorted(name for name in expected | actual if expected.get(name) != actual.get(name)):
         raise Refused(

@@ -7,6 +7,7 @@ median cut by a loss; here a clustering stands in the network, so that no move a
 
 from __future__ import annotations
 
+import copy
 import itertools
 import math
 from collections.abc import Sequence
@@ -25,6 +26,54 @@ SMALLEST_ERROR = 1e-2
 """The least root mean square error of a clustering, in the normalized space: images of few colors have none."""
 
 
+LEVELS = (2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256)
+"""The numbers of colors that have batch statistics of their own; others take those of the nearest, by ratio."""
+
+
+def level_of(colors: int) -> int:
+    """The place in LEVELS of the number that is nearest to ``colors``."""
+    return min(range(len(LEVELS)), key=lambda place: abs(math.log(LEVELS[place] / colors)))
+
+
+def elsewhere(places: Sequence[int]) -> dict[int, int]:
+    """For each other place in LEVELS the nearest of some."""
+    others = set(range(len(LEVELS))) - set(places)
+    return {place: min(places, key=lambda known: (abs(known - place), known)) for place in others}
+
+
+class Normalization(nn.BatchNorm2d):
+    """Batch normalization whose statistics, in use, are those of one number of colors.
+
+    A batch in training has one number of colors. Statistics averaged over all of them fit none: measured, 4 colors lost
+    16 points by them (docs/log.md). Yu et al. (ICLR 2019) met the same with networks of several widths.
+    """
+
+    means: torch.Tensor
+    variances: torch.Tensor
+
+    def __init__(self, features: int) -> None:
+        super().__init__(features)
+        self.level = 0
+        self.register_buffer("means", torch.zeros(len(LEVELS), features))
+        self.register_buffer("variances", torch.ones(len(LEVELS), features))
+
+    def forward(self, input: torch.Tensor) -> torch.Tensor:
+        if self.training:
+            return super().forward(input)
+        mean, variance = self.means[self.level], self.variances[self.level]
+        return functional.batch_norm(input, mean, variance, self.weight, self.bias, False, 0.0, self.eps)
+
+
+def completed(state: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """A state with statistics and strengths for every level: one from before has its running statistics, and 1, at all."""
+    for name in [name for name in state if name.endswith(".running_mean") and ".encoder." not in name]:
+        norm = name.removesuffix("running_mean")
+        state.setdefault(f"{norm}means", state[name].repeat(len(LEVELS), 1))
+        state.setdefault(f"{norm}variances", state[f"{norm}running_var"].repeat(len(LEVELS), 1))
+    state.setdefault("strengths", torch.ones(len(LEVELS)))
+    return state
+
+
 class Block(Residual):
     """A residual block whose shortcut takes the mean where it halves the image: (N, A, H, W) -> (N, B, H/s, W/s)."""
 
@@ -35,10 +84,8 @@ class Block(Residual):
             self.shortcut = nn.Sequential(nn.AvgPool2d(stride), narrow, nn.BatchNorm2d(after))
 
 
-def _convolved(before: int, after: int, side: int, stride: int) -> nn.Sequential:
-    return nn.Sequential(
-        nn.Conv2d(before, after, side, stride, 1, bias=False), nn.BatchNorm2d(after), nn.ReLU(inplace=True)
-    )
+def _convolved(before: int, after: int, side: int, stride: int, norm: type[nn.Module]) -> nn.Sequential:
+    return nn.Sequential(nn.Conv2d(before, after, side, stride, 1, bias=False), norm(after), nn.ReLU(inplace=True))
 
 
 def _rows(x: torch.Tensor) -> torch.Tensor:
@@ -55,7 +102,7 @@ class Encoder(nn.Module):
 
     def __init__(self, channels: Sequence[int], blocks: int, inputs: int, classes: int) -> None:
         super().__init__()
-        self.stem = _convolved(inputs, channels[0], 4, 2)
+        self.stem = _convolved(inputs, channels[0], 4, 2, nn.BatchNorm2d)
         self.down = nn.ModuleList([Block(channels[0], channels[0])])
         for before, after in itertools.pairwise(channels):
             self.down.append(nn.Sequential(Block(before, after, 2), *(Block(after, after) for _ in range(blocks - 1))))
@@ -85,12 +132,12 @@ class StridedUNet(nn.Module):
         channels = [width << level for level in range(levels)]
         deepest_first = channels[::-1]
         self.encoder = Encoder(channels, blocks, inputs, classes)
-        self.detail = _convolved(inputs, DETAIL, 3, 1)
+        self.detail = _convolved(inputs, DETAIL, 3, 1, Normalization)
         self.narrow = nn.ModuleList(
-            nn.Sequential(nn.Conv2d(before, after, 1, bias=False), nn.BatchNorm2d(after))
+            nn.Sequential(nn.Conv2d(before, after, 1, bias=False), Normalization(after))
             for before, after in itertools.pairwise(deepest_first)
         )
-        self.up = nn.ModuleList(_convolved(after, after, 3, 1) for after in deepest_first[1:])
+        self.up = nn.ModuleList(_convolved(after, after, 3, 1, Normalization) for after in deepest_first[1:])
         self.fine = nn.Conv2d(width, 4 * DETAIL, 1)
         self.end = nn.Sequential(
             nn.Conv2d(DETAIL, DETAIL, 3, 1, 1), nn.ReLU(inplace=True), nn.Conv2d(DETAIL, outputs, 1)
@@ -111,8 +158,11 @@ class ColorCNNPlus(nn.Module):
     The image's pixels are clustered (clusters.py). The network sees the image, the clustered image and the number of
     colors, and gives each pixel an offset in units of the clustering's root mean square error. The pixel takes the color
     that is nearest to where the offset puts it: its logit is minus half the squared distance, in those units, but for a
-    constant. A new network's offsets are 0.
+    constant. A new network's offsets are 0. In use, offsets are multiplied by the strength of the number of colors: 0 is
+    clustering.
     """
+
+    strengths: torch.Tensor
 
     def __init__(self, classes: int, width: int = 32, levels: int = 3, blocks: int = 2) -> None:
         super().__init__()
@@ -120,6 +170,8 @@ class ColorCNNPlus(nn.Module):
         self.body = StridedUNet(width, levels, blocks, 7, 3, classes)
         for end in self.body.end[2].parameters():
             nn.init.zeros_(end)
+        self.register_buffer("strengths", torch.ones(len(LEVELS)))
+        self.register_load_state_dict_pre_hook(lambda _module, state, *_: completed(state) and None)
 
     def map(self, x: torch.Tensor, colors: int) -> Map:
         """Logits of each color at each pixel, and offsets: (N, 3, H, W), normalized -> (N, colors, H, W)."""
@@ -137,13 +189,44 @@ class ColorCNNPlus(nn.Module):
     def _moved(self, x: torch.Tensor, colors: int) -> tuple[torch.Tensor, ...]:
         """Moved pixels (N, P, 3), palettes (N, C, 3), errors (N, 1, 1), offsets (N, 3, H, W)."""
         pixels, palettes, error, clustered = self._clustered(x, colors)
+        level = level_of(colors)
+        for norm in self._norms():
+            norm.level = level
         offsets = self.body(self._seen(x, clustered, colors))[..., : x.shape[2], : x.shape[3]].float()
+        if not self.training:
+            offsets = offsets * self.strengths[level]
         return pixels + error * _rows(offsets), palettes, error, offsets
 
     def guess(self, x: torch.Tensor, colors: int) -> torch.Tensor:
         """What the network takes images for, without drawing them: (N, 3, H, W), normalized -> (N, classes), logits."""
         clustered = self._clustered(x, colors)[3]
         return self.body.encoder.guess(self.body.encoder(self._seen(x, clustered, colors))).float()
+
+    def _norms(self) -> list[Normalization]:
+        return [module for module in self.body.modules() if isinstance(module, Normalization)]
+
+    def calibrate(self, batches: Sequence[torch.Tensor], levels: Sequence[int]) -> None:
+        """Measures the batch statistics of some numbers of colors; those between and beyond take the nearest ones.
+
+        batches: images like those to come, (N, 3, H, W) each, normalized. levels: numbers of LEVELS. Nothing else of the
+        network changes, its running statistics neither.
+        """
+        places = [LEVELS.index(colors) for colors in levels]
+        for place, colors in zip(places, levels, strict=True):
+            measured = copy.deepcopy(self)
+            measured.train_decoder()
+            for norm in measured._norms():
+                norm.reset_running_stats()
+                norm.momentum = None  # the mean over all batches
+            with torch.no_grad():
+                for batch in batches:
+                    measured.map(batch, colors)
+            for norm, found in zip(self._norms(), measured._norms(), strict=True):
+                assert found.running_mean is not None and found.running_var is not None
+                norm.means[place], norm.variances[place] = found.running_mean, found.running_var
+        for place, known in elsewhere(places).items():
+            for norm in self._norms():
+                norm.means[place], norm.variances[place] = norm.means[known], norm.variances[known]
 
     def train_decoder(self) -> None:
         """Training mode for what draws; what tells the classes stays as it is, batch statistics too."""

@@ -22,11 +22,15 @@ from ...core.networks import fingerprint, on_device
 from ...core.progress import TrainingProgress
 from .drawing import Jitter, chosen, hard_palette, redrawn, regularizer
 from .network import ColorCNN
-from .plus import ColorCNNPlus
+from .plus import LEVELS, ColorCNNPlus, elsewhere, level_of
 from .recipes import Recipe
 
 LATER = ("first_sharpness", "temperature", "class_epochs", "imitation")
 """Constants that recipes got later: checkpoints from before were made with their usual values."""
+CALIBRATION = 1024
+"""The training images that a ColorCNN+'s batch statistics are measured on."""
+STRENGTHS = (0.0, 0.25, 0.5, 0.75, 1.0)
+"""What the offsets of a ColorCNN+ may be multiplied by, in use."""
 AnyColorCNN = ColorCNN | ColorCNNPlus
 
 
@@ -166,6 +170,38 @@ class Training:
         loss = functional.cross_entropy(logits, y)
         return loss, torch.zeros((), device=self.device), (logits.argmax(1) == y).sum()
 
+    def calibrate(self, images: Images, everything: bool = False) -> None:
+        """Measures the batch statistics of a ColorCNN+ on a sample of training images; of other networks nothing.
+
+        everything: for each number of colors that has some; else for those that held-out images are drawn in.
+        """
+        if not isinstance(self.network, ColorCNNPlus):
+            return
+        pixels = torch.from_numpy(_sample(images).pixels).permute(0, 3, 1, 2).to(self.device)
+        batches = [self.judges[0].normalized(part) for part in pixels.split(self.recipe.batch)]
+        judged = {LEVELS[level_of(n)] for n in self.colors.judged()}
+        self.network.calibrate(batches, sorted(judged | set(self._levels() if everything else ())))
+
+    def _levels(self) -> list[int]:
+        return [n for n in LEVELS if self.colors.low <= n <= self.colors.high] or [LEVELS[level_of(self.colors.low)]]
+
+    def choose_strengths(self, images: Images) -> None:
+        """Sets by how much a ColorCNN+ moves pixels in each number of colors: what most training images are right with.
+
+        Where that is not better than clustering, it is clustering. Other networks stay as they are.
+        """
+        if not isinstance(self.network, ColorCNNPlus):
+            return
+        sample, strengths = _sample(images), self.network.strengths
+        for colors in (levels := self._levels()):
+            found = []
+            for strength in STRENGTHS:
+                strengths[LEVELS.index(colors)] = strength
+                found.append(self.accuracies(sample, colors, 1.0)[0])
+            strengths[LEVELS.index(colors)] = STRENGTHS[found.index(max(found))]
+        for place, known in elsewhere([LEVELS.index(n) for n in levels]).items():
+            strengths[place] = strengths[known]
+
     def judge(self, held_out: Images, epochs_done: float) -> dict[str, Any]:
         """Accuracies, 0 to 1, of the first classifier on held-out images after so many epochs.
 
@@ -230,6 +266,8 @@ def train(
     batches = Batches(state, images, recipe.batch, trained.device, progress)
 
     def judged() -> dict[str, Any]:
+        if len(state.history) + 1 > recipe.classes_first:
+            trained.calibrate(images)
         return trained.judge(held_out, len(state.history) + 1)
 
     return train_epochs(state, recipe.epochs, lambda epoch: trained.epoch(batches, epoch), judged, progress.on_epoch)
@@ -252,6 +290,12 @@ def learning_rate(recipe: Recipe, epochs_done: float) -> float:
     # Loshchilov and Hutter (2017), restarts of equal length, down to 0
     since = epochs_done % recipe.restart_epochs / recipe.restart_epochs
     return recipe.lr * (1 + math.cos(math.pi * since)) / 2
+
+
+def _sample(images: Images) -> Images:
+    """CALIBRATION of some images, spread over all."""
+    step = max(1, len(images) // CALIBRATION)
+    return Images(images.pixels[::step][:CALIBRATION], images.labels[::step][:CALIBRATION])
 
 
 def painted(pixels: torch.Tensor, indices: torch.Tensor, colors: int) -> torch.Tensor:

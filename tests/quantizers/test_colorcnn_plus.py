@@ -10,7 +10,7 @@ from rabench.core.errors import Refused, Unavailable
 from rabench.datasets import DATASETS
 from rabench.quantizers.colorcnn import weights as files
 from rabench.quantizers.colorcnn.clusters import clusters, nearest
-from rabench.quantizers.colorcnn.plus import ColorCNNPlus
+from rabench.quantizers.colorcnn.plus import LEVELS, ColorCNNPlus, Normalization, completed, level_of
 from rabench.quantizers.colorcnn.quantizer import ColorCNNPlusQuantizer
 
 RNG = np.random.default_rng(2024)
@@ -112,3 +112,66 @@ def test_a_classifier_that_did_not_judge_is_noted(weights):
     photos, small, png = DATASETS.make("photos"), CLASSIFIERS.make("small:weights=small-photos"), CODECS.make("png")
     (note,) = Point(photos, ColorCNNPlusQuantizer(weights=weights), png, small).notes()
     assert note == "ColorCNN+'s weights colorcnn-plus were trained for small, not for small:weights=small-photos."
+
+
+def norms(network):
+    return [module for module in network.modules() if isinstance(module, Normalization)]
+
+
+def moving_network():
+    torch.manual_seed(0)
+    network = ColorCNNPlus(8, 4, 2)
+    torch.nn.init.normal_(network.body.end[2].weight, std=3.0)
+    return network
+
+
+def test_each_number_of_colors_has_the_statistics_of_its_own_batches():
+    network, batch = moving_network(), torch.randn(16, 3, 16, 16)
+    before = [torch.clone(norm.running_mean) for norm in norms(network)]
+    network.calibrate([batch], (2, 16))
+    assert all(torch.equal(b, norm.running_mean) for b, norm in zip(before, norms(network), strict=True))
+    network.eval()
+    for colors in (2, 16):
+        training = moving_network()
+        training.train_decoder()
+        expected = training.map(batch, colors).logits  # with the statistics of this very batch
+        found = network.map(batch, colors).logits
+        assert expected.abs().mean() > 0.1
+        assert (found - expected).abs().mean() < 0.05 * expected.abs().mean()  # n - 1 and n differ
+    few, many = (network.map(batch, colors).logits for colors in (2, 3))
+    assert few.shape[1] == 2 and many.shape[1] == 3
+    for norm in norms(network):
+        assert torch.equal(norm.means[level_of(3)], norm.means[level_of(2)])  # the nearest that was measured
+        assert not torch.equal(norm.means[level_of(16)], norm.means[level_of(2)])
+        assert torch.equal(norm.means[level_of(256)], norm.means[level_of(16)])
+
+
+def test_at_strength_0_it_is_clustering_and_only_in_use():
+    network, x = moving_network(), torch.randn(2, 3, 16, 16)
+    network.strengths[level_of(4)] = 0.0
+    still = ColorCNNPlus(8, 4, 2).eval()
+    assert torch.equal(network.eval().map(x, 4).logits, still.map(x, 4).logits)
+    assert not torch.equal(network.map(x, 8).logits, still.map(x, 8).logits)
+    assert not torch.equal(network.train().map(x, 4).logits, still.map(x, 4).logits)
+
+
+def test_a_number_of_colors_takes_the_nearest_level_by_ratio():
+    assert [LEVELS[level_of(n)] for n in (2, 3, 5, 7, 9, 20, 40, 64, 200, 256)] == [2, 3, 6, 8, 8, 24, 48, 64, 192, 256]
+
+
+def test_weights_from_before_there_were_levels_draw_the_same_pixels():
+    """Their running statistics counted for every number of colors."""
+    network, x = moving_network().eval(), torch.randn(2, 3, 16, 16)
+    for name, values in network.state_dict().items():
+        if name.endswith("running_mean"):
+            values.normal_()
+        elif name.endswith("running_var"):
+            values.uniform_(0.5, 2.0)
+    state = {k: v for k, v in network.state_dict().items() if not k.endswith((".means", ".variances", "strengths"))}
+    read = ColorCNNPlus(8, 4, 2).eval()
+    read.load_state_dict(dict(state))
+    for norm in norms(network):
+        norm.means[:], norm.variances[:] = norm.running_mean, norm.running_var
+    assert completed(dict(state)).keys() == network.state_dict().keys()
+    for colors in (2, 9, 64):
+        assert torch.equal(read.map(x, colors).logits, network.map(x, colors).logits)
