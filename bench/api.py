@@ -17,10 +17,15 @@ from ..codecs import CODECS
 from ..core.errors import BadSetting, RabenchError
 from ..core.progress import TrainingProgress
 from ..core.tables import Table
+from .choosing import answer, quantities
+from .choosing import choose as choosing
+from .choosing.choose import Choice
+from .choosing.question import Question
 from .commands import add as adding
 from .commands import check as checking
 from .commands import listing
 from .commands.add import Added
+from .comparing import classes as class_losses
 from .comparing import compare as comparing
 from .comparing import operating_points
 from .comparing.compare import Method
@@ -236,6 +241,66 @@ def points(
     """
     need = operating_points.requirement(at_least, at_most, metric)
     return OperatingPoints(*operating_points.operating_points(_study(study, out, plugins), need, labels, metric))
+
+
+class Choices(list[Choice]):
+    """A choice for each data set and classifier; a notebook shows all of their tables."""
+
+    @property
+    def tables(self) -> list[Table]:
+        """The curves side by side, the best first, for each choice."""
+        return [answer.table(choice) for choice in self]
+
+    def _repr_html_(self) -> str:
+        return "".join(table.html() for table in self.tables)
+
+
+def choose(
+    study: str | Path,
+    lose_at_most: float | None = None,
+    at_most: str | None = None,
+    bytes: str | None = None,
+    images: str | None = None,
+    by: str = "accuracy",
+    labels: str | None = None,
+    confidence: float = 95,
+    codecs: Sequence[str] = (),
+    budget: str | None = None,
+    out: str | Path | None = None,
+    workers: int = 0,
+    progress: Progress | None = None,
+    plugins: Sequence[str | Path] = (),
+    command: str | None = None,
+) -> Choices:
+    """The cheapest setting of each codec that loses no more than is tolerated, or the most accurate within a rate.
+
+    Measures what decides it, on as few images as that takes; the records are those of ``run``. lose_at_most: points of
+    accuracy (of agreement, without labels), or nats with ``by="log-loss"``. at_most: instead, a rate such as "0.5bpp"; or
+    bytes, such as "200GB", for so many images, such as "1.2M". confidence: in percent, that no setting named loses more.
+    codecs: codecs or curves by name; default: all. budget: the time after which no more is measured, such as "20min".
+    Raises RabenchError for what the caller can set right, such as more confidence than the images allow.
+    """
+    question = Question.asked(
+        lose_at_most, at_most, bytes, images, by=by, labels=labels, confidence=confidence, codecs=tuple(codecs)
+    )
+    time = quantities.seconds(budget) if budget else float("inf")
+    text = command or f"rabench.choose({str(study)!r})"
+    target = _study(study, out, plugins)
+    return Choices(choosing.choose(target, question, lambda: executors.make(workers, None), time, progress, text))
+
+
+def classes(
+    study: str | Path,
+    points: Sequence[str] = (),
+    labels: str | None = None,
+    out: str | Path | None = None,
+    plugins: Sequence[str | Path] = (),
+) -> OperatingPoints:
+    """Which classes pay for a codec: a table with a row a point; for points that are named, tables of their classes.
+
+    points: by name, such as "none+jpeg:quality=10". labels: as in ``compare``.
+    """
+    return OperatingPoints(*class_losses.classes(_study(study, out, plugins), points, labels))
 
 
 def add(

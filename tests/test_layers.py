@@ -13,7 +13,7 @@ FLOORS = {
     "quantizers": 3,  # a search asks a classifier
     **dict.fromkeys(("bench/study", "bench/statistics"), 4),
     **dict.fromkeys(("bench/running", "bench/reading", "bench/conformance"), 5),
-    "bench/comparing": 6,
+    **dict.fromkeys(("bench/comparing", "bench/choosing"), 6),
     "bench/figures": 7,
     **dict.fromkeys(("bench/training", "bench/reporting"), 8),
     "bench/commands": 9,
@@ -22,6 +22,7 @@ FLOORS = {
 """A room imports from lower floors and from itself; ``bench`` are the files that lie in no room of it."""
 ENDING = (
     "bench/commands/cli.py",
+    "bench/commands/cli_choosing.py",
     "bench/commands/cli_results.py",
     "bench/commands/cli_training.py",
     "bench/commands/console.py",

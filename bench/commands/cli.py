@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ...core.errors import RabenchError, Unavailable
+from . import cli_choosing as _choosing
 from . import cli_results as _results
 from . import cli_training as _training
 from .console import (
@@ -44,7 +45,7 @@ if TYPE_CHECKING:
     from ..study.matrix import Study
     from ..study.points import Point
 
-COMMANDS = (_results, _training)
+COMMANDS = (_choosing, _results, _training)
 """Files whose commands are known once they are imported."""
 
 

@@ -174,6 +174,26 @@ def points(
     _end_with(bad)
 
 
+@app.command()
+def classes(
+    study: StudyName,
+    point: Annotated[
+        list[str] | None, typer.Option(metavar="NAME", help="Tables of this point's classes; may be repeated.")
+    ] = None,
+    labels: LabelsOption = None,
+    out_folder: OutOption = None,
+    plugin: PluginOption = None,
+) -> None:
+    """Which classes pay for a codec: those that lose more than the others, and the pairs that are confused more."""
+    from ..comparing.classes import classes as by_class
+    from ..study.matrix import find_study
+
+    tables, bad = by_class(find_study(study, out_folder), point or [], labels)
+    for table in tables:
+        print_table(table)
+    _end_with(bad)
+
+
 def _bpp(text: str | None) -> float | None:
     if text is None:
         return None

@@ -77,8 +77,8 @@ def compare(
     mistakes: list[BadSetting] = []
     for group in groups:
         try:
-            first = _curve_or_point(anchor, group, "anchor")
-            others = [_curve_or_point(t, group, "test") for t in tests] or [c for c in group.curves if c != first]
+            first = curve_or_point(anchor, group, "anchor")
+            others = [curve_or_point(t, group, "test") for t in tests] or [c for c in group.curves if c != first]
         except BadSetting as mistake:
             mistakes.append(mistake)
             continue
@@ -197,7 +197,7 @@ def _figure(
     }
 
 
-def _curve_or_point(text: str, group: Group, argument: str) -> Curve:
+def curve_or_point(text: str, group: Group, argument: str) -> Curve:
     """A curve, or one point of it as a curve of its own: ``none+webp:quality=50``."""
     try:
         return find_curve(text, group.curves, argument)

@@ -15,7 +15,7 @@ from ...codecs.base import ByteBreakdown
 from ...quantizers.none import NoQuantizer
 from ..statistics.intervals import wilson
 from ..study.points import PLUGINS, Point
-from ..study.records import COLUMNS, STAGES, Index, Record, block_name
+from ..study.records import COLUMNS, STAGES, Index, Record, Span, block_name
 from ..study.sources import Sources
 
 NAMES = PLUGINS
@@ -80,28 +80,45 @@ def gather(points: Iterable[Point], records: Iterable[Record], index: Index) -> 
     measured, bad = [], []
     sizes: dict[str, tuple[int, int] | None] = {}
     for point in points:
-        spans = index.measured(point.dataset.label)
-        names = [block_name(point.codec, description) for _, _, description in spans]
+        layout = index.layout(point.dataset.label)
         if (noted := index.noted(point.labels)) is not None:
             candidates = [by_name.get((*noted, noted[1]), {})]
         else:
             candidates = [blocks for name, blocks in sorted(by_name.items(), key=str) if name[0] == point.labels[1:]]
-        held = [
-            [(start, blocks[name]) for (start, _, _), name in zip(spans, names, strict=True) if name in blocks]
-            for blocks in candidates
-        ]
-        columns, readable, broken = _columns(max(held, key=len, default=[]))
+        held = [_held(point, layout, blocks) for blocks in candidates]
+        columns, readable, broken = _columns(max(held, key=_images, default=[]))
         bad += broken
         if columns:
             label = point.dataset.label
             size = sizes[label] if label in sizes else sizes.setdefault(label, Sources.of(index, label).common_size)
-            overhead = _overhead_bpp(point, readable[0], index, size)
-            contents = {name: d["sha256"] for name, (_, _, d) in zip(names, spans, strict=True)}
-            blocks = tuple(contents[r.identity.block] for r in readable)
+            overhead = _overhead_bpp(point, readable[0][1], index, size)
+            contents = tuple(span.description["sha256"] for span, _ in readable)
             if point.metric is not None:  # a block that was lost with its worker has none
                 columns.setdefault("value", np.full(len(columns["image"]), np.nan))
-            measured.append(Measured(point, tuple(readable), columns, len(readable) == len(spans), blocks, overhead))
+            whole = index.expected(label) == len(columns["image"])
+            measured.append(Measured(point, tuple(r for _, r in readable), columns, whole, contents, overhead))
     return measured, bad
+
+
+Held = list[tuple[Span, Record]]
+"""Records by the images that they hold, in order."""
+
+
+def _held(point: Point, layout: Sequence[tuple[Span | None, list[Span]]], records: dict[str, Record]) -> Held:
+    """The records of a point, by the hash of their block: of whole blocks, else of their parts."""
+    held: Held = []
+    for whole, parts in layout:
+        name = block_name(point.codec, whole.description) if whole is not None else None
+        if whole is not None and name in records:
+            held.append((whole, records[name]))
+            continue
+        names = [block_name(point.codec, part.description) for part in parts]
+        held += [(part, records[name]) for part, name in zip(parts, names, strict=True) if name in records]
+    return held
+
+
+def _images(held: Held) -> int:
+    return sum(span.stop - span.start for span, _ in held)
 
 
 def _overhead_bpp(point: Point, record: Record, index: Index, size: tuple[int, int] | None) -> float:
@@ -109,11 +126,12 @@ def _overhead_bpp(point: Point, record: Record, index: Index, size: tuple[int, i
     return np.nan if size is None or length is None else 8 * length / (size[0] * size[1])
 
 
-def _columns(records: Sequence[tuple[int, Record]]) -> tuple[Columns, list[Record], list[str]]:
-    """The rows of records that begin at the images named; the records that can be read; what is wrong with others."""
+def _columns(held: Held) -> tuple[Columns, Held, list[str]]:
+    """The rows of records; those that can be read; what is wrong with others."""
     parts: list[Columns] = []
-    readable, bad = [], []
-    for start, record in records:
+    readable: Held = []
+    bad: list[str] = []
+    for span, record in held:
         try:
             table = record.rows()
         except (pa.ArrowInvalid, OSError) as error:
@@ -123,9 +141,9 @@ def _columns(records: Sequence[tuple[int, Record]]) -> tuple[Columns, list[Recor
             name: table[name].to_numpy() for name in (*COLUMNS, *(["value"] if "value" in table.column_names else []))
         }
         columns["failed"] = table["error"].is_valid().to_numpy()
-        columns["image"] = np.arange(start, start + len(table))  # where the block lies in THIS data set
+        columns["image"] = np.arange(span.start, span.start + len(table))  # where the block lies in THIS data set
         parts.append(columns)
-        readable.append(record)
+        readable.append((span, record))
     if not parts:
         return {}, [], bad
     if any("value" in part for part in parts):  # a block that was lost with its worker has none

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import BrokenExecutor, as_completed
 from dataclasses import dataclass, field, replace
 from itertools import groupby
@@ -15,7 +15,7 @@ from ...core.errors import RabenchError, Refused
 from ...datasets.base import Dataset, blocks
 from ..study.matrix import Study, all_points
 from ..study.points import Point
-from ..study.records import BLOCK, FILES, Identity, Index, Records, block_name
+from ..study.records import BLOCK, FILES, Identity, Index, Records, Span, block_name, spans_of_parts
 from . import task as tasks
 from .content import describe_block
 from .executors import Pool, in_process
@@ -60,8 +60,8 @@ class Plan:
     """The number of records that are there already."""
     impossible: list[tuple[Point, str]] = field(default_factory=list)
     """The points that cannot be measured here, with the reason."""
-    spans: dict[Dataset, list[tuple[int, int, dict[str, Any]]]] = field(default_factory=dict)
-    """The start, the stop and the description of each block of a data set."""
+    spans: dict[Dataset, list[Span]] = field(default_factory=dict)
+    """The blocks of each data set."""
 
 
 def make_plan(
@@ -85,15 +85,46 @@ def make_plan(
     present = records.names()
     for point, versions in plan.possible.items():
         index.note(point.labels, point.key, versions)
-        for start, stop, description in plan.spans[point.dataset]:
-            identity = Identity(point.labels, point.key, versions, block_name(point.codec, description))
-            if identity.name in present:
-                plan.finished += 1
-            else:
-                present.add(identity.name)  # two data sets may hold the same block
-                pixels = _pixels(description["sizes"])
-                plan.missing.append(Missing(point, identity, start, stop, description["sha256"], pixels))
+        for block in plan.spans[point.dataset]:
+            for span in _to_measure(point, versions, block, index, present, pool):
+                identity = identity_of(point, versions, span)
+                if identity.name in present:
+                    plan.finished += 1
+                else:
+                    present.add(identity.name)  # two data sets may hold the same block
+                    plan.missing.append(missing_of(point, identity, span))
     return plan
+
+
+def _to_measure(
+    point: Point, versions: tuple[str, str, str], block: Span, index: Index, present: set[str], pool: Pool
+) -> list[Span]:
+    """The block itself; its parts where a point has some of them and not the whole."""
+    if identity_of(point, versions, block).name in present:
+        return [block]
+    parts = index.parts_of(point.dataset.label, block.start, block.stop)
+    if not any(identity_of(point, versions, part).name in present for part in parts):
+        return [block]
+    return describe_parts(point.dataset, index, pool, spans_of_parts(block.start, block.stop))
+
+
+def describe_parts(dataset: Dataset, index: Index, pool: Pool, spans: Sequence[tuple[int, int]]) -> list[Span]:
+    """Parts of a data set's blocks, once the index knows them; those that it does not know are read."""
+    known = index.parts(dataset.label)
+    _describe(dataset, known, [span for span in spans if f"{span[0]}-{span[1]}" not in known], pool)
+    return [Span(start, stop, known[f"{start}-{stop}"]) for start, stop in spans]
+
+
+def identity_of(point: Point, versions: tuple[str, str, str], span: Span) -> Identity:
+    """What the record of a point is filed as for some images."""
+    return Identity(point.labels, point.key, versions, block_name(point.codec, span.description))
+
+
+def missing_of(point: Point, identity: Identity, span: Span) -> Missing:
+    """The record of a point for some images, as one that is to be measured."""
+    return Missing(
+        point, identity, span.start, span.stop, span.description["sha256"], _pixels(span.description["sizes"])
+    )
 
 
 def _pixels(sizes: dict[str, int]) -> int:
@@ -103,13 +134,12 @@ def _pixels(sizes: dict[str, int]) -> int:
 
 def _describe_blocks(
     dataset: Dataset, index: Index, limit: int | None, pool: Pool, say: Say, with_files: bool
-) -> list[tuple[int, int, dict[str, Any]]]:
-    """The start, the stop and the description of each block of a data set, once the index knows them all.
+) -> list[Span]:
+    """The blocks of a data set, once the index knows them all.
 
     with_files: whether the images' own files count, too, which indices of earlier versions do not know.
     """
-    about = {"notes": dataset.notes(), "classes": len(dataset.classes)}
-    descriptions = index.open(dataset.label, dataset.stamp(), len(dataset), limit, about)
+    descriptions = open_dataset(dataset, index, limit)
     new = [
         (start, stop)
         for start, stop in blocks(dataset, BLOCK, limit)
@@ -117,21 +147,32 @@ def _describe_blocks(
     ]
     if new:
         say(f"{dataset.label}: reading {sum(b - a for a, b in new):,} images to know them by content")
-        futures = {pool.submit(describe_block, dataset, *span): span for span in new}
-        for future in as_completed(futures):
-            start, stop = futures[future]
-            try:
-                descriptions[f"{start}-{stop}"] = future.result()
-            except BrokenExecutor:
-                if not pool.begins():
-                    raise Refused(
-                        "worker processes cannot start; in a script, call rabench below "
-                        "'if __name__ == \"__main__\":', or with `workers=0`"
-                    ) from None
-                raise Refused(
-                    f"a worker died while reading images {start}..{stop - 1} of {dataset.label}; look at these files"
-                ) from None
+        _describe(dataset, descriptions, new, pool)
     return index.measured(dataset.label)
+
+
+def open_dataset(dataset: Dataset, index: Index, limit: int | None) -> dict[str, Any]:
+    """The descriptions of the blocks that the index knows of a data set, as its files are now."""
+    about = {"notes": dataset.notes(), "classes": len(dataset.classes)}
+    return index.open(dataset.label, dataset.stamp(), len(dataset), limit, about)
+
+
+def _describe(dataset: Dataset, descriptions: dict[str, Any], spans: Sequence[tuple[int, int]], pool: Pool) -> None:
+    """Adds the descriptions of images. Raises Refused where workers cannot start, or die while they read."""
+    futures = {pool.submit(describe_block, dataset, *span): span for span in spans}
+    for future in as_completed(futures):
+        start, stop = futures[future]
+        try:
+            descriptions[f"{start}-{stop}"] = future.result()
+        except BrokenExecutor:
+            if not pool.begins():
+                raise Refused(
+                    "worker processes cannot start; in a script, call rabench below "
+                    "'if __name__ == \"__main__\":', or with `workers=0`"
+                ) from None
+            raise Refused(
+                f"a worker died while reading images {start}..{stop - 1} of {dataset.label}; look at these files"
+            ) from None
 
 
 def make_tasks(missing: list[Missing]) -> Iterator[tuple[Task, list[Missing]]]:
@@ -140,8 +181,8 @@ def make_tasks(missing: list[Missing]) -> Iterator[tuple[Task, list[Missing]]]:
     A block is loaded and quantized once for up to CODECS_A_TASK codecs, and all classifiers share the files.
     """
 
-    def group(m: Missing) -> tuple[str, int, str, str]:
-        return (m.point.dataset.spec, m.start, str(m.point.size), m.point.quantizer.spec)
+    def group(m: Missing) -> tuple[str, int, int, str, str]:
+        return (m.point.dataset.spec, m.start, m.stop, str(m.point.size), m.point.quantizer.spec)
 
     first = {group(m): number for number, m in reversed(list(enumerate(missing)))}
     for _, records in groupby(sorted(missing, key=lambda m: first[group(m)]), group):

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Future, wait
+from contextlib import contextmanager
 from dataclasses import dataclass
 from time import monotonic
 
@@ -79,18 +80,23 @@ class Runner:
         self.flying: dict[Future[list[Rows]], Batch] = {}
         """The tasks that the pool has and has not given back."""
 
-    def run(self, missing: list[Missing]) -> None:
-        """Measures missing records and writes them; where it is interrupted, the pool is stopped at once."""
+    def run(self, missing: list[Missing], until: float = float("inf")) -> None:
+        """Measures missing records and writes them; where it is interrupted, the pool is stopped at once.
+
+        until: the time of ``time.monotonic()`` after which no more tasks begin.
+        """
         batches, self.begun = iter(new_kinds_first(make_tasks(missing))), monotonic()
+        images: Counter[Key] = Counter()
         for m in missing:
-            self.images[m.identity.key] += m.stop - m.start
-        self.waiting.update(self.images)
-        self.progress.total = self.images.total()
-        self.pace = Pace.of(self.records.read()[0]) if missing else Pace()
+            images[m.identity.key] += m.stop - m.start
+        self.images, self.waiting = images, Counter(images)
+        self.progress.total += images.total()
+        if missing and not self.pace:
+            self.pace = Pace.of(self.records.read()[0])
         try:
             while True:
                 # Two tasks a slot keep every worker busy; more would only hold memory.
-                while len(self.flying) < 2 * self.pool.slots and (batch := next(batches, None)):
+                while len(self.flying) < 2 * self.pool.slots and monotonic() < until and (batch := next(batches, None)):
                     self._submit(batch)
                 if not self.flying:
                     return
@@ -99,6 +105,15 @@ class Runner:
         except BaseException:
             self.pool.stop()
             raise
+
+    def measure_overheads(self, points: Mapping[Point, tuple[str, str, str]], index: Index) -> None:
+        """Notes the bytes that the codecs of points take for a flat image; those that failed here are left out.
+
+        points: with the versions of their plug-ins.
+        """
+        healthy = [(point, versions) for point, versions in points.items() if point.codec not in self.failing]
+        if measure_overheads(healthy, index, self.pool, min(self.timeout, OVERHEAD_TIMEOUT)):
+            index.save()
 
     def _submit(self, batch: Batch) -> None:
         try:
@@ -239,24 +254,37 @@ def run(
     the block that did it, whose rows count as failed. Raises RabenchError for what the user can set right: a mistake
     in the matrix, a folder that another run has locked, no point that can be measured, images that changed meanwhile.
     """
-    progress, begun = progress or Progress(), monotonic()
+    progress = progress or Progress()
     matrix = _loaded(study, limit)
+    with session(study, make_pool, progress, command, timeout) as (runner, index):
+        try:
+            points = tuple(filter(only, all_points(matrix)))
+            plan = make_plan(points, runner.records, index, limit, runner.pool, progress.say)
+        finally:
+            index.save()
+        if not plan.spans:
+            raise Refused(f"{study.name}: no point can be measured here: {plan.impossible[0][1]}")
+        runner.run(plan.missing)
+        runner.measure_overheads(plan.possible, index)
+    return Outcome(runner.kept, plan.finished, progress.failed, plan.impossible, max(map(len, plan.spans)))
+
+
+@contextmanager
+def session(
+    study: Study, make_pool: Callable[[], Pool], progress: Progress, command: str, timeout: float = TIMEOUT
+) -> Iterator[tuple[Runner, Index]]:
+    """A runner for a study whose folder is locked meanwhile, and the study's index: ``with session(...) as (runner, index):``
+
+    What was measured is noted in the study's run.json, however the session ends; an error stops the pool at once. Takes
+    what ``run`` takes.
+    """
+    begun = monotonic()
     with prepared(study) as records:
         _put_damaged_aside(records, progress)
         pool, index = make_pool(), Index(study.records)
         runner = Runner(pool, records, progress, timeout)
         try:
-            try:
-                points = tuple(filter(only, all_points(matrix)))
-                plan = make_plan(points, records, index, limit, pool, progress.say)
-            finally:
-                index.save()
-            if not plan.spans:
-                raise Refused(f"{study.name}: no point can be measured here: {plan.impossible[0][1]}")
-            runner.run(plan.missing)
-            healthy = [(point, v) for point, v in plan.possible.items() if point.codec not in runner.failing]
-            if measure_overheads(healthy, index, pool, min(timeout, OVERHEAD_TIMEOUT)):
-                index.save()
+            yield runner, index
         except BaseException as error:
             if isinstance(error, tasks.Changed):
                 _forget_blocks(index)
@@ -267,7 +295,6 @@ def run(
                 seconds = monotonic() - begun
                 provenance.add(study.folder, command, runner.kept, seconds, pool.slots)
         pool.close()
-    return Outcome(runner.kept, plan.finished, progress.failed, plan.impossible, max(map(len, plan.spans)))
 
 
 def _forget_blocks(index: Index) -> None:

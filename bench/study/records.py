@@ -13,7 +13,7 @@ import json
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -25,6 +25,8 @@ from ...core.files import atomic_write, remove_partial, write_text
 
 BLOCK = 1000
 """The number of images in a record; blocks begin at multiples of it in every study."""
+PART = 100
+"""The number of images in a part of a block, for what measures less than whole blocks; parts begin at multiples of it."""
 FILES = "files_sha256"
 """The key under which the description of a block has the hash of the images' own files."""
 FORMAT = 1
@@ -163,6 +165,16 @@ class Records:
         if rows.final:
             failed.unlink(missing_ok=True)
 
+    def record(self, name: str) -> Record | None:
+        """The record of that name, with failures where there is none without; None where there is neither.
+
+        Raises what pyarrow raises for a damaged file.
+        """
+        for folder in (self.folder, self.failed):
+            if (path := folder / f"{name}.parquet").is_file():
+                return _opened(path)[0]
+        return None
+
     def read(self) -> tuple[list[Record], list[str]]:
         """Every record, and a line for each file that is no record or of a newer format.
 
@@ -239,9 +251,15 @@ class Index:
         how many a run is limited to. about: what else to keep of the data set.
         """
         entry = self.datasets.get(label, {})
-        blocks = entry.get("blocks", {}) if entry.get("stamp") == stamp else {}
-        self.datasets[label] = {"stamp": stamp, "images": images, "limit": limit, **about, "blocks": blocks}
+        known = entry if entry.get("stamp") == stamp else {}
+        blocks, parts = known.get("blocks", {}), known.get("parts", {})
+        more = {"parts": parts} if parts else {}
+        self.datasets[label] = {"stamp": stamp, "images": images, "limit": limit, **about, "blocks": blocks, **more}
         return blocks
+
+    def parts(self, label: str) -> dict[str, Any]:
+        """The parts of blocks that are known of a data set, by ``start-stop``; the caller may add new ones."""
+        return self.datasets[label].setdefault("parts", {})
 
     def forget(self, label: str) -> None:
         """Drops a data set, so that the next run reads all its images again."""
@@ -272,17 +290,49 @@ class Index:
         content = {"datasets": self.datasets, "versions": self.versions, "overheads": self.overheads}
         write_text(self.path, json.dumps(content, indent=1, sort_keys=True) + "\n")
 
-    def measured(self, label: str) -> list[tuple[int, int, dict[str, Any]]]:
-        """The start, the stop and the description of each block that the last run measured, in order.
+    def parts_of(self, label: str, start: int, stop: int) -> list[Span]:
+        """The known parts of the block start..stop-1, in order."""
+        known = self.datasets[label].get("parts", {})
+        spans = ((*span, known.get(f"{span[0]}-{span[1]}")) for span in spans_of_parts(start, stop)) if known else ()
+        return [Span(first, last, about) for first, last, about in spans if about is not None]
 
-        A description holds the images' hash (``sha256``), ``sizes`` and formats (``sources``).
-        """
+    def layout(self, label: str) -> list[tuple[Span | None, list[Span]]]:
+        """For each block that the last run was about, in order: the whole block, where it is known, and its known parts."""
         entry = self.datasets.get(label)
         if entry is None:
             return []
-        blocks, end = entry["blocks"], min(entry["images"], entry["limit"] or entry["images"])
-        spans = [(start, min(start + BLOCK, end)) for start in range(0, end, BLOCK)]
-        return [(start, stop, blocks[f"{start}-{stop}"]) for start, stop in spans if f"{start}-{stop}" in blocks]
+        end = self.expected(label)
+        found: list[tuple[Span | None, list[Span]]] = []
+        for start in range(0, end, BLOCK):
+            stop = min(start + BLOCK, end)
+            description = entry["blocks"].get(f"{start}-{stop}")
+            whole = Span(start, stop, description) if description is not None else None
+            found.append((whole, self.parts_of(label, start, stop)))
+        return found
+
+    def expected(self, label: str) -> int:
+        """How many images of a data set the last run was about."""
+        entry = self.datasets[label]
+        return min(entry["images"], entry["limit"] or entry["images"])
+
+    def measured(self, label: str) -> list[Span]:
+        """The images that the last run was about, in order: blocks, and the parts of those that are not known whole."""
+        spans = [[whole] if whole is not None else parts for whole, parts in self.layout(label)]
+        return [span for block in spans for span in block]
+
+
+class Span(NamedTuple):
+    """Consecutive images of a data set, a block or a part of one, and what the index knows of them."""
+
+    start: int
+    stop: int
+    description: dict[str, Any]
+    """Holds the images' hash (``sha256``), ``sizes`` and formats (``sources``)."""
+
+
+def spans_of_parts(start: int, stop: int) -> list[tuple[int, int]]:
+    """The start and the stop of each part of the block start..stop-1."""
+    return [(first, min(first + PART, stop)) for first in range(start, stop, PART)]
 
 
 def _overhead_name(identity: Identity, indexed: bool, size: tuple[int, int]) -> str:

@@ -10,7 +10,7 @@ from typing import ClassVar
 
 import numpy as np
 from rabench.classifiers.base import Classifier
-from rabench.codecs.base import Codec
+from rabench.codecs.base import ByteBreakdown, Codec
 from rabench.codecs.raw import Raw
 from rabench.core.images import RGB, as_rgb
 from rabench.core.plugins import Text, setting
@@ -177,3 +177,32 @@ class Coarse(Raw):
 
     def decode(self, data):
         return super().decode(data[: len(data) - self.step // 2])
+
+
+@dataclass(frozen=True)
+class Harmful(Codec):
+    """Turns some images to a grey that `brightness` takes for another class; higher levels harm less and write more."""
+
+    name: ClassVar[str] = "harmful"
+    level: int = setting(9, range(10), quality_parameter=True)
+    uneven: int = setting(-1, range(-1, 10), help="a level that harms every image")
+
+    def version(self):
+        return "1"
+
+    def encode(self, image):
+        pixels = as_rgb(image)
+        drawn = int.from_bytes(hashlib.sha256(pixels.tobytes()).digest()[:4], "big") / 2**32
+        if drawn < SHARES_HARMED[self.level] or self.level == self.uneven:
+            pixels = np.full_like(pixels, 157)
+        return Raw().encode(pixels) + bytes(20 * self.level)
+
+    def decode(self, data):
+        return Raw().decode(data[: len(data) - 20 * self.level])
+
+    def byte_breakdown(self, data):
+        return ByteBreakdown(len(data), 0, 0, 0)
+
+
+SHARES_HARMED = (0.9, 0.6, 0.4, 0.3, 0.2, 0.1, 0.05, 0.02, 0.005, 0.0)
+"""The shares of images that `harmful` turns to grey, by its level."""

@@ -1,0 +1,159 @@
+"""The answers of `rabench choose` as tables."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from ...core.tables import Kind, Table
+from .choose import Choice
+from .curve_search import CurveSearch
+from .dial import Trial
+
+COUNT = 1_000_000
+"""The images whose bytes are told."""
+
+
+def table(choice: Choice) -> Table:
+    """The curves side by side, the best first."""
+    tolerated = choice.question.lose_at_most is not None
+    setting, last = ("cheapest", "next cheaper") if tolerated else ("dearest within", "against the best")
+    numbers = ("bpp", "GB a million", "loss", "images", "encode ms", "decode ms")
+    names = dict.fromkeys(("take", "curve", setting), Kind.NAME)
+    kinds = {**names, **dict.fromkeys(numbers, Kind.NUMBER), last: Kind.TEXT}
+    best = choice.best
+    rows = [
+        ["*" if search is best else "", search.curve.name, *_figures(choice, search), beyond(choice, search)]
+        for search in sorted(choice.searches, key=lambda s: _place(choice, s))
+    ]
+    return Table(_title(choice), pd.DataFrame(rows, columns=list(kinds)), kinds, tuple(_notes(choice)))
+
+
+def chosen_setting(choice: Choice, search: CurveSearch) -> int | None:
+    """The setting that the answer names for a curve; None where it names none."""
+    if choice.question.lose_at_most is None:
+        return search.within
+    chosen = search.search.chosen if search.search is not None else None
+    return chosen.setting if chosen is not None else None
+
+
+def loss(choice: Choice, search: CurveSearch, setting: int) -> tuple[float, float, float, int]:
+    """The mean loss of a setting that was tested, its interval as scaled for people, and the number of images."""
+    question = choice.question
+    if question.lose_at_most is not None and search.search is not None:
+        trial = next(t for t in search.search.trials if t.setting == setting)
+        return _loss(choice, trial)
+    tolerance = question.tolerance(len(choice.images))
+    trial = Trial(setting, "open", tolerance.sample(search.losses(setting)), question.risk / 2)
+    return _loss(choice, trial)
+
+
+def _loss(choice: Choice, trial: Trial) -> tuple[float, float, float, int]:
+    question = choice.question
+    pilot = choice.pilot if question.lose_at_most is not None else 0
+    low, high = question.tolerance(len(choice.images) - pilot).interval(trial.losses, trial.risk)
+    return question.scale * trial.losses.mean, question.scale * low, question.scale * high, trial.losses.size
+
+
+def _text(choice: Choice, figures: tuple[float, float, float, int]) -> str:
+    digits = 3 if choice.by == "log-loss" else 2
+    mean, low, high = (f"{value:.{digits}f}" for value in figures[:3])
+    return f"{mean} [{low}, {high}]"
+
+
+def _place(choice: Choice, search: CurveSearch) -> float:
+    setting = chosen_setting(choice, search)
+    if setting is None:
+        return np.inf
+    if choice.question.lose_at_most is not None:
+        return search.bits(setting)
+    return loss(choice, search, setting)[0]
+
+
+def _figures(choice: Choice, search: CurveSearch) -> list[str]:
+    setting = chosen_setting(choice, search)
+    if setting is None:
+        return ["-"] * 7
+    point = search.points[setting]
+    times = [f"{1000 * search.images.seconds(point, stage):.2f}" for stage in ("encode", "decode")]
+    figures = loss(choice, search, setting)
+    bpp, _ = search.rate(setting, True, choice.question.risk)
+    size = f"{search.bits(setting) / 8 * COUNT / 1e9:.3g}"
+    return [search.name(setting), f"{bpp:.3f}", size, _text(choice, figures), f"{figures[3]:,}", *times]
+
+
+def beyond(choice: Choice, search: CurveSearch) -> str:
+    """What is known of the setting where the search along a curve ended, or why another curve is better."""
+    if choice.question.lose_at_most is None:
+        if search.within is None:
+            return "no setting is within the rate"
+        better = choice.race.left_out.get(search.curve.name)
+        if better is not None:
+            return f"loses more than {better}"
+        return "" if search is choice.best else "not told apart from the best"
+    if search.search is None or (not (trials := search.search.trials) and search.search.undecided is None):
+        return "not tested in time"
+    last = search.search.undecided or trials[-1]
+    if last is search.search.chosen:
+        return "there is none"
+    name = search.name(last.setting)
+    if not last.losses.size:
+        return f"{name}: not tested in time"
+    if last.verdict == "more":
+        return f"{name} loses more: {_text(choice, _loss(choice, last))}"
+    tolerance = choice.question.tolerance(len(choice.images) - choice.pilot)
+    figures, needed = _text(choice, _loss(choice, last)), tolerance.to_decide(last.losses, last.risk)
+    if last is not search.search.undecided and last.losses.mean > tolerance.limit and needed <= tolerance.images:
+        return f"{name} is likely to lose more: {figures}"
+    return f"{name} is open: {figures}" + (f"; about {_round(needed)} images would decide" if needed < 1e9 else "")
+
+
+def _round(count: float) -> str:
+    """Two figures that count, and commas: 23,000."""
+    return f"{int(float(f'{count:.2g}')):,}"
+
+
+def _title(choice: Choice) -> str:
+    question, unit = choice.question, "nats of log-loss" if choice.by == "log-loss" else f"points of {choice.by}"
+    if question.lose_at_most is not None:
+        return f"{choice.title}: the cheapest that lose at most {question.lose_at_most:g} {unit}"
+    if question.bpp_at_most is not None:
+        return f"{choice.title}: the least {unit} lost within {question.bpp_at_most:g} bpp"
+    assert question.bits_at_most is not None
+    return f"{choice.title}: the least {unit} lost within {question.bits_at_most / 8:,.0f} bytes an image"
+
+
+def _notes(choice: Choice) -> list[str]:
+    question, count = choice.question, len(choice.searches)
+    several = f", all {count} curves together" if count > 1 else ""
+    sure = f"with {question.confidence:g} % confidence{several}"
+    less = (
+        "the setting's log-loss minus the originals'"
+        if choice.by == "log-loss"
+        else f"the originals' {choice.by} minus the setting's"
+    )
+    notes = [
+        f"loss: {less} on the same images, and between which bounds it lies on "
+        f"future images like these, {sure}. images: those that it was tested on, of {len(choice.images):,}. *: take this one."
+    ]
+    if choice.best is None:
+        notes.append(
+            "No setting is shown to lose so little." if question.lose_at_most else "No setting is within the rate."
+        )
+    if choice.out_of_time:
+        notes.append("The budget is spent before all is decided; the same command goes on from here.")
+    for search in choice.searches:
+        notes += _curve_notes(choice, search)
+    return notes + [f"{point}: left out; {reason}" for point, reason in choice.impossible]
+
+
+def _curve_notes(choice: Choice, search: CurveSearch) -> list[str]:
+    notes = []
+    for dear, cheap in search.search.uneven if search.search is not None else []:
+        names = search.name(dear), search.name(cheap)
+        notes.append(f"{search.curve.label}: its dial is uneven: {names[0]} loses more than the cheaper {names[1]}.")
+    tried = {t.setting for t in search.search.trials} if search.search is not None else {search.within}
+    for setting in sorted(s for s in tried if s is not None):
+        if failures := search.failures(setting):
+            notes.append(f"{search.points[setting].title} failed on {failures:,} images, which count as lost.")
+    return notes

@@ -1,0 +1,114 @@
+"""A curve of a study as a dial to search."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from dataclasses import dataclass
+from math import sqrt
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import norm
+
+from ..reading.curves import Columns, Curve
+from ..study.points import Point
+from .dial import DialSearch, Trial
+from .measuring import DrawnImages, losses
+from .tolerance import Tolerance
+
+Steps = Generator[dict[Point, int], None, None]
+"""Yields on how many of the first images each point is to be measured next, and goes on when it is."""
+
+
+@dataclass
+class CurveSearch:
+    """A curve, what is measured of its points, and the search along it."""
+
+    curve: Curve
+    points: tuple[Point, ...]
+    """The settings of the dial."""
+    images: DrawnImages
+    reference: Point
+    by: str
+    """accuracy, agreement or log-loss."""
+    search: DialSearch | None = None
+    """The search for the cheapest setting that loses no more than is tolerated."""
+    within: int | None = None
+    """The dearest setting within the rate that was asked for; None where there is none."""
+
+    def __len__(self) -> int:
+        return len(self.points)
+
+    def rows(self, setting: int | None) -> Columns:
+        """The rows of a setting, or of the originals, in the order drawn."""
+        return self.images.rows(self.reference if setting is None else self.points[setting])
+
+    def losses(self, setting: int) -> NDArray[np.float64]:
+        """What each image measured so far loses under a setting, (N,)."""
+        return losses(self.rows(None), self.rows(setting), self.by)
+
+    def bits(self, setting: int, images: int | None = None) -> float:
+        """The mean bits an image under a setting, over the first so many images, or all that it was measured on."""
+        rows = self.rows(setting)
+        good = ~rows["failed"][:images]
+        return float(8 * rows["bytes"][:images][good].mean()) if good.any() else np.nan
+
+    def failures(self, setting: int) -> int:
+        """How many images failed under a setting."""
+        return int(self.rows(setting)["failed"].sum())
+
+    def name(self, setting: int) -> str:
+        """The setting without the curve's name: ``quality=40``."""
+        codecs = {p.codec for p in self.points}
+        plugin = self.points[setting].codec if len(codecs) > 1 else self.points[setting].quantizer
+        parameter = plugin.quality_parameter()
+        return f"{parameter}={getattr(plugin, parameter)}" if parameter else self.points[setting].title
+
+    def tolerated(self, tolerance: Tolerance, risk: float, pilot: int, say: Callable[[Trial], None]) -> Steps:
+        """Searches the cheapest setting that loses no more than is tolerated. say: receives each trial when it ends."""
+        self.search = DialSearch(self, tolerance, risk, pilot)
+        told = 0
+        for wanted in self.search.steps():
+            for trial in self.search.trials[told:]:
+                say(trial)
+            told = len(self.search.trials)
+            yield {self.points[setting]: images for setting, images in wanted.items()}
+        for trial in self.search.trials[told:]:
+            say(trial)
+
+    def dearest_within(self, limit: float, per_pixel: bool, risk: float, images: int) -> Steps:
+        """Searches the dearest setting whose mean rate is shown to be below a limit, on the first so many images.
+
+        limit: bits per pixel where ``per_pixel`` says so, else bits an image. risk: that the true mean is above it.
+        """
+        last = len(self) - 1
+        yield {self.points[0]: images, self.points[last]: images}
+        cheap, dear = (0, last) if self.bits(0) < self.bits(last) else (last, 0)
+        if not self._within(cheap, limit, per_pixel, risk):
+            return
+        if self._within(dear, limit, per_pixel, risk):
+            cheap = dear
+        while abs(dear - cheap) > 1:
+            middle = (dear + cheap) // 2
+            yield {self.points[middle]: images}
+            cheap, dear = (middle, dear) if self._within(middle, limit, per_pixel, risk) else (cheap, middle)
+        self.within = cheap
+
+    def _within(self, setting: int, limit: float, per_pixel: bool, risk: float) -> bool:
+        mean, half = self.rate(setting, per_pixel, risk)
+        return bool(mean + half <= limit)
+
+    def rate(self, setting: int, per_pixel: bool, risk: float) -> tuple[float, float]:
+        """The mean rate of a setting, and how far above it the true one may be, with this risk (by the normal distribution).
+
+        In bits per pixel of all pixels together, or bits an image. NaN for fewer than two images.
+        """
+        rows = self.rows(setting)
+        good = ~rows["failed"]
+        bits = 8.0 * rows["bytes"][good]
+        if len(bits) < 2:
+            return np.nan, np.nan
+        unit = rows["pixels"][good].astype(np.float64) if per_pixel else np.ones(len(bits))
+        mean = float(bits.sum() / unit.sum())
+        deviation = float((bits - mean * unit).std(ddof=1) / unit.mean())
+        return mean, float(norm.isf(risk)) * deviation / sqrt(len(bits))

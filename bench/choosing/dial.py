@@ -1,0 +1,198 @@
+"""The search along one dial: the cheapest setting of a codec that is shown to lose no more than is tolerated.
+
+The first images set the order in which settings are tested (a pilot); the others test them. As the order does not hang on
+the images that test, the risk of taking any setting that loses too much stays below the one asked for, whatever the
+dial is like:
+
+- From the setting where the pilot says to begin, one is tested after the other, each cheaper than the one before, and
+  none after the first that is not shown (a fixed sequence: only the first bad one of it can be taken by mistake).
+- Where a cheaper one looks better than the one that was not shown, the dial is uneven, and the sequence goes on there,
+  once, at a part of the risk that was kept for it.
+- Where the very first is not shown, the sequence begins again at the dearest, at another part that was kept for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from dataclasses import dataclass
+from math import log
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..statistics.betting import Sample
+from .tolerance import EARLY, Tolerance
+
+SEQUENCE, PAST_UNEVEN, FROM_DEAREST = 0.9, 0.05, 0.05
+"""How the risk is split between the sequence, its second part on an uneven dial, and the one from the dearest setting."""
+COARSE = 5
+"""The settings that the pilot looks at first, spread over the dial."""
+AFFORDABLE = 1 / 3
+"""The part of all images that may be needed to show a setting for the sequence to begin there."""
+GROWTH = 1.3
+"""How many times as many images a setting is measured on, when it is undecided so far."""
+LOOKED_PAST = 2
+"""The cheaper settings that are looked at, after one that is not shown, for whether the dial is uneven."""
+HARM, SPREAD = 0.25, 0.15
+"""The loss that the pilot expects before it looks, by the mean of the losses without their signs, and its deviation."""
+
+Wanted = dict[int, int]
+"""For settings of a dial, on how many of the first images each is to be measured."""
+
+
+class Dial(Protocol):
+    """The settings of one codec, and what is measured of each: of the first so many images, in an order drawn by lot."""
+
+    def __len__(self) -> int: ...
+
+    def losses(self, setting: int) -> NDArray[np.float64]:
+        """What each image measured so far loses under a setting, (N,)."""
+        ...
+
+    def bits(self, setting: int) -> float:
+        """The mean bits an image under a setting; NaN where nothing is measured."""
+        ...
+
+
+@dataclass(frozen=True)
+class Trial:
+    """What was found of one setting."""
+
+    setting: int
+    verdict: str
+    """``shown`` to lose less than the limit, shown to lose ``more``, or ``open``."""
+    losses: Sample
+    risk: float
+    """The risk that it was tested with."""
+
+
+class DialSearch:
+    """A search along a dial: ``for wanted in search.steps(): measure(wanted)``; what it has found can be read at any time."""
+
+    def __init__(self, dial: Dial, tolerance: Tolerance, risk: float, pilot: int) -> None:
+        """tolerance: its ``images`` are those that come after the pilot. risk: of taking a setting that loses more than the
+        limit. pilot: the number of images that set the order of the tests."""
+        self.dial, self.tolerance, self.risk, self.pilot = dial, tolerance, risk, pilot
+        self.trials: list[Trial] = []
+        """What was found of each setting, in the order of the tests; the pilot's are not among them."""
+        self.uneven: list[tuple[int, int]] = []
+        """Pairs of a setting and a cheaper one that loses less."""
+        self.order = list(range(len(dial)))
+        """The settings from the dearest to the cheapest."""
+        self.testing: tuple[int, float] | None = None
+        """The setting that is being tested, and its risk."""
+
+    @property
+    def chosen(self) -> Trial | None:
+        """The cheapest setting that is shown to lose less than the limit, so far."""
+        shown = [t for t in self.trials if t.verdict == "shown"]
+        return min(shown, key=lambda t: self.dial.bits(t.setting), default=None)
+
+    @property
+    def undecided(self) -> Trial | None:
+        """The setting whose test the time has cut short, as far as it was measured."""
+        if self.testing is None:
+            return None
+        setting, risk = self.testing
+        return Trial(setting, "open", self.tolerance.sample(self.dial.losses(setting)[self.pilot :]), risk)
+
+    def steps(self) -> Generator[Wanted, None, None]:
+        """Yields what is to be measured next, and goes on when it is."""
+        start = yield from self._start()
+        shown = yield from self._sequence(start)
+        if not shown and start:
+            for place in range(start):
+                if not (yield from self._shown(place, FROM_DEAREST * self.risk)):
+                    break
+
+    def _sequence(self, start: int) -> Generator[Wanted, None, bool]:
+        """Tests settings from a place in the order on; gives whether the first was shown."""
+        place, risk = start, SEQUENCE * self.risk
+        while place < len(self.order):
+            if (yield from self._shown(place, risk)):
+                place += 1
+                continue
+            if place == start:
+                return False
+            better = None
+            if risk == SEQUENCE * self.risk:
+                better = yield from self._better_after(place)
+            if better is None:
+                return True
+            self.uneven.append((self.order[place], self.order[better]))
+            place, risk = better, PAST_UNEVEN * self.risk
+        return True
+
+    def _start(self) -> Generator[Wanted, None, int]:
+        """The place in the order where the tests begin: the cheapest setting that the pilot says is easily shown."""
+        last = len(self.order) - 1
+        yield self._pilots({0, last})
+        if self.dial.bits(0) < self.dial.bits(last):
+            self.order.reverse()
+        coarse = sorted({round(i * last / (COARSE - 1)) for i in range(COARSE)})
+        yield self._pilots(set(coarse))
+        easy = [place for place in coarse if self._easy(place)]
+        if not easy:
+            return 0
+        low = easy[-1]
+        high = next((place for place in coarse if place > low), last + 1)
+        while high - low > 1:
+            middle = (low + high) // 2
+            yield self._pilots({middle})
+            low, high = (middle, high) if self._easy(middle) else (low, middle)
+        return low
+
+    def _pilots(self, places: set[int]) -> Wanted:
+        return {self.order[place]: self.pilot for place in sorted(places)}
+
+    def _easy(self, place: int) -> bool:
+        """Whether the pilot says that a setting can be shown with a part of the images."""
+        losses = self.tolerance.sample(self.dial.losses(self.order[place])[: self.pilot])
+        n, unit = losses.size, self.tolerance.bound / max(1, losses.size)
+        size = float(np.abs(losses.values) @ losses.counts) / n + unit
+        variance = max(losses.deviation, unit) ** 2 + unit * self.tolerance.bound
+        prior, weight = HARM * size, n / variance * (SPREAD * size) ** 2
+        expected = (prior + weight * losses.mean) / (1 + weight)
+        if expected >= self.tolerance.limit:
+            return False
+        evidence = log(1 / (EARLY * SEQUENCE * self.risk)) + 1.5  # what the bettors of small stakes cost
+        needed = 2 * variance * evidence / (self.tolerance.limit - expected) ** 2
+        return needed <= AFFORDABLE * self.tolerance.images
+
+    def _shown(self, place: int, risk: float) -> Generator[Wanted, None, bool]:
+        """Tests the setting at a place of the order on more and more images, until it is decided or given up."""
+        setting, total = self.order[place], self.pilot + self.tolerance.images
+        wanted = min(total, 2 * self.pilot)
+        self.testing = (setting, risk)
+        while True:
+            yield {setting: wanted}
+            measured = self.dial.losses(setting)
+            losses = self.tolerance.sample(measured[self.pilot :])
+            verdict = self._verdict(losses, risk)
+            if verdict is not None:
+                self.testing = None
+                self.trials.append(Trial(setting, verdict, losses, risk))
+                return verdict == "shown"
+            wanted = min(total, max(wanted, round(GROWTH * len(measured))))
+
+    def _verdict(self, losses: Sample, risk: float) -> str | None:
+        if self.tolerance.shown(losses, risk):
+            return "shown"
+        if self.tolerance.refuted(losses, self.risk):
+            return "more"
+        return "open" if self.tolerance.hopeless(losses, risk) else None
+
+    def _better_after(self, place: int) -> Generator[Wanted, None, int | None]:
+        """The place of a cheaper setting, near by, that loses less than the one at ``place``; None without one."""
+        nearby = range(place + 1, min(len(self.order), place + 1 + LOOKED_PAST))
+        if nearby:
+            yield self._pilots(set(nearby))
+        here = self.dial.losses(self.order[place])
+        for other in nearby:
+            there = self.dial.losses(self.order[other])
+            n = min(len(here), len(there))
+            less = here[:n] - there[:n]
+            if less.mean() > 2 * less.std() / np.sqrt(n) and less.any():
+                return other
+        return None

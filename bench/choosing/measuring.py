@@ -1,0 +1,154 @@
+"""What is measured of a study's points on some of its images, in an order drawn by lot; and the measuring of what is missing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from ...core.errors import Refused
+from ...datasets.base import Dataset, blocks
+from ..reading.curves import Columns
+from ..running.plan import Missing, describe_parts, identity_of, missing_of, open_dataset
+from ..running.runner import Runner
+from ..study.points import Point
+from ..study.records import BLOCK, COLUMNS, Index, Record, Span, spans_of_parts
+
+LOT = 20231
+"""The seed of the order of images: the same in every study, so that every search goes on where another ended."""
+
+
+@dataclass(frozen=True)
+class Piece:
+    """Some images of a point: the record that holds them, and where in it they lie."""
+
+    record: str
+    """The record's name."""
+    first: int
+    stop: int
+
+
+class DrawnImages:
+    """The images of a data set in an order drawn by lot, part by part, and what is measured of points on them."""
+
+    def __init__(self, dataset: Dataset, runner: Runner, index: Index) -> None:
+        """Opens a data set. Raises what opening it raises."""
+        self.dataset, self.runner, self.index = dataset, runner, index
+        self.blocks = open_dataset(dataset, index, None)
+        parts = [(block, part) for block in blocks(dataset, BLOCK) for part in spans_of_parts(*block)]
+        order = np.random.default_rng(LOT).permutation(len(parts))
+        self.parts = [parts[i] for i in order]
+        """The block and the span of each part, in the order drawn."""
+        self.present = runner.records.names()
+        self.versions: dict[Point, tuple[str, str, str]] = {}
+        """The versions of each point that can be measured here."""
+        self._pieces: dict[Point, list[Piece]] = {}
+        self._read: dict[str, tuple[Record, Columns]] = {}
+
+    def __len__(self) -> int:
+        return sum(stop - start for _, (start, stop) in self.parts)
+
+    def check(self, point: Point) -> None:
+        """Takes in a point that is to be measured. Raises RabenchError where it cannot be measured here."""
+        point.check()
+        self.versions[point] = point.versions()
+        self.index.note(point.labels, point.key, self.versions[point])
+
+    def missing(self, wanted: Mapping[Point, int]) -> list[Missing]:
+        """What is to be measured, so that each point is measured on so many of the first images."""
+        found: dict[str, Missing] = {}
+        for point, images in wanted.items():
+            parts = self._first_parts(images)
+            lacking = [part for block, part in parts if self._whole(point, block) is None]
+            for span in describe_parts(self.dataset, self.index, self.runner.pool, lacking):
+                identity = identity_of(point, self.versions[point], span)
+                if identity.name not in self.present:
+                    found.setdefault(identity.name, missing_of(point, identity, span))
+        return list(found.values())
+
+    def note(self, measured: Iterable[Missing]) -> None:
+        """Takes in what a run has been given to measure: with failures or without, it is not asked for again."""
+        self.present |= {m.identity.name for m in measured if self.runner.records.record(m.identity.name) is not None}
+
+    def rows(self, point: Point) -> Columns:
+        """The rows of a point's images in the order drawn, as far as it goes without a gap: COLUMNS and ``failed``."""
+        pieces = self._pieces.setdefault(point, [])
+        for block, part in self.parts[len(pieces) :]:
+            if (piece := self._piece(point, block, part)) is None:
+                break
+            pieces.append(piece)
+        if not pieces:
+            return {name: np.zeros(0, kind) for name, kind in (COLUMNS | {"failed": np.dtype(bool)}).items()}
+        columns = [self._columns(piece) for piece in pieces]
+        return {name: np.concatenate([part[name] for part in columns]) for name in columns[0]}
+
+    def seconds(self, point: Point, stage: str) -> float:
+        """The seconds that a stage took an image, over the records of a point; NaN without any."""
+        records = {piece.record: self._read[piece.record][0] for piece in self._pieces.get(point, [])}.values()
+        images = sum(r.about["stop"] - r.about["start"] for r in records)
+        return sum(r.about["seconds"][stage] for r in records) / images if images else np.nan
+
+    def _first_parts(self, images: int) -> list[tuple[tuple[int, int], tuple[int, int]]]:
+        taken, count = [], 0
+        for block, part in self.parts:
+            if count >= images:
+                break
+            taken.append((block, part))
+            count += part[1] - part[0]
+        return taken
+
+    def _whole(self, point: Point, block: tuple[int, int]) -> str | None:
+        """The record of a whole block, where there is one."""
+        about = self.blocks.get(f"{block[0]}-{block[1]}")
+        name = about and identity_of(point, self.versions[point], Span(*block, about)).name
+        return name if name in self.present else None
+
+    def _piece(self, point: Point, block: tuple[int, int], part: tuple[int, int]) -> Piece | None:
+        if (whole := self._whole(point, block)) is not None:
+            return Piece(whole, part[0] - block[0], part[1] - block[0])
+        about = self.index.parts(self.dataset.label).get(f"{part[0]}-{part[1]}")
+        name = about and identity_of(point, self.versions[point], Span(*part, about)).name
+        return Piece(name, 0, part[1] - part[0]) if name in self.present else None
+
+    def _columns(self, piece: Piece) -> Columns:
+        if piece.record not in self._read:
+            try:
+                record = self.runner.records.record(piece.record)
+                assert record is not None
+                table = record.rows()
+            except (pa.ArrowInvalid, OSError) as error:
+                reason = str(error).splitlines()[0][:100]
+                raise Refused(
+                    f"{piece.record}.parquet among the records is damaged ({reason}); rabench run puts it aside"
+                ) from None
+            columns: Columns = {name: table[name].to_numpy() for name in COLUMNS}
+            columns["failed"] = table["error"].is_valid().to_numpy()
+            self._read[piece.record] = (record, columns)
+        columns = self._read[piece.record][1]
+        return {name: values[piece.first : piece.stop] for name, values in columns.items()}
+
+
+def losses(before: Columns, after: Columns, by: str) -> NDArray[np.float64]:
+    """What each image loses from one point to another, (N,), on the images that both were measured on.
+
+    by: ``accuracy`` against the labels, ``agreement`` with the predictions before, or ``log-loss`` in nats, of at most
+    LOG_LOSS_CAP an image. An image that failed after is lost; one that failed before loses nothing.
+    """
+    n = min(len(before["image"]), len(after["image"]))
+    good_before, good = ~before["failed"][:n], ~after["failed"][:n]
+    if by == "log-loss":
+        floor = -LOG_LOSS_CAP
+        was = np.maximum(before["log_probability"][:n], floor)
+        now = np.where(good, np.maximum(after["log_probability"][:n], floor), floor)
+        return np.where(good_before, was - now, 0.0).astype(np.float64)
+    wanted = before["label"][:n] if by == "accuracy" else before["prediction"][:n]
+    was = good_before & (before["prediction"][:n] == wanted)
+    now = good & (after["prediction"][:n] == wanted) & good_before
+    return was.astype(np.float64) - now
+
+
+LOG_LOSS_CAP = 10.0
+"""The largest log-loss of an image that counts, in nats: a label that is given a probability of 1 in 22,000."""

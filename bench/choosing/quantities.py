@@ -1,0 +1,44 @@
+"""Amounts as people write them: 20min, 200GB, 1.2M images, 0.5bpp."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from ...core.errors import BadSetting
+
+_TEXT = re.compile(r"(\d+(?:\.\d+)?)\s*([A-Za-z]*)")
+SECONDS = {"s": 1, "min": 60, "h": 3600, "d": 86400}
+BYTES = {"B": 1, "KB": 1e3, "MB": 1e6, "GB": 1e9, "TB": 1e12, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30, "TiB": 2**40}
+COUNT = {"": 1, "k": 1e3, "K": 1e3, "M": 1e6, "B": 1e9, "G": 1e9}
+RATE = {"bpp": 1, "": 1}
+
+
+def amount(text: str, units: Mapping[str, float], option: str, example: str) -> float:
+    """The number that a text names, in the unit whose factor is 1. Raises BadSetting for what is none, or 0.
+
+    option: the argument that the text was given for, and ``example`` one that is allowed, for the error.
+    """
+    match = _TEXT.fullmatch(text.strip())
+    if match is None or match[2] not in units or not float(match[1]):
+        allowed = ", ".join(unit for unit in units if unit)
+        raise BadSetting(f"`{option}` is a number above 0 and its unit ({allowed}), such as {example}, got {text!r}")
+    return float(match[1]) * units[match[2]]
+
+
+def seconds(text: str) -> float:
+    """The seconds of a text such as 20min."""
+    return amount(text, SECONDS, "budget", "20min")
+
+
+def rate(at_most: str | None, bytes: str | None, images: str | None) -> tuple[float | None, float | None]:
+    """The most bits per pixel, or the most bits per image, that are asked for; one of them is None.
+
+    at_most: such as 0.5bpp. bytes, images: such as 200GB for 1.2M images. Raises BadSetting where neither or both are said.
+    """
+    if (at_most is None) == (bytes is None) or (bytes is None) != (images is None):
+        raise BadSetting("say `lose_at_most` (0.5), or `at_most` (0.5bpp), or `bytes` (200GB) with `images` (1.2M)")
+    if at_most is not None:
+        return amount(at_most, RATE, "at_most", "0.5bpp"), None
+    assert bytes is not None and images is not None
+    return None, 8 * amount(bytes, BYTES, "bytes", "200GB") / amount(images, COUNT, "images", "1.2M")

@@ -1,0 +1,105 @@
+"""The command that decides: choose."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from .console import (
+    INCOMPLETE,
+    STOPPED,
+    LabelsOption,
+    PluginOption,
+    StudyName,
+    among,
+    app,
+    at_least,
+    command_line,
+    end,
+    end_soon,
+    err,
+    out,
+    print_table,
+    worker_count,
+)
+
+if TYPE_CHECKING:
+    from ..choosing.choose import Choice
+    from ..choosing.question import Question
+    from ..study.matrix import Study
+
+
+@app.command()
+def choose(
+    study: StudyName,
+    lose_at_most: Annotated[
+        float | None, typer.Option(metavar="POINTS", help="The loss that is tolerated: points of accuracy, or nats.")
+    ] = None,
+    at_most: Annotated[str | None, typer.Option(metavar="0.5bpp", help="Instead: the rate to keep within.")] = None,
+    bytes: Annotated[str | None, typer.Option(metavar="200GB", help="Instead: the bytes of all --images.")] = None,
+    images: Annotated[str | None, typer.Option(metavar="1.2M", help="How many images --bytes are for.")] = None,
+    by: Annotated[str, typer.Option(metavar="accuracy|log-loss", help="What is lost.")] = "accuracy",
+    labels: LabelsOption = None,
+    confidence: Annotated[float, typer.Option(help="How sure the answer is to be, in percent.")] = 95,
+    codecs: Annotated[
+        str | None, typer.Option(metavar="jpeg,webp", help="Codecs or curves to choose among; default: all.")
+    ] = None,
+    budget: Annotated[
+        str | None, typer.Option(metavar="20min", help="The time after which no more is measured.")
+    ] = None,
+    workers: Annotated[
+        int | None, typer.Option(help="Worker processes; 0: in this process. Default: one a core.")
+    ] = None,
+    out_folder: Annotated[
+        Path | None, typer.Option("--out", help="Where results go; default: the study's folder, or runs/NAME.")
+    ] = None,
+    form: Annotated[str, typer.Option("--format", help="text, markdown, latex or csv")] = "text",
+    plugin: PluginOption = None,
+) -> None:
+    """Find the cheapest setting of each codec that loses no more than you tolerate; measures only what decides it."""
+    from ..choosing.quantities import seconds
+    from ..choosing.question import Question
+    from ..study.matrix import find_study
+
+    at_least("--workers", workers, 0)
+    among("--format", form, FORMATS)
+    asked = tuple(name.strip() for name in codecs.split(",")) if codecs else ()
+    question = Question.asked(
+        lose_at_most, at_most, bytes, images, by=by, labels=labels, confidence=confidence, codecs=asked
+    )
+    time = seconds(budget) if budget else float("inf")
+    _print(_choose(find_study(study, out_folder), question, worker_count(workers), time), form)
+
+
+FORMATS = ("text", "markdown", "latex", "csv")
+
+
+def _choose(study: Study, question: Question, workers: int, budget: float) -> list[Choice]:
+    from ..choosing.choose import choose as choosing
+    from ..running import executors
+    from .progress import Shown
+
+    with Shown(err, study.name) as shown:
+        try:
+            return choosing(
+                study, question, lambda: executors.make(workers, None), budget, shown.progress, command_line()
+            )
+        except KeyboardInterrupt:
+            shown.close()
+            end_soon("stopped; what is measured is kept. The same command goes on from here.", STOPPED)
+
+
+def _print(choices: list[Choice], form: str) -> None:
+    """Prints the answers; ends with a status of its own where one is left open by the budget."""
+    from ..choosing.answer import table
+
+    for choice in choices:
+        answer = table(choice)
+        if form == "text":
+            print_table(answer)
+        else:
+            out.print(getattr(answer, form)(), soft_wrap=True, markup=False)
+    if any(choice.out_of_time for choice in choices):
+        end("the budget is spent before all is decided; the same command goes on from here", INCOMPLETE)
