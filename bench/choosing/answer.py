@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from ...core.tables import Kind, Table
 from .choose import Choice
 from .curve_search import CurveSearch
 from .dial import Trial
 
+SORTED = 0.3
+"""The part of the way from a random order to a sorted one from which on images count as sorted."""
 COUNT = 1_000_000
 """The images whose bytes are told."""
 
@@ -142,9 +145,22 @@ def _notes(choice: Choice) -> list[str]:
         )
     if choice.out_of_time:
         notes.append("The budget is spent before all is decided; the same command goes on from here.")
+    if sorted_by_class(choice.images.rows(choice.reference)["label"]):
+        notes.append(
+            "The images lie sorted by class, and are measured in parts of neighbours, which are no images drawn at random: "
+            "the confidence is less than said. Mix the data set."
+        )
     for search in choice.searches:
         notes += _curve_notes(choice, search)
     return notes + [f"{point}: left out; {reason}" for point, reason in choice.impossible]
+
+
+def sorted_by_class(labels: NDArray[np.int64]) -> bool:
+    """Whether neighbours have the same label much more often than in a random order."""
+    if len(labels) < 2 or (labels < 0).any():
+        return False
+    by_chance = float(np.square(np.bincount(labels) / len(labels)).sum())
+    return float(np.mean(labels[1:] == labels[:-1])) > by_chance + SORTED * (1 - by_chance)
 
 
 def _curve_notes(choice: Choice, search: CurveSearch) -> list[str]:

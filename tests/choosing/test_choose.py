@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from given_studies import given_study, measure, point, rows_of, times_of, written_study
 from plugins_for_tests import Harmful, Misbehaving, Noise
-from rabench.bench.choosing.answer import table
+from rabench.bench.choosing.answer import sorted_by_class, table
 from rabench.bench.choosing.choose import choose
 from rabench.bench.choosing.question import Question
 from rabench.bench.running import executors
@@ -192,6 +192,15 @@ def test_a_point_that_cannot_be_measured_here_is_left_out_with_the_reason(tmp_pa
     study = given_study(tmp_path, *[point(c, Noise(images=3000)) for c in (Harmful(level=9), Lacking(level=8))])
     (choice,) = asked(study, lose_at_most=4)
     assert any("left out; not on this machine" in note for note in table(choice).notes)
+
+
+def test_images_that_lie_sorted_by_class_are_said():
+    rng = np.random.default_rng(0)
+    labels = rng.integers(0, 10, 2000)
+    assert sorted_by_class(np.sort(labels)) and sorted_by_class(np.repeat(np.arange(50), 5))
+    assert not sorted_by_class(labels) and not sorted_by_class(np.arange(2000) % 10)
+    assert not sorted_by_class(rng.choice(2, 2000, p=[0.95, 0.05]))
+    assert not sorted_by_class(np.full(20, -1)) and not sorted_by_class(np.zeros(20, int))
 
 
 def test_a_study_without_classifiers_has_nothing_to_lose(tmp_path):
