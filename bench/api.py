@@ -213,16 +213,24 @@ def compare(
 
 
 @dataclass(frozen=True)
-class OperatingPoints:
-    """The points of curves that meet a requirement."""
+class Tables:
+    """Tables that a notebook shows one below the other."""
 
     tables: list[Table]
-    """One for each data set and classifier, the curve that meets it best first."""
+    """Those of each data set and classifier, in the study's order."""
     bad: list[str]
     """A line for each file among the records that is left out, with the reason."""
 
     def _repr_html_(self) -> str:
         return "".join(table.html() for table in self.tables)
+
+
+class OperatingPoints(Tables):
+    """The points of curves that meet a requirement: in each table the curve that meets it best comes first."""
+
+
+class ClassTables(Tables):
+    """The classes that lose more than the others, at each point."""
 
 
 def points(
@@ -295,12 +303,12 @@ def classes(
     labels: str | None = None,
     out: str | Path | None = None,
     plugins: Sequence[str | Path] = (),
-) -> OperatingPoints:
+) -> ClassTables:
     """Which classes pay for a codec: a table with a row a point; for points that are named, tables of their classes.
 
     points: by name, such as "none+jpeg:quality=10". labels: as in ``compare``.
     """
-    return OperatingPoints(*class_losses.classes(_study(study, out, plugins), points, labels))
+    return ClassTables(*class_losses.classes(_study(study, out, plugins), points, labels))
 
 
 def add(

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from ...core.tables import Kind, Table
 from .choose import Choice
 from .curve_search import CurveSearch
-from .dial import Trial
+from .setting_search import Trial
 
 SORTED = 0.3
 """The part of the way from a random order to a sorted one from which on images count as sorted."""
@@ -20,19 +20,19 @@ COUNT = 1_000_000
 def table(choice: Choice) -> Table:
     """The curves side by side, the best first."""
     tolerated = choice.question.lose_at_most is not None
-    setting, last = ("cheapest", "next cheaper") if tolerated else ("dearest within", "against the best")
+    setting, last = ("cheapest", "next cheaper") if tolerated else ("setting within", "against the best")
     numbers = ("bpp", "GB a million", "loss", "images", "encode ms", "decode ms")
     names = dict.fromkeys(("take", "curve", setting), Kind.NAME)
     kinds = {**names, **dict.fromkeys(numbers, Kind.NUMBER), last: Kind.TEXT}
     best = choice.best
     rows = [
-        ["*" if search is best else "", search.curve.name, *_figures(choice, search), beyond(choice, search)]
+        ["*" if search is best else "", search.curve.name, *_figures(choice, search), _last_column(choice, search)]
         for search in sorted(choice.searches, key=lambda s: _place(choice, s))
     ]
     return Table(_title(choice), pd.DataFrame(rows, columns=list(kinds)), kinds, tuple(_notes(choice)))
 
 
-def chosen_setting(choice: Choice, search: CurveSearch) -> int | None:
+def _chosen_setting(choice: Choice, search: CurveSearch) -> int | None:
     """The setting that the answer names for a curve; None where it names none."""
     if choice.question.lose_at_most is None:
         return search.within
@@ -40,7 +40,7 @@ def chosen_setting(choice: Choice, search: CurveSearch) -> int | None:
     return chosen.setting if chosen is not None else None
 
 
-def loss(choice: Choice, search: CurveSearch, setting: int) -> tuple[float, float, float, int]:
+def _loss_of_setting(choice: Choice, search: CurveSearch, setting: int) -> tuple[float, float, float, int]:
     """The mean loss of a setting that was tested, its interval as scaled for people, and the number of images."""
     question = choice.question
     if question.lose_at_most is not None and search.search is not None:
@@ -65,28 +65,28 @@ def _text(choice: Choice, figures: tuple[float, float, float, int]) -> str:
 
 
 def _place(choice: Choice, search: CurveSearch) -> float:
-    setting = chosen_setting(choice, search)
+    setting = _chosen_setting(choice, search)
     if setting is None:
         return np.inf
     if choice.question.lose_at_most is not None:
         return search.bits(setting)
-    return loss(choice, search, setting)[0]
+    return _loss_of_setting(choice, search, setting)[0]
 
 
 def _figures(choice: Choice, search: CurveSearch) -> list[str]:
-    setting = chosen_setting(choice, search)
+    setting = _chosen_setting(choice, search)
     if setting is None:
         return ["-"] * 7
     point = search.points[setting]
     times = [f"{1000 * search.images.seconds(point, stage):.2f}" for stage in ("encode", "decode")]
-    figures = loss(choice, search, setting)
+    figures = _loss_of_setting(choice, search, setting)
     bpp, _ = search.rate(setting, True, choice.question.risk)
     size = f"{search.bits(setting) / 8 * COUNT / 1e9:.3g}"
     return [search.name(setting), f"{bpp:.3f}", size, _text(choice, figures), f"{figures[3]:,}", *times]
 
 
-def beyond(choice: Choice, search: CurveSearch) -> str:
-    """What is known of the setting where the search along a curve ended, or why another curve is better."""
+def _last_column(choice: Choice, search: CurveSearch) -> str:
+    """The result of the setting at which the search along a curve ended; within a rate, why another curve is better."""
     if choice.question.lose_at_most is None:
         if search.within is None:
             return "no setting is within the rate"
@@ -165,9 +165,11 @@ def sorted_by_class(labels: NDArray[np.int64]) -> bool:
 
 def _curve_notes(choice: Choice, search: CurveSearch) -> list[str]:
     notes = []
-    for dear, cheap in search.search.uneven if search.search is not None else []:
+    for dear, cheap in search.search.inversions if search.search is not None else []:
         names = search.name(dear), search.name(cheap)
-        notes.append(f"{search.curve.label}: its dial is uneven: {names[0]} loses more than the cheaper {names[1]}.")
+        notes.append(
+            f"{search.curve.label}: its loss is not monotone: {names[0]} loses more than the cheaper {names[1]}."
+        )
     tried = {t.setting for t in search.search.trials} if search.search is not None else {search.within}
     for setting in sorted(s for s in tried if s is not None):
         if failures := search.failures(setting):

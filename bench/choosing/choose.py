@@ -17,24 +17,29 @@ from ..study.matrix import Study, with_references
 from ..study.points import Point
 from ..study.records import PART, Index
 from .curve_search import CurveSearch, Steps
-from .dial import SEQUENCE, Trial
-from .measuring import DrawnImages
+from .measuring import ShuffledImages
 from .question import Question
 from .race import Race
+from .setting_search import SEQUENCE, Trial
 
 PILOT = 500
 """The most images of a pilot, which sets the order of the tests; else a twentieth of all."""
 
 
+def pilot_images(images: int) -> int:
+    """The number of images of the pilot, of so many: whole parts of blocks."""
+    return max(PART, min(PILOT, images // 20 // PART * PART))
+
+
 @dataclass
 class Choice:
-    """What was found for one data set and classifier."""
+    """The answer for one data set and classifier."""
 
     title: str
     question: Question
     by: str
     """accuracy, agreement or log-loss."""
-    images: DrawnImages
+    images: ShuffledImages
     reference: Point
     searches: list[CurveSearch]
     impossible: list[tuple[Point, str]]
@@ -94,11 +99,11 @@ def _choices(points: Sequence[Point], question: Question, runner: Runner, index:
     for point in points:
         if point.classifier.predicts and point.metric is None:
             groups.setdefault((point.dataset.label, point.frozen.label), []).append(point)
-    opened: dict[str, DrawnImages] = {}
+    opened: dict[str, ShuffledImages] = {}
     named: set[str] = set()
     for members in groups.values():
         dataset = members[0].dataset
-        images = opened.get(dataset.label) or opened.setdefault(dataset.label, DrawnImages(dataset, runner, index))
+        images = opened.get(dataset.label) or opened.setdefault(dataset.label, ShuffledImages(dataset, runner, index))
         reference = next(p for p in members if p.is_reference)
         images.check(reference)
         possible, impossible = _possible(members, images)
@@ -106,7 +111,7 @@ def _choices(points: Sequence[Point], question: Question, runner: Runner, index:
         lines = [c for c in lines if _asked(c, possible[c.rows[0]], question.codecs, named)]
         by = _measure(question, images)
         searches = [CurveSearch(c, _ordered(possible, c), images, reference, by) for c in lines]
-        pilot = max(PART, min(PILOT, len(images) // 20 // PART * PART))
+        pilot = pilot_images(len(images))
         title = f"{dataset.title}, {members[0].frozen.title}"
         if searches:
             choice = Choice(title, question, by, images, reference, searches, impossible, pilot)
@@ -117,7 +122,7 @@ def _choices(points: Sequence[Point], question: Question, runner: Runner, index:
         raise BadSetting(f"`codecs`: the study has no {', '.join(sorted(unknown))}; it has {', '.join(names)}")
 
 
-def _possible(points: Iterable[Point], images: DrawnImages) -> tuple[list[Point], list[tuple[Point, str]]]:
+def _possible(points: Iterable[Point], images: ShuffledImages) -> tuple[list[Point], list[tuple[Point, str]]]:
     """The points that can be measured here; the others with the reasons."""
     possible: list[Point] = []
     impossible: list[tuple[Point, str]] = []
@@ -139,7 +144,7 @@ def _asked(curve: Curve, point: Point, codecs: Sequence[str], named: set[str]) -
 
 
 def _ordered(points: Sequence[Point], curve: Curve) -> tuple[Point, ...]:
-    """The points of a curve along its dial."""
+    """The points of a curve, in the order of its quality parameter."""
     members = [points[i] for i in curve.rows]
     plugins = [m.codec if len({p.codec for p in members}) > 1 else m.quantizer for m in members]
     parameter = plugins[0].quality_parameter()
@@ -149,7 +154,7 @@ def _ordered(points: Sequence[Point], curve: Curve) -> tuple[Point, ...]:
     return tuple(members)
 
 
-def _measure(question: Question, images: DrawnImages) -> str:
+def _measure(question: Question, images: ShuffledImages) -> str:
     """accuracy, agreement or log-loss: what the question means for a data set."""
     if question.labels == "agreement" or not images.dataset.classes:
         if question.by == "log-loss":
@@ -192,7 +197,7 @@ def _answer(choice: Choice, runner: Runner, index: Index, until: float) -> None:
     per_pixel = question.bpp_at_most is not None
     limit = question.bpp_at_most if question.bpp_at_most is not None else question.bits_at_most
     assert limit is not None
-    going([s.dearest_within(limit, per_pixel, question.risk / 2 / count, choice.pilot) for s in choice.searches])
+    going([s.highest_within(limit, per_pixel, question.risk / 2 / count, choice.pilot) for s in choice.searches])
     choice.race = Race([s for s in choice.searches if s.within is not None])
     going([choice.race.steps(question.tolerance(len(choice.images)), question.risk / 2, choice.pilot)])
 

@@ -1,4 +1,4 @@
-"""A curve of a study as a dial to search."""
+"""A curve of a study whose settings are searched: for a tolerated loss, or within a rate."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from scipy.stats import norm
 
 from ..reading.curves import Columns, Curve
 from ..study.points import Point
-from .dial import DialSearch, Trial
-from .measuring import DrawnImages, losses
+from .measuring import ShuffledImages, losses
+from .setting_search import SettingSearch, Trial
 from .tolerance import Tolerance
 
 Steps = Generator[dict[Point, int], None, None]
@@ -22,29 +22,29 @@ Steps = Generator[dict[Point, int], None, None]
 
 @dataclass
 class CurveSearch:
-    """A curve, what is measured of its points, and the search along it."""
+    """A curve, the rows measured so far of its points, and the search along it."""
 
     curve: Curve
     points: tuple[Point, ...]
-    """The settings of the dial."""
-    images: DrawnImages
+    """The settings, in the order of the quality parameter."""
+    images: ShuffledImages
     reference: Point
     by: str
     """accuracy, agreement or log-loss."""
-    search: DialSearch | None = None
+    search: SettingSearch | None = None
     """The search for the cheapest setting that loses no more than is tolerated."""
     within: int | None = None
-    """The dearest setting within the rate that was asked for; None where there is none."""
+    """The setting of the highest rate within the one that was asked for; None where there is none."""
 
     def __len__(self) -> int:
         return len(self.points)
 
     def rows(self, setting: int | None) -> Columns:
-        """The rows of a setting, or of the originals, in the order drawn."""
+        """The rows of a setting, or of the originals, in the random order of the images."""
         return self.images.rows(self.reference if setting is None else self.points[setting])
 
     def losses(self, setting: int) -> NDArray[np.float64]:
-        """What each image measured so far loses under a setting, (N,)."""
+        """The loss of each image measured so far under a setting, (N,)."""
         return losses(self.rows(None), self.rows(setting), self.by)
 
     def bits(self, setting: int, images: int | None = None) -> float:
@@ -66,7 +66,7 @@ class CurveSearch:
 
     def tolerated(self, tolerance: Tolerance, risk: float, pilot: int, say: Callable[[Trial], None]) -> Steps:
         """Searches the cheapest setting that loses no more than is tolerated. say: receives each trial when it ends."""
-        self.search = DialSearch(self, tolerance, risk, pilot)
+        self.search = SettingSearch(self, tolerance, risk, pilot)
         told = 0
         for wanted in self.search.steps():
             for trial in self.search.trials[told:]:
@@ -76,23 +76,23 @@ class CurveSearch:
         for trial in self.search.trials[told:]:
             say(trial)
 
-    def dearest_within(self, limit: float, per_pixel: bool, risk: float, images: int) -> Steps:
-        """Searches the dearest setting whose mean rate is shown to be below a limit, on the first so many images.
+    def highest_within(self, limit: float, per_pixel: bool, risk: float, images: int) -> Steps:
+        """Searches the setting of the highest mean rate that is shown to be below a limit, on the first so many images.
 
         limit: bits per pixel where ``per_pixel`` says so, else bits an image. risk: that the true mean is above it.
         """
         last = len(self) - 1
         yield {self.points[0]: images, self.points[last]: images}
-        cheap, dear = (0, last) if self.bits(0) < self.bits(last) else (last, 0)
-        if not self._within(cheap, limit, per_pixel, risk):
+        low, high = (0, last) if self.bits(0) < self.bits(last) else (last, 0)
+        if not self._within(low, limit, per_pixel, risk):
             return
-        if self._within(dear, limit, per_pixel, risk):
-            cheap = dear
-        while abs(dear - cheap) > 1:
-            middle = (dear + cheap) // 2
+        if self._within(high, limit, per_pixel, risk):
+            low = high
+        while abs(high - low) > 1:
+            middle = (high + low) // 2
             yield {self.points[middle]: images}
-            cheap, dear = (middle, dear) if self._within(middle, limit, per_pixel, risk) else (cheap, middle)
-        self.within = cheap
+            low, high = (middle, high) if self._within(middle, limit, per_pixel, risk) else (low, middle)
+        self.within = low
 
     def _within(self, setting: int, limit: float, per_pixel: bool, risk: float) -> bool:
         mean, half = self.rate(setting, per_pixel, risk)

@@ -1,4 +1,4 @@
-"""What is measured of a study's points on some of its images, in an order drawn by lot; and the measuring of what is missing."""
+"""The rows of a study's points on its images in a random order, and the records that are missing for more of them."""
 
 from __future__ import annotations
 
@@ -17,8 +17,11 @@ from ..running.runner import Runner
 from ..study.points import Point
 from ..study.records import BLOCK, COLUMNS, Index, Record, Span, spans_of_parts
 
-LOT = 20231
+ORDER_SEED = 20231
 """The seed of the order of images: the same in every study, so that every search goes on where another ended."""
+
+KINDS = COLUMNS | {"failed": np.dtype(bool)}
+"""The columns of a point's rows here."""
 
 
 @dataclass(frozen=True)
@@ -31,21 +34,22 @@ class Piece:
     stop: int
 
 
-class DrawnImages:
-    """The images of a data set in an order drawn by lot, part by part, and what is measured of points on them."""
+class ShuffledImages:
+    """The images of a data set in a random order, part by part, with the rows of points that are measured on them."""
 
     def __init__(self, dataset: Dataset, runner: Runner, index: Index) -> None:
         """Opens a data set. Raises what opening it raises."""
         self.dataset, self.runner, self.index = dataset, runner, index
         self.blocks = open_dataset(dataset, index, None)
         parts = [(block, part) for block in blocks(dataset, BLOCK) for part in spans_of_parts(*block)]
-        order = np.random.default_rng(LOT).permutation(len(parts))
+        order = np.random.default_rng(ORDER_SEED).permutation(len(parts))
         self.parts = [parts[i] for i in order]
-        """The block and the span of each part, in the order drawn."""
+        """The block and the span of each part, in the random order."""
         self.present = runner.records.names()
         self.versions: dict[Point, tuple[str, str, str]] = {}
         """The versions of each point that can be measured here."""
         self._pieces: dict[Point, list[Piece]] = {}
+        self._rows: dict[Point, Columns] = {}
         self._read: dict[str, tuple[Record, Columns]] = {}
 
     def __len__(self) -> int:
@@ -58,7 +62,7 @@ class DrawnImages:
         self.index.note(point.labels, point.key, self.versions[point])
 
     def missing(self, wanted: Mapping[Point, int]) -> list[Missing]:
-        """What is to be measured, so that each point is measured on so many of the first images."""
+        """The missing records of each point for so many of the first images."""
         found: dict[str, Missing] = {}
         for point, images in wanted.items():
             parts = self._first_parts(images)
@@ -74,16 +78,17 @@ class DrawnImages:
         self.present |= {m.identity.name for m in measured if self.runner.records.record(m.identity.name) is not None}
 
     def rows(self, point: Point) -> Columns:
-        """The rows of a point's images in the order drawn, as far as it goes without a gap: COLUMNS and ``failed``."""
+        """The rows of a point's images in the random order, as far as it goes without a gap: COLUMNS and ``failed``."""
         pieces = self._pieces.setdefault(point, [])
+        before = len(pieces)
         for block, part in self.parts[len(pieces) :]:
             if (piece := self._piece(point, block, part)) is None:
                 break
             pieces.append(piece)
-        if not pieces:
-            return {name: np.zeros(0, kind) for name, kind in (COLUMNS | {"failed": np.dtype(bool)}).items()}
-        columns = [self._columns(piece) for piece in pieces]
-        return {name: np.concatenate([part[name] for part in columns]) for name in columns[0]}
+        known = self._rows.setdefault(point, {name: np.zeros(0, kind) for name, kind in KINDS.items()})
+        if new := [self._columns(piece) for piece in pieces[before:]]:
+            known = self._rows[point] = {n: np.concatenate([known[n], *(part[n] for part in new)]) for n in known}
+        return known
 
     def seconds(self, point: Point, stage: str) -> float:
         """The seconds that a stage took an image, over the records of a point; NaN without any."""
@@ -132,7 +137,7 @@ class DrawnImages:
 
 
 def losses(before: Columns, after: Columns, by: str) -> NDArray[np.float64]:
-    """What each image loses from one point to another, (N,), on the images that both were measured on.
+    """The loss of each image from one point to another, (N,), over the images that both were measured on.
 
     by: ``accuracy`` against the labels, ``agreement`` with the predictions before, or ``log-loss`` in nats, of at most
     LOG_LOSS_CAP an image. An image that failed after is lost; one that failed before loses nothing.

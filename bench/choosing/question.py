@@ -1,4 +1,4 @@
-"""What is asked of a study, and how sure the answer is to be."""
+"""The question that `rabench choose` answers: a tolerated loss or a rate, and the confidence of the answer."""
 
 from __future__ import annotations
 

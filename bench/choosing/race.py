@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from .curve_search import CurveSearch, Steps
-from .dial import GROWTH
+from .setting_search import GROWTH
 from .tolerance import Tolerance
 
 

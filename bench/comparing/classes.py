@@ -28,7 +28,7 @@ NAMED = 3
 
 @dataclass(frozen=True)
 class ClassLosses:
-    """What the images of each class lose from the originals to a point."""
+    """The losses of each class from the originals to a point."""
 
     classes: NDArray[np.int64]
     """The classes that have images, (C,)."""

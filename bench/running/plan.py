@@ -86,8 +86,12 @@ def make_plan(
     for point, versions in plan.possible.items():
         index.note(point.labels, point.key, versions)
         for block in plan.spans[point.dataset]:
-            for span in _to_measure(point, versions, block, index, present, pool):
-                identity = identity_of(point, versions, span)
+            whole = identity_of(point, versions, block)
+            if whole.name in present:
+                plan.finished += 1
+                continue
+            begun = _begun_parts(point, versions, block, index, present, pool)
+            for span, identity in begun or [(block, whole)]:
                 if identity.name in present:
                     plan.finished += 1
                 else:
@@ -96,16 +100,15 @@ def make_plan(
     return plan
 
 
-def _to_measure(
+def _begun_parts(
     point: Point, versions: tuple[str, str, str], block: Span, index: Index, present: set[str], pool: Pool
-) -> list[Span]:
-    """The block itself; its parts where a point has some of them and not the whole."""
-    if identity_of(point, versions, block).name in present:
-        return [block]
-    parts = index.parts_of(point.dataset.label, block.start, block.stop)
-    if not any(identity_of(point, versions, part).name in present for part in parts):
-        return [block]
-    return describe_parts(point.dataset, index, pool, spans_of_parts(block.start, block.stop))
+) -> list[tuple[Span, Identity]]:
+    """All parts of a block of which a point has some, with what their records are filed as; nothing where it has none."""
+    known = index.parts_of(point.dataset.label, block.start, block.stop)
+    if not any(identity_of(point, versions, part).name in present for part in known):
+        return []
+    parts = describe_parts(point.dataset, index, pool, spans_of_parts(block.start, block.stop))
+    return [(part, identity_of(point, versions, part)) for part in parts]
 
 
 def describe_parts(dataset: Dataset, index: Index, pool: Pool, spans: Sequence[tuple[int, int]]) -> list[Span]:

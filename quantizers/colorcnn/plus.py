@@ -26,18 +26,18 @@ SMALLEST_ERROR = 1e-2
 """The least root mean square error of a clustering, in the normalized space: images of few colors have none."""
 
 
-LEVELS = (2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256)
+COLOR_NUMBERS = (2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256)
 """The numbers of colors that have batch statistics of their own; others take those of the nearest, by ratio."""
 
 
-def level_of(colors: int) -> int:
-    """The place in LEVELS of the number that is nearest to ``colors``."""
-    return min(range(len(LEVELS)), key=lambda place: abs(math.log(LEVELS[place] / colors)))
+def place_of(colors: int) -> int:
+    """The place in COLOR_NUMBERS of the number that is nearest to ``colors``."""
+    return min(range(len(COLOR_NUMBERS)), key=lambda place: abs(math.log(COLOR_NUMBERS[place] / colors)))
 
 
 def elsewhere(places: Sequence[int]) -> dict[int, int]:
-    """For each other place in LEVELS the nearest of some."""
-    others = set(range(len(LEVELS))) - set(places)
+    """For each other place in COLOR_NUMBERS the nearest of some."""
+    others = set(range(len(COLOR_NUMBERS))) - set(places)
     return {place: min(places, key=lambda known: (abs(known - place), known)) for place in others}
 
 
@@ -53,24 +53,24 @@ class Normalization(nn.BatchNorm2d):
 
     def __init__(self, features: int) -> None:
         super().__init__(features)
-        self.level = 0
-        self.register_buffer("means", torch.zeros(len(LEVELS), features))
-        self.register_buffer("variances", torch.ones(len(LEVELS), features))
+        self.place = 0
+        self.register_buffer("means", torch.zeros(len(COLOR_NUMBERS), features))
+        self.register_buffer("variances", torch.ones(len(COLOR_NUMBERS), features))
 
     def forward(self, input: torch.Tensor) -> torch.Tensor:
         if self.training:
             return super().forward(input)
-        mean, variance = self.means[self.level], self.variances[self.level]
+        mean, variance = self.means[self.place], self.variances[self.place]
         return functional.batch_norm(input, mean, variance, self.weight, self.bias, False, 0.0, self.eps)
 
 
 def completed(state: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    """A state with statistics and strengths for every level: one from before has its running statistics, and 1, at all."""
+    """A state with statistics and strengths for all of COLOR_NUMBERS: one from before has its running statistics, and 1."""
     for name in [name for name in state if name.endswith(".running_mean") and ".encoder." not in name]:
         norm = name.removesuffix("running_mean")
-        state.setdefault(f"{norm}means", state[name].repeat(len(LEVELS), 1))
-        state.setdefault(f"{norm}variances", state[f"{norm}running_var"].repeat(len(LEVELS), 1))
-    state.setdefault("strengths", torch.ones(len(LEVELS)))
+        state.setdefault(f"{norm}means", state[name].repeat(len(COLOR_NUMBERS), 1))
+        state.setdefault(f"{norm}variances", state[f"{norm}running_var"].repeat(len(COLOR_NUMBERS), 1))
+    state.setdefault("strengths", torch.ones(len(COLOR_NUMBERS)))
     return state
 
 
@@ -170,7 +170,7 @@ class ColorCNNPlus(nn.Module):
         self.body = StridedUNet(width, levels, blocks, 7, 3, classes)
         for end in self.body.end[2].parameters():
             nn.init.zeros_(end)
-        self.register_buffer("strengths", torch.ones(len(LEVELS)))
+        self.register_buffer("strengths", torch.ones(len(COLOR_NUMBERS)))
         self.register_load_state_dict_pre_hook(lambda _module, state, *_: completed(state) and None)
 
     def map(self, x: torch.Tensor, colors: int) -> Map:
@@ -189,12 +189,12 @@ class ColorCNNPlus(nn.Module):
     def _moved(self, x: torch.Tensor, colors: int) -> tuple[torch.Tensor, ...]:
         """Moved pixels (N, P, 3), palettes (N, C, 3), errors (N, 1, 1), offsets (N, 3, H, W)."""
         pixels, palettes, error, clustered = self._clustered(x, colors)
-        level = level_of(colors)
+        place = place_of(colors)
         for norm in self._norms():
-            norm.level = level
+            norm.place = place
         offsets = self.body(self._seen(x, clustered, colors))[..., : x.shape[2], : x.shape[3]].float()
         if not self.training:
-            offsets = offsets * self.strengths[level]
+            offsets = offsets * self.strengths[place]
         return pixels + error * _rows(offsets), palettes, error, offsets
 
     def guess(self, x: torch.Tensor, colors: int) -> torch.Tensor:
@@ -205,14 +205,14 @@ class ColorCNNPlus(nn.Module):
     def _norms(self) -> list[Normalization]:
         return [module for module in self.body.modules() if isinstance(module, Normalization)]
 
-    def calibrate(self, batches: Sequence[torch.Tensor], levels: Sequence[int]) -> None:
+    def calibrate(self, batches: Sequence[torch.Tensor], numbers: Sequence[int]) -> None:
         """Measures the batch statistics of some numbers of colors; those between and beyond take the nearest ones.
 
-        batches: images like those to come, (N, 3, H, W) each, normalized. levels: numbers of LEVELS. Nothing else of the
+        batches: images like those to come, (N, 3, H, W) each, normalized. numbers: some of COLOR_NUMBERS. Nothing else of the
         network changes, its running statistics neither.
         """
-        places = [LEVELS.index(colors) for colors in levels]
-        for place, colors in zip(places, levels, strict=True):
+        places = [COLOR_NUMBERS.index(colors) for colors in numbers]
+        for place, colors in zip(places, numbers, strict=True):
             measured = copy.deepcopy(self)
             measured.train_decoder()
             for norm in measured._norms():

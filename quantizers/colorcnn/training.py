@@ -22,7 +22,7 @@ from ...core.networks import fingerprint, on_device
 from ...core.progress import TrainingProgress
 from .drawing import Jitter, chosen, hard_palette, redrawn, regularizer
 from .network import ColorCNN
-from .plus import LEVELS, ColorCNNPlus, elsewhere, level_of
+from .plus import COLOR_NUMBERS, ColorCNNPlus, elsewhere, place_of
 from .recipes import Recipe
 
 LATER = ("first_sharpness", "temperature", "class_epochs", "imitation")
@@ -179,11 +179,13 @@ class Training:
             return
         pixels = torch.from_numpy(_sample(images).pixels).permute(0, 3, 1, 2).to(self.device)
         batches = [self.judges[0].normalized(part) for part in pixels.split(self.recipe.batch)]
-        judged = {LEVELS[level_of(n)] for n in self.colors.judged()}
-        self.network.calibrate(batches, sorted(judged | set(self._levels() if everything else ())))
+        judged = {COLOR_NUMBERS[place_of(n)] for n in self.colors.judged()}
+        self.network.calibrate(batches, sorted(judged | set(self._measured_colors() if everything else ())))
 
-    def _levels(self) -> list[int]:
-        return [n for n in LEVELS if self.colors.low <= n <= self.colors.high] or [LEVELS[level_of(self.colors.low)]]
+    def _measured_colors(self) -> list[int]:
+        return [n for n in COLOR_NUMBERS if self.colors.low <= n <= self.colors.high] or [
+            COLOR_NUMBERS[place_of(self.colors.low)]
+        ]
 
     def choose_strengths(self, images: Images) -> None:
         """Sets by how much a ColorCNN+ moves pixels in each number of colors: what most training images are right with.
@@ -193,13 +195,13 @@ class Training:
         if not isinstance(self.network, ColorCNNPlus):
             return
         sample, strengths = _sample(images), self.network.strengths
-        for colors in (levels := self._levels()):
+        for colors in (numbers := self._measured_colors()):
             found = []
             for strength in STRENGTHS:
-                strengths[LEVELS.index(colors)] = strength
+                strengths[COLOR_NUMBERS.index(colors)] = strength
                 found.append(self.accuracies(sample, colors, 1.0)[0])
-            strengths[LEVELS.index(colors)] = STRENGTHS[found.index(max(found))]
-        for place, known in elsewhere([LEVELS.index(n) for n in levels]).items():
+            strengths[COLOR_NUMBERS.index(colors)] = STRENGTHS[found.index(max(found))]
+        for place, known in elsewhere([COLOR_NUMBERS.index(n) for n in numbers]).items():
             strengths[place] = strengths[known]
 
     def judge(self, held_out: Images, epochs_done: float) -> dict[str, Any]:

@@ -123,7 +123,7 @@ def test_an_image_that_failed_counts_as_lost_where_the_original_was_right():
     assert losses(before, after, "log-loss") == pytest.approx(expected, abs=1e-6)
 
 
-def test_an_uneven_dial_is_said(tmp_path):
+def test_a_bad_setting_between_good_ones_is_passed(tmp_path):
     (choice,) = asked(harmful_study(tmp_path, uneven=8), lose_at_most=4, labels="agreement")
     assert level(choice) == 7
 

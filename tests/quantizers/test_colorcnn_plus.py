@@ -10,7 +10,7 @@ from rabench.core.errors import Refused, Unavailable
 from rabench.datasets import DATASETS
 from rabench.quantizers.colorcnn import weights as files
 from rabench.quantizers.colorcnn.clusters import clusters, nearest
-from rabench.quantizers.colorcnn.plus import LEVELS, ColorCNNPlus, Normalization, completed, level_of
+from rabench.quantizers.colorcnn.plus import COLOR_NUMBERS, ColorCNNPlus, Normalization, completed, place_of
 from rabench.quantizers.colorcnn.quantizer import ColorCNNPlusQuantizer
 
 RNG = np.random.default_rng(2024)
@@ -141,14 +141,14 @@ def test_each_number_of_colors_has_the_statistics_of_its_own_batches():
     few, many = (network.map(batch, colors).logits for colors in (2, 3))
     assert few.shape[1] == 2 and many.shape[1] == 3
     for norm in norms(network):
-        assert torch.equal(norm.means[level_of(3)], norm.means[level_of(2)])  # the nearest that was measured
-        assert not torch.equal(norm.means[level_of(16)], norm.means[level_of(2)])
-        assert torch.equal(norm.means[level_of(256)], norm.means[level_of(16)])
+        assert torch.equal(norm.means[place_of(3)], norm.means[place_of(2)])  # the nearest that was measured
+        assert not torch.equal(norm.means[place_of(16)], norm.means[place_of(2)])
+        assert torch.equal(norm.means[place_of(256)], norm.means[place_of(16)])
 
 
 def test_at_strength_0_it_is_clustering_and_only_in_use():
     network, x = moving_network(), torch.randn(2, 3, 16, 16)
-    network.strengths[level_of(4)] = 0.0
+    network.strengths[place_of(4)] = 0.0
     still = ColorCNNPlus(8, 4, 2).eval()
     assert torch.equal(network.eval().map(x, 4).logits, still.map(x, 4).logits)
     assert not torch.equal(network.map(x, 8).logits, still.map(x, 8).logits)
@@ -156,7 +156,18 @@ def test_at_strength_0_it_is_clustering_and_only_in_use():
 
 
 def test_a_number_of_colors_takes_the_nearest_level_by_ratio():
-    assert [LEVELS[level_of(n)] for n in (2, 3, 5, 7, 9, 20, 40, 64, 200, 256)] == [2, 3, 6, 8, 8, 24, 48, 64, 192, 256]
+    assert [COLOR_NUMBERS[place_of(n)] for n in (2, 3, 5, 7, 9, 20, 40, 64, 200, 256)] == [
+        2,
+        3,
+        6,
+        8,
+        8,
+        24,
+        48,
+        64,
+        192,
+        256,
+    ]
 
 
 def test_weights_from_before_there_were_levels_draw_the_same_pixels():

@@ -6,9 +6,10 @@ from dataclasses import replace
 
 import pytest
 import torch
-from rabench.quantizers.colorcnn.plus import ColorCNNPlus
+from rabench.core.learning import Images
+from rabench.quantizers.colorcnn.plus import COLOR_NUMBERS, ColorCNNPlus, place_of
 from rabench.quantizers.colorcnn.recipes import ADAMW, PLUS, PUBLISHED, Recipe
-from rabench.quantizers.colorcnn.training import ColorRange, Training
+from rabench.quantizers.colorcnn.training import ColorRange, Training, train
 from small_networks import CPU, photos_judge
 
 
@@ -47,3 +48,39 @@ def test_a_judge_with_a_normalization_of_its_own_sees_the_same_pixels(training_p
         for number, judge in enumerate((first, other)):
             expected = judge.network(judge.normalized(pixels))
             torch.testing.assert_close(trained.seen(first.normalized(pixels), number), expected, rtol=1e-4, atol=1e-4)
+
+
+def a_training(colors):
+    torch.manual_seed(0)
+    recipe = Recipe(epochs=1, batch=16, optimizer="adamw", lr=1e-2, map_noise=1.0)
+    return Training(ColorCNNPlus(8, 4, 2), [photos_judge()], colors, recipe, CPU)
+
+
+def test_statistics_are_measured_before_held_out_images_are_judged(training_photos, tmp_path):
+    images = Images(training_photos.pixels[:48], training_photos.labels[:48])
+    trained = a_training(ColorRange(2, 8))
+    train(trained, images, images, tmp_path / "a.safetensors")
+    means = trained.network.state_dict()["body.detail.1.means"]
+    judged = [means[place_of(n)] for n in (2, 4, 8)]
+    assert all(mean.any() for mean in judged)  # a new network's are 0
+    assert not torch.equal(judged[0], judged[1]) and not torch.equal(judged[1], judged[2])
+    trained.calibrate(images, everything=True)
+    assert not torch.equal(means[place_of(3)], means[place_of(2)])
+
+
+def test_the_strength_is_the_one_with_most_images_right_and_clustering_where_none_is_better(
+    training_photos, monkeypatch
+):
+    images = Images(training_photos.pixels[:8], training_photos.labels[:8])
+    trained, best = a_training(ColorRange(3, 8)), {3: 0.5, 4: 1.0, 6: 0.0, 8: 0.25}
+    strengths = trained.network.state_dict()["strengths"]
+
+    def accuracies(_images, colors, _sharpness):
+        strength = float(strengths[place_of(colors)])
+        return (0.4 if colors == 6 else 0.9 - abs(strength - best[colors]), 0.0)
+
+    monkeypatch.setattr(trained, "accuracies", accuracies)
+    trained.choose_strengths(images)
+    found = dict(zip(COLOR_NUMBERS, strengths.tolist(), strict=True))
+    assert {n: found[n] for n in best} == best
+    assert found[2] == 0.5 and found[64] == 0.25  # those of the nearest number that was measured

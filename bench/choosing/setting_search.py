@@ -1,14 +1,15 @@
-"""The search along one dial: the cheapest setting of a codec that is shown to lose no more than is tolerated.
+"""The search along a quality parameter: the cheapest setting of a codec that is shown to lose no more than is tolerated.
 
 The first images set the order in which settings are tested (a pilot); the others test them. As the order does not hang on
-the images that test, the risk of taking any setting that loses too much stays below the one asked for, whatever the
-dial is like:
+the images that test, the risk of taking any setting that loses too much stays below the one asked for, however the loss
+depends on the parameter:
 
 - From the setting where the pilot says to begin, one is tested after the other, each cheaper than the one before, and
   none after the first that is not shown (a fixed sequence: only the first bad one of it can be taken by mistake).
-- Where a cheaper one looks better than the one that was not shown, the dial is uneven, and the sequence goes on there,
-  once, at a part of the risk that was kept for it.
-- Where the very first is not shown, the sequence begins again at the dearest, at another part that was kept for it.
+- Where one of the next cheaper settings looks better than the one that was not shown (an inversion), the sequence goes
+  on there, once, at a part of the risk that was kept for it. As the images that test choose between these settings, each
+  has its share of that part.
+- Where the very first is not shown, the sequence begins again at the highest rate, at another part that was kept for it.
 """
 
 from __future__ import annotations
@@ -24,30 +25,33 @@ from numpy.typing import NDArray
 from ..statistics.betting import Sample
 from .tolerance import EARLY, Tolerance
 
-SEQUENCE, PAST_UNEVEN, FROM_DEAREST = 0.9, 0.05, 0.05
-"""How the risk is split between the sequence, its second part on an uneven dial, and the one from the dearest setting."""
+SEQUENCE, PAST_INVERSION, FROM_HIGHEST_RATE = 0.9, 0.05, 0.05
+"""How the risk is split between the sequence, its second part after an inversion, and the one from the highest rate."""
 COARSE = 5
-"""The settings that the pilot looks at first, spread over the dial."""
+"""The settings that the pilot looks at first, spread over the quality parameter."""
 AFFORDABLE = 1 / 3
 """The part of all images that may be needed to show a setting for the sequence to begin there."""
 GROWTH = 1.3
 """How many times as many images a setting is measured on, when it is undecided so far."""
 LOOKED_PAST = 2
-"""The cheaper settings that are looked at, after one that is not shown, for whether the dial is uneven."""
+"""The cheaper settings that are looked at for an inversion, after one that is not shown."""
 HARM, SPREAD = 0.25, 0.15
 """The loss that the pilot expects before it looks, by the mean of the losses without their signs, and its deviation."""
 
 Wanted = dict[int, int]
-"""For settings of a dial, on how many of the first images each is to be measured."""
+"""The number of first images that each setting is to be measured on, by the setting."""
 
 
-class Dial(Protocol):
-    """The settings of one codec, and what is measured of each: of the first so many images, in an order drawn by lot."""
+class Settings(Protocol):
+    """The settings of one codec, numbered along its quality parameter, with the losses and rates measured so far.
+
+    Each is measured on the first so many of the same images, which are in a random order.
+    """
 
     def __len__(self) -> int: ...
 
     def losses(self, setting: int) -> NDArray[np.float64]:
-        """What each image measured so far loses under a setting, (N,)."""
+        """The loss of each image measured so far under a setting, (N,)."""
         ...
 
     def bits(self, setting: int) -> float:
@@ -57,7 +61,7 @@ class Dial(Protocol):
 
 @dataclass(frozen=True)
 class Trial:
-    """What was found of one setting."""
+    """The result of the test of one setting."""
 
     setting: int
     verdict: str
@@ -67,19 +71,22 @@ class Trial:
     """The risk that it was tested with."""
 
 
-class DialSearch:
-    """A search along a dial: ``for wanted in search.steps(): measure(wanted)``; what it has found can be read at any time."""
+class SettingSearch:
+    """A search along a quality parameter: ``for wanted in search.steps(): measure(wanted)``.
 
-    def __init__(self, dial: Dial, tolerance: Tolerance, risk: float, pilot: int) -> None:
+    Its results can be read at any time, after an interruption too.
+    """
+
+    def __init__(self, settings: Settings, tolerance: Tolerance, risk: float, pilot: int) -> None:
         """tolerance: its ``images`` are those that come after the pilot. risk: of taking a setting that loses more than the
         limit. pilot: the number of images that set the order of the tests."""
-        self.dial, self.tolerance, self.risk, self.pilot = dial, tolerance, risk, pilot
+        self.settings, self.tolerance, self.risk, self.pilot = settings, tolerance, risk, pilot
         self.trials: list[Trial] = []
-        """What was found of each setting, in the order of the tests; the pilot's are not among them."""
-        self.uneven: list[tuple[int, int]] = []
+        """The results of the tests, in their order; the pilot tests nothing."""
+        self.inversions: list[tuple[int, int]] = []
         """Pairs of a setting and a cheaper one that loses less."""
-        self.order = list(range(len(dial)))
-        """The settings from the dearest to the cheapest."""
+        self.order = list(range(len(settings)))
+        """The settings from the highest rate to the lowest."""
         self.testing: tuple[int, float] | None = None
         """The setting that is being tested, and its risk."""
 
@@ -87,7 +94,7 @@ class DialSearch:
     def chosen(self) -> Trial | None:
         """The cheapest setting that is shown to lose less than the limit, so far."""
         shown = [t for t in self.trials if t.verdict == "shown"]
-        return min(shown, key=lambda t: self.dial.bits(t.setting), default=None)
+        return min(shown, key=lambda t: self.settings.bits(t.setting), default=None)
 
     @property
     def undecided(self) -> Trial | None:
@@ -95,7 +102,7 @@ class DialSearch:
         if self.testing is None:
             return None
         setting, risk = self.testing
-        return Trial(setting, "open", self.tolerance.sample(self.dial.losses(setting)[self.pilot :]), risk)
+        return Trial(setting, "open", self.tolerance.sample(self.settings.losses(setting)[self.pilot :]), risk)
 
     def steps(self) -> Generator[Wanted, None, None]:
         """Yields what is to be measured next, and goes on when it is."""
@@ -103,7 +110,7 @@ class DialSearch:
         shown = yield from self._sequence(start)
         if not shown and start:
             for place in range(start):
-                if not (yield from self._shown(place, FROM_DEAREST * self.risk)):
+                if not (yield from self._shown(place, FROM_HIGHEST_RATE * self.risk)):
                     break
 
     def _sequence(self, start: int) -> Generator[Wanted, None, bool]:
@@ -120,15 +127,15 @@ class DialSearch:
                 better = yield from self._better_after(place)
             if better is None:
                 return True
-            self.uneven.append((self.order[place], self.order[better]))
-            place, risk = better, PAST_UNEVEN * self.risk
+            self.inversions.append((self.order[place], self.order[better]))
+            place, risk = better, PAST_INVERSION / LOOKED_PAST * self.risk
         return True
 
     def _start(self) -> Generator[Wanted, None, int]:
         """The place in the order where the tests begin: the cheapest setting that the pilot says is easily shown."""
         last = len(self.order) - 1
         yield self._pilots({0, last})
-        if self.dial.bits(0) < self.dial.bits(last):
+        if self.settings.bits(0) < self.settings.bits(last):
             self.order.reverse()
         coarse = sorted({round(i * last / (COARSE - 1)) for i in range(COARSE)})
         yield self._pilots(set(coarse))
@@ -148,7 +155,7 @@ class DialSearch:
 
     def _easy(self, place: int) -> bool:
         """Whether the pilot says that a setting can be shown with a part of the images."""
-        losses = self.tolerance.sample(self.dial.losses(self.order[place])[: self.pilot])
+        losses = self.tolerance.sample(self.settings.losses(self.order[place])[: self.pilot])
         n, unit = losses.size, self.tolerance.bound / max(1, losses.size)
         size = float(np.abs(losses.values) @ losses.counts) / n + unit
         variance = max(losses.deviation, unit) ** 2 + unit * self.tolerance.bound
@@ -167,7 +174,7 @@ class DialSearch:
         self.testing = (setting, risk)
         while True:
             yield {setting: wanted}
-            measured = self.dial.losses(setting)
+            measured = self.settings.losses(setting)
             losses = self.tolerance.sample(measured[self.pilot :])
             verdict = self._verdict(losses, risk)
             if verdict is not None:
@@ -188,9 +195,9 @@ class DialSearch:
         nearby = range(place + 1, min(len(self.order), place + 1 + LOOKED_PAST))
         if nearby:
             yield self._pilots(set(nearby))
-        here = self.dial.losses(self.order[place])
+        here = self.settings.losses(self.order[place])
         for other in nearby:
-            there = self.dial.losses(self.order[other])
+            there = self.settings.losses(self.order[other])
             n = min(len(here), len(there))
             less = here[:n] - there[:n]
             if less.mean() > 2 * less.std() / np.sqrt(n) and less.any():

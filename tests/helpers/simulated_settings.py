@@ -1,4 +1,4 @@
-"""Dials whose true losses are known, and searches of them. As a script: the table of docs/choosing.md.
+"""Codec settings whose true losses are known, and searches of them. As a script: the table of docs/choosing.md.
 
 An image has a difficulty and a setting harms it by chance, the more the more the setting loses: images are right
 together at several settings, as real ones are.
@@ -7,18 +7,17 @@ together at several settings, as real ones are.
 import sys
 
 import numpy as np
-from rabench.bench.choosing.choose import PILOT
-from rabench.bench.choosing.dial import DialSearch
+from rabench.bench.choosing.choose import pilot_images
+from rabench.bench.choosing.setting_search import SettingSearch
 from rabench.bench.choosing.tolerance import Tolerance
 from rabench.bench.statistics.intervals import wilson
-from rabench.bench.study.records import PART
 from scipy.stats import norm
 
 STEP = 1.25
 """How many times the bits of a setting the next dearer one takes."""
 
 
-class SimulatedDial:
+class SimulatedSettings:
     def __init__(self, rng, before, loss, chance, images):
         """before: accuracy of the originals. loss: what each setting loses of it. chance: the standard deviation of the
         settings' own noise, by that of the difficulty."""
@@ -48,24 +47,24 @@ class SimulatedDial:
         return int(self.measured.sum())
 
 
-def drawn_dial(rng, images, tolerance, uneven):
-    """A dial of 6 to 29 settings whose loss passes the tolerance somewhere along it. uneven: one or two settings lose more
+def drawn_settings(rng, images, tolerance, uneven):
+    """6 to 29 settings whose loss passes the tolerance somewhere along them. uneven: one or two settings lose more
     than their neighbours."""
-    settings, before = int(rng.integers(6, 30)), rng.uniform(0.3, 0.9)
-    passes, doubling = rng.uniform(0.2, 0.9) * settings, rng.uniform(0.7, 3)
-    loss = np.minimum(tolerance * 2 ** ((np.arange(settings) - passes) / doubling), 0.9 * before)
-    for place in rng.integers(0, settings, rng.integers(1, 3)) if uneven else ():
+    count, before = int(rng.integers(6, 30)), rng.uniform(0.3, 0.9)
+    passes, doubling = rng.uniform(0.2, 0.9) * count, rng.uniform(0.7, 3)
+    loss = np.minimum(tolerance * 2 ** ((np.arange(count) - passes) / doubling), 0.9 * before)
+    for place in rng.integers(0, count, rng.integers(1, 3)) if uneven else ():
         loss[place] = min(loss[place] * rng.uniform(1.5, 6), 0.9 * before)
     chance = np.minimum(0.7, loss * rng.uniform(3, 8))
-    return SimulatedDial(rng, before, loss, chance, images)
+    return SimulatedSettings(rng, before, loss, chance, images)
 
 
-def searched(dial, tolerance, risk=0.05):
-    images = len(dial.lost[0])
-    pilot = max(PART, min(PILOT, images // 20 // PART * PART))
-    search = DialSearch(dial, Tolerance(tolerance, images - pilot), risk, pilot)
+def searched(settings, tolerance, risk=0.05):
+    images = len(settings.lost[0])
+    pilot = pilot_images(images)
+    search = SettingSearch(settings, Tolerance(tolerance, images - pilot), risk, pilot)
     for wanted in search.steps():
-        dial.measure(wanted)
+        settings.measure(wanted)
     return search
 
 
@@ -73,16 +72,16 @@ def summed(images, tolerance, studies, seed=0):
     """A line of the table: how often the setting chosen loses too much, and what it takes over the best."""
     wrong, excess, codings, nothing = 0, [], [], 0
     for number in range(studies):
-        dial = drawn_dial(np.random.default_rng([seed, number]), images, tolerance, uneven=number % 3 == 0)
-        search = searched(dial, tolerance)
-        codings.append(dial.codings() / (len(dial) * images))
-        best = dial.rates[dial.loss <= tolerance].min(initial=np.inf)
+        settings = drawn_settings(np.random.default_rng([seed, number]), images, tolerance, uneven=number % 3 == 0)
+        search = searched(settings, tolerance)
+        codings.append(settings.codings() / (len(settings) * images))
+        best = settings.rates[settings.loss <= tolerance].min(initial=np.inf)
         if search.chosen is None:
             nothing += 1
-        elif dial.loss[search.chosen.setting] > tolerance:
+        elif settings.loss[search.chosen.setting] > tolerance:
             wrong += 1
         else:
-            excess.append(dial.rates[search.chosen.setting] / best - 1)
+            excess.append(settings.rates[search.chosen.setting] / best - 1)
     return wrong, excess, codings, nothing
 
 
