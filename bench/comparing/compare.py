@@ -201,12 +201,16 @@ def curve_or_point(text: str, group: Group, argument: str) -> Curve:
     """A curve, or one point of it as a curve of its own: ``none+webp:quality=50``."""
     try:
         return find_curve(text, group.curves, argument)
-    except BadSetting:
+    except BadSetting as mistake:
+        titles = []
         for curve in group.curves:
             for i in curve.rows:
                 point = group.measured[i].point
+                titles.append(point.title)
                 if text.strip() in (point.name, point.title, f"{point.name} [{curve.study}]"):
                     return replace(curve, quantizer=point.quantizer.short, codec=point.codec.short, rows=(i,))
+        if (hint := nearest(text, titles)) and hint not in str(mistake):
+            raise BadSetting(f"{mistake}; and points{hint}") from None
         raise
 
 

@@ -95,6 +95,10 @@ def test_tables_name_the_classes_of_a_study(tmp_path):
     assert pairs.frame.iloc[0].tolist()[:4] == ["retina", "astronaut", "0", "77"]
     with pytest.raises(BadSetting, match="`point` 'webp' fits no curve"):
         classes(study, ["webp"])
+    with pytest.raises(
+        BadSetting, match=r"'jpeg:quality=6' fits no curve; .* and points \(did you mean 'jpeg:quality=5'"
+    ):
+        classes(study, ["jpeg:quality=6"])
 
 
 def test_images_that_failed_count_as_lost(tmp_path):
