@@ -198,8 +198,8 @@ def compare(
 
     study: one, or several whose curves are compared on the images that they share. anchor, tests: curves, or points, by
     name; a codec's name alone means the originals through it. labels: "dataset" or "agreement" with the prediction on
-    the uncompressed image; default: the data set's where it has any. metric: a fidelity metric of the study to judge by
-    instead, such as "ms-ssim"; its figures stand in the columns of accuracy. interpolation: pchip or akima. rates: the range, in
+    the uncompressed image; default: the data set's where it has any. metric: "log-loss", or a fidelity metric of the study,
+    to judge by instead, such as "ms-ssim"; its figures stand in the columns of accuracy. interpolation: pchip or akima. rates: the range, in
     bits per pixel, that BD-accuracy keeps to; accuracies: the range, in percent, that BD-rate keeps to; default: what
     both curves reach.
     """
@@ -244,7 +244,7 @@ def points(
 ) -> OperatingPoints:
     """What each curve needs to reach an accuracy, or reaches at a rate.
 
-    at_least: an accuracy in percent, or the mean of ``metric``. at_most: a rate in bits per pixel. labels, metric: as in
+    at_least: an accuracy in percent, or the mean of ``metric``; a log-loss is one not to exceed. at_most: a rate in bits per pixel. labels, metric: as in
     ``compare``.
     """
     need = operating_points.requirement(at_least, at_most, metric)

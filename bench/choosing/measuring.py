@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from ...core.errors import Refused
 from ...datasets.base import Dataset, blocks
 from ..reading.curves import Columns
+from ..reading.measures import LOG_LOSS_CAP
 from ..running.plan import Missing, describe_parts, identity_of, missing_of, open_dataset
 from ..running.runner import Runner
 from ..study.points import Point
@@ -153,7 +154,3 @@ def losses(before: Columns, after: Columns, by: str) -> NDArray[np.float64]:
     was = good_before & (before["prediction"][:n] == wanted)
     now = good & (after["prediction"][:n] == wanted) & good_before
     return was.astype(np.float64) - now
-
-
-LOG_LOSS_CAP = 10.0
-"""The largest log-loss of an image that counts, in nats: a label that is given a probability of 1 in 22,000."""

@@ -7,7 +7,7 @@ from typing import Any
 
 from ...core.errors import BadSetting
 from ..reading.groups import LABELS
-from .measuring import LOG_LOSS_CAP
+from ..reading.measures import LOG_LOSS_CAP
 from .quantities import rate
 from .tolerance import Tolerance
 

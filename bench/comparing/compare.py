@@ -14,8 +14,9 @@ from ...core.errors import BadSetting, RabenchError, Refused, nearest
 from ...datasets.base import Dataset
 from ...quantizers.none import NoQuantizer
 from ..reading.curves import Curve, Measured
-from ..reading.fidelity import judged
 from ..reading.groups import Group, Reading, read, together
+from ..reading.judging import judged
+from ..reading.measures import Measure
 from ..statistics.bjontegaard import BETWEEN, CurveSamples, Distances, Range, bd_accuracy, bd_rate
 from ..statistics.intervals import Paired, PairedMeans, holm, paired, paired_means
 from ..statistics.pareto import dominated
@@ -66,8 +67,8 @@ def compare(
 
     anchor, tests: curves by their names, or points; the tests are all other curves where none is named. A point is
     compared with the anchor's point of equal settings; an anchor of one point with every point. labels: dataset or
-    agreement; None: the data set's where it has any. metric: a fidelity metric of the study to judge by, instead of
-    accuracy; without a classifier the study's first. Raises BadSetting for a name that fits no curve or several,
+    agreement; None: the data set's where it has any. metric: log-loss or a fidelity metric of the study to judge by,
+    instead of accuracy; without a classifier the study's first. Raises BadSetting for a name that fits no curve or several,
     Unavailable without records, Refused where nothing can be compared.
     """
     groups, bad = _groups([studies] if isinstance(studies, Study) else list(studies), labels, metric)
@@ -94,7 +95,7 @@ def compare(
 
 def _comparison(group: Group, anchor: Curve, tests: list[Curve], method: Method, bad: list[str]) -> Comparison:
     images, distances = _distances(anchor, tests, group, method)
-    points = pd.DataFrame([line for c in tests for line in _lines(c, anchor, group.measured)])
+    points = pd.DataFrame([line for c in tests for line in _lines(c, anchor, group.measured, group.measure)])
     if len(points):
         points["p_holm"] = holm(points.p.tolist())
     names = partial(_image_name, group.measured[0].point.dataset) if not anchor.study else no_name
@@ -263,7 +264,7 @@ def _settings(m: Measured) -> tuple[object, ...]:
     return tuple(settings)
 
 
-def _lines(curve: Curve, anchor: Curve, measured: list[Measured]) -> list[dict[str, object]]:
+def _lines(curve: Curve, anchor: Curve, measured: list[Measured], measure: Measure) -> list[dict[str, object]]:
     """A row of the comparison's points for each point that has a counterpart on the anchor."""
     counterparts = {_settings(measured[i]): i for i in anchor.rows}
     lines: list[dict[str, object]] = []
@@ -278,8 +279,7 @@ def _lines(curve: Curve, anchor: Curve, measured: list[Measured]) -> list[dict[s
         pair: Paired | PairedMeans
         shares = "value" not in measured[i].columns
         pair = paired(both.images, *both.score.T.astype(bool)) if shares else paired_means(both.images, *both.score.T)
-        scale = 100 if shares else 1
-        low, high = pair.interval
+        difference, low, high = measure.shown(pair.difference, *pair.interval)
         lines.append(
             {
                 "curve": curve.name,
@@ -289,12 +289,12 @@ def _lines(curve: Curve, anchor: Curve, measured: list[Measured]) -> list[dict[s
                 "classifier": "fine-tuned" if curve.tuned else "frozen",
                 "bpp": bpp,
                 "anchor_bpp": anchor_bpp,
-                "accuracy_percent": scale * accuracy,
-                "anchor_accuracy_percent": scale * anchor_accuracy,
+                "accuracy_percent": measure.scale * accuracy,
+                "anchor_accuracy_percent": measure.scale * anchor_accuracy,
                 "images": pair.images,
-                "difference_points": scale * pair.difference,
-                "difference_points_low": scale * low,
-                "difference_points_high": scale * high,
+                "difference_points": difference,
+                "difference_points_low": low,
+                "difference_points_high": high,
                 "gained": len(pair.gained),
                 "lost": len(pair.lost),
                 "p": pair.p,

@@ -65,11 +65,11 @@ class Comparison:
 
 
 CURVES = (
-    "BD-{measure}: {step}above the anchor, over the common range of log(bpp). BD-rate: bits more (+) or "
+    "BD-{measure}: {step}above the anchor{less}, over the common range of log(bpp). BD-rate: bits more (+) or "
     "saved (-) at equal {measure}. Both between Pareto fronts; raw: between all points. Where a reason stands there is no "
     "figure. Intervals: 95 %, from {resamples:,} bootstrap resamples of the {images:,} images "
     "that all these points share{some}, the same resample for every point. overlap: common range by union; below 50 % "
-    "there is no figure. dominated: points with no fewer bits and no more {measure} than one of the anchor's; dominates: "
+    "there is no figure. dominated: points with no fewer bits and no better {measure} than one of the anchor's; dominates: "
     "the anchor's points that are by this curve's."
 )
 POINTS = (
@@ -78,9 +78,11 @@ POINTS = (
     "this table."
 )
 METRIC_POINTS = (
-    "Points of equal settings on the same images. difference: mean {step}over images with its 95 % interval. gained, lost: "
-    "images nearer to the original in this point, in the anchor. p: paired t-test, adjusted by Holm over this table."
+    "Points of equal settings on the same images. difference: mean {step}over images with its 95 % interval{less}. gained, "
+    "lost: images that have a better {measure} in this point, in the anchor. p: paired t-test, adjusted by Holm over this "
+    "table."
 )
+LESS = "; less is better"
 DISCORDANT = "Images right in this point alone (gained) and in the anchor's alone (lost), by file name or position in the data set."
 UNPAIRED = (
     "No point has the settings of one of the anchor's, so that none can be paired; name a point as the anchor, such as "
@@ -118,7 +120,12 @@ def _curves_table(comparison: Comparison) -> Table:
     some = f" (of {comparison.most:,})" if comparison.images < comparison.most else ""
     step = f"{comparison.measure.step} " if comparison.measure.step else ""
     note = CURVES.format(
-        measure=measure, step=step, resamples=comparison.resamples, images=comparison.images, some=some
+        measure=measure,
+        step=step,
+        less=_less(comparison.measure),
+        resamples=comparison.resamples,
+        images=comparison.images,
+        some=some,
     )
     title = f"{comparison.title}: curves against {comparison.anchor}"
     return Table(title, pd.DataFrame(lines, columns=list(kinds)), kinds, (note,))
@@ -161,8 +168,14 @@ def _points_table(comparison: Comparison) -> Table:
     frame = pd.DataFrame(lines, columns=list(kinds)).drop(columns=_told_by_settings(points))
     fewest = int(points.images.min())
     some = "" if fewest == comparison.most else f" Some share only {fewest:,} images of {comparison.most:,}."
-    text = POINTS if measure.is_share else METRIC_POINTS.format(step=f"{measure.step} " if measure.step else "")
+    step = f"{measure.step} " if measure.step else ""
+    text = METRIC_POINTS.format(step=step, less=_less(measure), measure=measure.name)
+    text = POINTS if measure.is_share else text
     return Table(f"{comparison.title}: points against {comparison.anchor}", frame, kinds, (text + some,))
+
+
+def _less(measure: Measure) -> str:
+    return "" if measure.better > 0 else LESS
 
 
 def _discordant_table(comparison: Comparison) -> Table:

@@ -11,8 +11,8 @@ import pandas as pd
 from ...core.errors import Refused
 from ...core.tables import Kind, Table
 from ..reading.curves import Curve
-from ..reading.fidelity import judged
 from ..reading.groups import Group, read
+from ..reading.judging import judged
 from ..reading.measures import Measure
 from ..statistics.bjontegaard import Array, pareto_knots, value_at
 from ..study.matrix import Study
@@ -53,14 +53,15 @@ class Requirement(Protocol):
 
 @dataclass(frozen=True)
 class AtLeast:
-    """An accuracy in percent, or the mean of a metric, for as few bits as possible."""
+    """An accuracy in percent, or the mean of a metric, for as few bits as possible; a log-loss is one not to exceed."""
 
     value: float
     words: ClassVar[tuple[str, str, str]] = ("cheapest", "reaches it", "does not get there")
     digits: ClassVar[int] = 3
 
     def title(self, measure: Measure) -> str:
-        return f"{measure.name} >= {self.value:g} {measure.unit}".strip()
+        sign = ">=" if measure.better > 0 else "<="
+        return f"{measure.name} {sign} {self.value:g} {measure.unit}".strip()
 
     def best(self, rows: pd.DataFrame, scale: float) -> pd.DataFrame:
         return rows.loc[rows.accuracy >= self.value / scale - ROUNDING].sort_values("bpp", kind="stable").head(1)
@@ -96,7 +97,7 @@ class AtMost:
 
 
 def requirement(at_least: float | None, at_most: float | None, metric: str | None = None) -> Requirement:
-    """at_least: accuracy in percent, or the mean of a metric. at_most: bits per pixel. metric: its name; None: accuracy.
+    """at_least: accuracy in percent, or the mean of a metric; a log-loss is one not to exceed. at_most: bits per pixel. metric: its name; None: accuracy.
 
     Raises Refused for none, both, or one out of range.
     """
@@ -116,8 +117,8 @@ def operating_points(
 ) -> tuple[list[Table], list[str]]:
     """A table for each data set and classifier, curves that meet the requirement best first; and damaged files.
 
-    labels: dataset or agreement; None: the data set's where it has any. metric: a fidelity metric of the study to judge
-    by instead.
+    labels: dataset or agreement; None: the data set's where it has any. metric: log-loss or a fidelity metric of the
+    study to judge by instead.
     """
     reading = read(study)
     groups = [judged(group, labels, metric) for group in reading.groups]
@@ -164,9 +165,10 @@ def _measured(group: Group, curve: Curve, need: Requirement) -> tuple[float, tup
     if not len(best):
         return np.inf, ("-", "-", "-")
     row, point = best.iloc[0], group.measured[int(best.index[0])].point
-    interval = f"[{scale * row.accuracy_low:.{digits}f}, {scale * row.accuracy_high:.{digits}f}]"
+    value, low, high = group.measure.shown(row.accuracy, row.accuracy_low, row.accuracy_high)
+    interval = f"[{low:.{digits}f}, {high:.{digits}f}]"
     name = point.name.removesuffix(", fine-tuned")
-    return need.cost(row), (name, f"{row.bpp:.3f}", f"{scale * row.accuracy:.{digits}f} {interval}")
+    return need.cost(row), (name, f"{row.bpp:.3f}", f"{value:.{digits}f} {interval}")
 
 
 def _with_interval(value: float, resampled: Array, digits: int) -> str:

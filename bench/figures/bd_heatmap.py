@@ -34,7 +34,7 @@ def bd_heatmap(pairs: PairwiseBD | None) -> Figure | None:
         above, below = figure.subplots(2, 1, sharex=True)
     measure = pairs.measure
     title = f"BD-{measure.name} ({measure.step})" if measure.step else f"BD-{measure.name}"
-    _map(above, pairs.curves, pairs.accuracy, title, measure.large_step, good=1)
+    _map(above, pairs.curves, pairs.accuracy, title, measure.large_step, good=measure.better)
     _map(below, pairs.curves, pairs.rate, "BD-rate (%)", FULL_RATE, good=-1)
     figure.suptitle(pairs.title, x=0.01, ha="left", fontsize=10)
     figure.legend(

@@ -48,7 +48,7 @@ def rate_fidelity(
         _crosses(axes, group, published, styles)
         others = [bpp for other in published if published_curve(group, other) for bpp in other.bpp]
         rate_axis(axes, [*plotted_rates(group), *others], axis)
-        axes.set_ylabel(f"mean {group.measure.title.replace(' dB', ' (dB)')}")
+        axes.set_ylabel(f"mean {group.measure.labelled}")
     for axes in panels[len(groups) :]:
         axes.set_axis_off()
     figure.suptitle(groups[0].title, x=0.01, ha="left", fontsize=10)
@@ -84,7 +84,7 @@ def _line(axes: Axes, group: Group, curve: Curve, style: Style, rates: str) -> N
     color, dash, marker, inside = style
     axes.plot(
         rows[rates].to_numpy(),
-        rows.accuracy.to_numpy(),
+        group.measure.scale * rows.accuracy.to_numpy(),
         color=color,
         linestyle=dash,
         marker=marker,

@@ -15,7 +15,7 @@ from ...codecs.base import ByteBreakdown
 from ...quantizers.none import NoQuantizer
 from ..statistics.intervals import wilson
 from ..study.points import PLUGINS, Point
-from ..study.records import COLUMNS, STAGES, Index, Record, Span, block_name
+from ..study.records import COLUMNS, OPTIONAL, STAGES, Index, Record, Span, block_name
 from ..study.sources import Sources
 
 NAMES = PLUGINS
@@ -138,7 +138,7 @@ def _columns(held: Held) -> tuple[Columns, Held, list[str]]:
             bad.append(f"{record.path}: damaged ({str(error).splitlines()[0][:100]}); delete it and run again")
             continue
         columns = {
-            name: table[name].to_numpy() for name in (*COLUMNS, *(["value"] if "value" in table.column_names else []))
+            name: table[name].to_numpy() for name in (*COLUMNS, *(n for n in OPTIONAL if n in table.column_names))
         }
         columns["failed"] = table["error"].is_valid().to_numpy()
         columns["image"] = np.arange(span.start, span.start + len(table))  # where the block lies in THIS data set
@@ -146,9 +146,9 @@ def _columns(held: Held) -> tuple[Columns, Held, list[str]]:
         readable.append((span, record))
     if not parts:
         return {}, [], bad
-    if any("value" in part for part in parts):  # a block that was lost with its worker has none
+    for name in (n for n in OPTIONAL if any(n in part for part in parts)):  # a block lost with its worker has none
         for part in parts:
-            part.setdefault("value", np.full(len(part["image"]), np.nan))
+            part.setdefault(name, np.full(len(part["image"]), np.nan, OPTIONAL[name]))
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}, readable, bad
 
 
@@ -301,5 +301,7 @@ def _equal(a: Measured, b: Measured) -> bool:
     if not a.good.any():  # failures say nothing of the files
         return False
     return all(
-        np.array_equal(a.columns[name], b.columns[name], equal_nan=name == "log_probability") for name in a.columns
+        np.array_equal(a.columns[name], b.columns[name], equal_nan=a.columns[name].dtype.kind == "f")
+        for name in a.columns
+        if name != "confidence"  # which some records do not have
     )

@@ -15,7 +15,7 @@ from ...metrics.psnr import PSNR
 from ..statistics.intervals import mean_interval
 from .curves import Measured, curves, stored_of
 from .groups import Group
-from .measures import of_metric
+from .measures import LOG_LOSS, Measure, of_metric
 
 
 def values_of(m: Measured, metric: Metric, measured: Measured | None) -> NDArray[np.float64]:
@@ -49,28 +49,17 @@ def by_metric(group: Group, metric: Metric) -> Group:
     kept = [i for i, v in enumerate(values) if np.isfinite(v).any() and group.measured[i].point.tuned_from is None]
     if not kept:
         raise Refused(f"{group.title}: {metric.short} is not measured for any point; rabench run measures it")
+    return by_values(group, values, kept, of_metric(metric))
+
+
+def by_values(group: Group, values: Sequence[NDArray[np.float64]], kept: Sequence[int], measure: Measure) -> Group:
+    """The group judged by a number of each image. values: for each point, (N,), NaN for none. kept: the points to keep."""
     measured = [replace(group.measured[i], columns={**group.measured[i].columns, "value": values[i]}) for i in kept]
     rows = group.rows.iloc[kept].reset_index(drop=True)
-    summary = pd.DataFrame([_summary(v) for v in (values[i] for i in kept)])
+    summary = pd.DataFrame([_summary(values[i]) for i in kept])
     rows = rows.assign(**{name: summary[name] for name in summary})
     lines = curves([m.point for m in measured], rows.bpp.to_numpy())
-    return replace(group, measured=measured, rows=rows, curves=lines, measure=of_metric(metric))
-
-
-def judged(group: Group, labels: str | None, metric: str | None) -> Group:
-    """The group by the measure asked for: a metric by its name, else accuracy or agreement, as ``by_labels`` has it.
-
-    Without a classifier it is the study's first metric. Raises BadSetting or Refused where there is no such measure.
-    """
-    if metric is not None:
-        return by_metric(group, metric_of(metric, group.metrics))
-    if not group.predicts:
-        if labels is not None:
-            raise Refused(
-                f'{group.title}: there is no classifier, and no `labels="{labels}"`; name a `metric` of the study'
-            )
-        return by_metric(group, group.metrics[0])
-    return group.by_labels(labels)
+    return replace(group, measured=measured, rows=rows, curves=lines, measure=measure)
 
 
 def _summary(values: NDArray[np.float64]) -> dict[str, float]:
@@ -87,7 +76,8 @@ def metric_of(name: str, metrics: Iterable[Metric]) -> Metric:
     if name not in by_name:
         available = ", ".join(dict.fromkeys(m.short for m in by_name.values()))
         raise BadSetting(
-            f"`metric` {name!r} is not measured here{nearest(name, by_name)}; there are {available}; "
+            f"`metric` {name!r} is not measured here{nearest(name, [*by_name, LOG_LOSS.name])}; there are {available}, "
+            f"and {LOG_LOSS.name} where images have labels; "
             f'metrics = ["ms-ssim"] in the matrix, and rabench run, measure more'
         )
     return by_name[name]

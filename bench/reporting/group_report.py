@@ -12,6 +12,7 @@ from ..comparing.published import published_table
 from ..comparing.sizes import sizes_table
 from ..reading.fidelity import by_metric
 from ..reading.groups import Group, Reading
+from ..reading.log_loss import by_log_loss
 from ..reading.measures import of_metric
 from .notes import group_notes
 from .points_table import points_table
@@ -34,6 +35,8 @@ class GroupReport:
     """How far its curves lie from published ones; None where the study names none."""
     fidelity: tuple[Group, ...] = ()
     """The group by each fidelity metric that the study names."""
+    log_loss: Group | None = None
+    """The group by log-loss; None without labels, or without a classifier."""
 
     @property
     def tables(self) -> list[Table]:
@@ -47,6 +50,9 @@ def group_report(group: Group, reading: Reading, with_psnr: bool) -> GroupReport
     for metric in group.metrics:
         with suppress(Refused):  # without loss there is no distance
             fidelity.append(by_metric(group, metric))
+    log_loss: Group | None = None
+    with suppress(Refused):
+        log_loss = by_log_loss(group)
     judged, comparable = group, group.labelled or group.reference is not None
     if not group.predicts:
         judged = next((g for g in fidelity if g.measure == of_metric(group.metrics[0])), group)
@@ -55,4 +61,4 @@ def group_report(group: Group, reading: Reading, with_psnr: bool) -> GroupReport
     pairs = pairwise_bd(judged) if comparable else None
     table = points_table(group, with_psnr, group_notes(group, reading.matrix))
     published = published_table(fidelity, reading.matrix.published)
-    return GroupReport(group, judged, pairs, table, sizes_table(judged), published, tuple(fidelity))
+    return GroupReport(group, judged, pairs, table, sizes_table(judged), published, tuple(fidelity), log_loss)

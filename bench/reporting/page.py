@@ -42,7 +42,7 @@ class Section:
     gallery: Gallery
     script: dict[str, Any]
     metrics: dict[Measure, str]
-    """The fidelity metrics, and the key of each among a point's figures."""
+    """Log-loss and the fidelity metrics, and the key of each among a point's figures."""
     more: dict[str, Table | None]
     """Further tables, by their headings; None for one that there is no reason for."""
     predicts: bool
@@ -75,13 +75,15 @@ def write_page(
 
 def _section(part: GroupReport, room: int) -> Section:
     group = part.group
-    points = points_data(group, part.fidelity)
+    metrics = (*part.fidelity, *([part.log_loss] if part.log_loss else []))
+    points = points_data(group, metrics)
     pictures = gallery(part.judged if group.predicts else group, room)
     script = {
         "curves": curves_data(group),
         "points": points,
         "reference": group.reference,
-        "shares": shares(group, part.fidelity),
+        "shares": shares(group, metrics),
+        "less": [metric_key(g) for g in metrics if g.measure.better < 0],
         "labelled": group.labelled,
         "native": group.sources.native_bpp if group.predicts else None,
         **predictions_data(group),
@@ -90,9 +92,9 @@ def _section(part: GroupReport, room: int) -> Section:
     }
     order = [i for curve in group.curves for i in curve.rows]
     more = {"Smaller picture or lower quality": part.sizes, "Against published figures": part.published}
-    metrics = {g.measure: metric_key(g) for g in part.fidelity}
+    keys = {g.measure: metric_key(g) for g in metrics}
     return Section(
-        group.title, part.table.notes, points, order, part.pairs, pictures, script, metrics, more, group.predicts
+        group.title, part.table.notes, points, order, part.pairs, pictures, script, keys, more, group.predicts
     )
 
 

@@ -63,9 +63,7 @@ def shares(group: Group, fidelity: Sequence[Group]) -> dict[str, str]:
         titles["accuracy"] = "top-1 accuracy (%)"
     if group.predicts and group.reference is not None:
         titles["agreement"] = "agreement with the uncompressed image (%)"
-    return titles | {
-        metric_key(g): f"mean {g.measure.name}" + f" ({g.measure.unit})" * bool(g.measure.unit) for g in fidelity
-    }
+    return titles | {metric_key(g): f"mean {g.measure.labelled}" for g in fidelity}
 
 
 def metric_key(group: Group) -> str:
@@ -82,7 +80,7 @@ def _metrics_data(group: Group, fidelity: Sequence[Group]) -> list[dict[str, Any
         for m, mean, low, high in zip(
             by_metric.measured, rows.accuracy, rows.accuracy_low, rows.accuracy_high, strict=True
         ):
-            values = [_plain(v) for v in (mean, low, high)]
+            values = [_plain(v) for v in by_metric.measure.shown(mean, low, high)]
             figures[places[m.point]][metric_key(by_metric)] = values if None not in values else [values[0]] * 3
     return figures
 

@@ -15,6 +15,7 @@ from ...quantizers.none import NoQuantizer
 from ..reading.curves import Measured
 from ..reading.fidelity import means
 from ..reading.groups import Group
+from ..reading.log_loss import probability_columns
 
 LEGEND = (
     "bpp: file bits by original pixels, whole data set. payload: coded pixels and palettes alone. amortized: container "
@@ -24,6 +25,11 @@ LEGEND = (
 SIZED = (
     "size: what is stored is the picture made smaller (Lanczos), never larger; bits are counted by original pixels, the "
     "classifier sees the decoded small picture, and PSNR is measured after scaling it back."
+)
+PROBABILITIES = (
+    "log-loss: mean over images of minus the natural logarithm of the label's probability, at most 10 nats an image, with its 95 % "
+    "interval (normal). calibration error: mean distance of the predicted class's probability from the share that is right, over 15 "
+    "bins; -: of records that were measured before it was kept."
 )
 FIDELITY = (
     "PSNR: of the mean squared error over all images; mean PSNR and other means: of each image's value, as papers print them, "
@@ -48,6 +54,8 @@ def points_table(group: Group, with_psnr: bool, notes: list[str]) -> Table:
         "overhead": Kind.DETAIL,
         "accuracy %": Kind.NUMBER,
         "agreement %": Kind.NUMBER,
+        "log-loss": Kind.DETAIL,
+        "calibration error %": Kind.DETAIL,
         "images": Kind.NUMBER if uneven else Kind.DETAIL,
         "failed": Kind.NUMBER if uneven else Kind.DETAIL,
         "PSNR dB": Kind.NUMBER,
@@ -64,10 +72,16 @@ def points_table(group: Group, with_psnr: bool, notes: list[str]) -> Table:
         frame = frame.drop(columns=["accuracy %", "agreement %"])
     if not with_psnr and group.predicts:
         frame = frame.drop(columns="PSNR dB")
+    for column in ("log-loss", "calibration error %"):
+        if set(frame[column]) <= {"-"}:
+            frame = frame.drop(columns=column)
     unmeasured = any(np.isnan(m.overhead_bpp) and m.good.all() and not _takes_files(m) for m in group.measured)
-    legend = (
-        LEGEND + (f" {FIDELITY}" if group.metrics else "") + (f" {SIZED}" if any(c.size for c in group.curves) else "")
-    )
+    reasons = {
+        PROBABILITIES: "log-loss" in frame,
+        FIDELITY: bool(group.metrics),
+        SIZED: any(c.size for c in group.curves),
+    }
+    legend = " ".join([LEGEND, *(text for text, said in reasons.items() if said)])
     return Table(group.title, frame, kinds, (*notes, *([UNMEASURED] if unmeasured else [])), legend)
 
 
@@ -81,7 +95,7 @@ def _column(metric: Metric) -> str:
 
 
 def _lines(group: Group) -> Iterator[tuple[str, ...]]:
-    fidelity = means(group, group.metrics)
+    fidelity, probabilities = means(group, group.metrics), probability_columns(group)
     for curve in group.curves:
         for rows in group.merged(curve):
             row, m = group.rows.iloc[rows[0]], group.measured[rows[0]]
@@ -95,8 +109,10 @@ def _lines(group: Group) -> Iterator[tuple[str, ...]]:
                 f"{row.payload_bpp:.3f}",
                 f"{row.bundle_bpp:.3f}",
                 _number(m.overhead_bpp, 3),
-                _interval(row),
+                _with_interval(row, "accuracy", 100, 2),
                 _number(100 * row.agreement, 2),
+                _with_interval(probabilities.iloc[rows[0]], "log_loss", 1, 3),
+                _with_interval(probabilities.iloc[rows[0]], "calibration_error", 100, 2),
                 str(row.images) + ("" if row.complete else " (unfinished)"),
                 str(row.failed),
                 _number(row.psnr_db, 2),
@@ -104,10 +120,9 @@ def _lines(group: Group) -> Iterator[tuple[str, ...]]:
             )
 
 
-def _interval(row: Any) -> str:
-    if not row.labelled:
-        return "-"
-    return f"{100 * row.accuracy:.2f} [{100 * row.accuracy_low:.2f}, {100 * row.accuracy_high:.2f}]"
+def _with_interval(row: Any, name: str, scale: float, digits: int) -> str:
+    value, low, high = (scale * row[f"{name}{end}"] for end in ("", "_low", "_high"))
+    return "-" if np.isnan(value) else f"{value:.{digits}f} [{low:.{digits}f}, {high:.{digits}f}]"
 
 
 def _number(value: float, digits: int) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
@@ -20,11 +20,13 @@ from ..figures.byte_breakdown import byte_breakdown
 from ..figures.over_setting import accuracy_over_setting, rate_over_setting
 from ..figures.rate_accuracy import rate_accuracy
 from ..figures.rate_fidelity import rate_fidelity
+from ..figures.rate_log_loss import rate_log_loss
 from ..figures.sizes import sizes
 from ..figures.style import WIDTHS, save_all
 from ..reading.curves import timings
 from ..reading.fidelity import means
-from ..reading.groups import Reading, read
+from ..reading.groups import Group, Reading, read
+from ..reading.log_loss import probability_columns
 from ..study import provenance
 from ..study.matrix import Matrix, Study
 from ..study.points import Point
@@ -37,6 +39,7 @@ from .show import show
 
 FIGURES = (
     "rate-accuracy",
+    "rate-log-loss",
     "rate-fidelity",
     "sizes",
     "rate-over-setting",
@@ -97,7 +100,7 @@ def report(study: Study, axis: str | None = None, with_psnr: bool = False, paper
     as wide as one and two columns, as PDF and SVG, too. Raises Unavailable when nothing has been measured yet.
     """
     reading = read(study)
-    rows = pd.concat([reading.rows, *_metrics(reading)], axis=1)
+    rows = pd.concat([reading.rows, _of_groups(reading, probability_columns), *_metrics(reading)], axis=1)
     files = [_csv(rows, study.folder / "summary.csv")]
     files.append(_csv(timings(reading.measured), study.folder / "timing.csv"))
     groups = [group_report(group, reading, with_psnr) for group in reading.groups]
@@ -127,12 +130,18 @@ def _metrics(reading: Reading) -> list[pd.DataFrame]:
     """The mean of each fidelity metric at each point, as columns; none where the study names no metric."""
     if not reading.matrix.metrics:
         return []
+    return [_of_groups(reading, lambda group: means(group, group.metrics)).rename(columns=_column)]
+
+
+def _of_groups(reading: Reading, columns: Callable[[Group], pd.DataFrame]) -> pd.DataFrame:
+    """Columns that are computed a group at a time, a row for each point of the study."""
+    places = {id(m): i for i, m in enumerate(reading.measured)}
     tables = []
     for group in reading.groups:
-        table = means(group, group.metrics)
-        table.index = pd.Index([next(i for i, m in enumerate(reading.measured) if m is own) for own in group.measured])
+        table = columns(group)
+        table.index = pd.Index([places[id(m)] for m in group.measured])
         tables.append(table)
-    return [pd.concat(tables).sort_index().rename(columns=_column)]
+    return pd.concat(tables).sort_index()
 
 
 def _column(metric: str) -> str:
@@ -148,6 +157,7 @@ def _figures(
         return []
     figures: Sequence[Figure | None] = (
         rate_accuracy(group, axis) if group.predicts else None,
+        rate_log_loss(part.log_loss, axis),
         rate_fidelity(part.fidelity, axis, published),
         sizes(group, axis),
         rate_over_setting(group),

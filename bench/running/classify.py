@@ -101,14 +101,15 @@ class BatchedInference:
 
     def of(
         self, codec: Codec, labels: NDArray[np.int64], errors: dict[int, str]
-    ) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
-        """The predictions for a codec's images, and the log-probabilities of their labels, (N,) both.
+    ) -> tuple[NDArray[np.int32], NDArray[np.float32], NDArray[np.float32]]:
+        """The predictions for a codec's images, the log-probabilities of their labels, and the probabilities of the
+        classes predicted, (N,) each.
 
         Without a prediction these are -1 and NaN; the log-probability is NaN without a label, too. labels: (N,), -1 for
         none. errors: receives the rows whose classification failed. Call ``flush`` before.
         """
         predictions = np.full(len(labels), -1, np.int32)
-        log_probabilities = np.full(len(labels), np.nan, np.float32)
+        log_probabilities, confidences = np.full((2, len(labels)), np.nan, np.float32)
         slots = self._slots.get(codec, {})
         errors.update({row: self._errors[n] for row, n in slots.items() if n in self._errors})
         good = {row: n for row, n in slots.items() if n not in self._errors}
@@ -119,9 +120,10 @@ class BatchedInference:
             rows, chosen = np.fromiter(good, int), places[np.fromiter(good.values(), int)]
             predictions[rows] = np.concatenate([best for _, best, _ in self._outputs])[chosen]
             by_class = np.concatenate([logs for _, _, logs in self._outputs])
+            confidences[rows] = np.exp(by_class[chosen, predictions[rows]])
             labelled = (labels[rows] >= 0) & (labels[rows] < by_class.shape[1])
             log_probabilities[rows[labelled]] = by_class[chosen[labelled], labels[rows[labelled]]]
-        return predictions, log_probabilities
+        return predictions, log_probabilities, confidences
 
 
 def _unusable(numbers: list[int], logits: NDArray[np.float32]) -> list[int]:

@@ -192,10 +192,10 @@ class _Measurement:
 
     def _rows(self, files: _Files, codec: Codec, judge: Classifier | Metric) -> Rows:
         n, errors = self.task.images, dict(files.errors)
-        predicted, log_probabilities = np.full(n, -1, np.int32), np.full(n, np.nan, np.float32)
+        predicted, log_probabilities, confidences = np.full(n, -1, np.int32), *np.full((2, n), np.nan, np.float32)
         judging = files.clock.seconds[judge.spec]
         if isinstance(judge, Classifier) and (inference := self.inferences.get(judge)) is not None:
-            predicted, log_probabilities = inference.of(files.codec, self.labels, errors)
+            predicted, log_probabilities, confidences = inference.of(files.codec, self.labels, errors)
             # What n images take; equal images were classified once.
             judging = inference.seconds / max(1, inference.classified) * n
         if isinstance(judge, Metric):
@@ -209,6 +209,7 @@ class _Measurement:
             "label": self.labels.astype(np.int32),
             "prediction": predicted,
             "log_probability": log_probabilities,
+            "confidence": confidences,
             "pixels": self.pixels,
             "bytes": parts.sum(axis=1, dtype=np.int32),
             **{name: parts[:, i] for i, name in enumerate(ByteBreakdown._fields)},

@@ -51,6 +51,11 @@ COLUMNS: dict[str, np.dtype[Any]] = {
     "payload": np.dtype(np.int32),
     "squared_error": np.dtype(np.int64),  # decoded against source, over all pixels and channels
 }
+OPTIONAL: dict[str, np.dtype[Any]] = {
+    "confidence": np.dtype(np.float32),  # the probability of the predicted class; records of version 0.1 have none
+    "value": np.dtype(np.float64),  # a fidelity metric's, where the record is of one
+}
+"""Columns that not every record has; NaN where an image has none."""
 
 
 # Half the size and half the time of pyarrow's defaults: 12.7 instead of 24.7 KB, 0.32 instead of 0.65 ms
@@ -60,7 +65,9 @@ PACKING: dict[str, Any] = {
     "write_statistics": False,
     "store_schema": False,
     "write_page_checksum": True,
-    "column_encoding": {n: "DELTA_BINARY_PACKED" if n == "image" else "BYTE_STREAM_SPLIT" for n in COLUMNS},
+    "column_encoding": {
+        n: "DELTA_BINARY_PACKED" if n == "image" else "BYTE_STREAM_SPLIT" for n in (*COLUMNS, "confidence")
+    },
 }
 
 
@@ -89,7 +96,7 @@ class Rows:
     """What was measured of a block of images, a row per image."""
 
     columns: dict[str, NDArray[Any]]
-    """The values of all images, (N,) for each name in COLUMNS."""
+    """The values of all images, (N,) for each name in COLUMNS and for some of OPTIONAL."""
     errors: dict[int, str]
     """The stage and the reason of each failure, by the position of its row."""
     seconds: dict[str, float]
@@ -118,7 +125,7 @@ class Record:
     """The images' positions (``start``, ``stop``), the seconds of each stage and the version of rabench."""
 
     def rows(self) -> pa.Table:
-        """The table of COLUMNS and ``error``, a row per image; and ``remark``, where any row has one.
+        """The table of COLUMNS, some of OPTIONAL and ``error``, a row per image; and ``remark``, where any row has one.
 
         Raises OSError or ArrowInvalid for a damaged file.
         """

@@ -103,7 +103,8 @@ def test_images_that_a_codec_fails_on_are_lost(tmp_path):
 
 
 def test_an_image_that_failed_counts_as_lost_where_the_original_was_right():
-    from rabench.bench.choosing.measuring import LOG_LOSS_CAP, losses
+    from rabench.bench.choosing.measuring import losses
+    from rabench.bench.reading.measures import LOG_LOSS_CAP
 
     def rows(predictions, logs, failed):
         labels = np.zeros(4, int)
@@ -142,7 +143,7 @@ def test_within_a_rate_the_most_accurate_is_taken(tmp_path):
     assert choice.best is None and any("No setting is within the rate." in note for note in table(choice).notes)
 
 
-def test_log_loss_decides_with_fewer_images_than_accuracy(tmp_path):
+def test_by_log_loss_the_answer_is_in_nats(tmp_path):
     shutil.copytree(PHOTOS, tmp_path / "photos")
     study = written_study(tmp_path / "photos", (PHOTOS / "matrix.toml").read_text())
     (by_loss,) = asked(study, lose_at_most=0.1, by="log-loss", codecs=("jpeg",))

@@ -58,7 +58,7 @@ def test_images_of_many_shapes_do_not_wait_for_ever(monkeypatch):
     assert Counting.waiting > 0  # the last ones wait still
     inference.flush()
     assert Counting.waiting == 0
-    predicted, _ = inference.of(codec, np.full(30, -1), {})
+    predicted, *_ = inference.of(codec, np.full(30, -1), {})
     assert predicted.tolist() == [Brightness().logits([image])[0].argmax() for image in images]
 
 

@@ -177,11 +177,12 @@
     }
 
     pareto(rate, share) {
-      const { points } = this.data;
+      const { points, less } = this.data;
+      const worth = (i) => (less.includes(share) ? -1 : 1) * points[i][share][0];
       const order = [...points.keys()].filter((i) => points[i].bpp[rate] !== null && points[i][share] && !points[i].few);
-      order.sort((i, j) => points[i].bpp[rate] - points[j].bpp[rate] || points[j][share][0] - points[i][share][0]);
+      order.sort((i, j) => points[i].bpp[rate] - points[j].bpp[rate] || worth(j) - worth(i));
       let best = -Infinity;
-      const front = order.filter((i) => points[i][share][0] > best && ((best = points[i][share][0]), true));
+      const front = order.filter((i) => worth(i) > best && ((best = worth(i)), true));
       return {
         type: "scatter", mode: "lines", name: "Pareto front", customdata: front, line: { color: style("--ink"), width: 1, shape: "hv" },
         x: front.map((i) => points[i].bpp[rate]), y: front.map((i) => points[i][share][0]), hoverinfo: "skip",
