@@ -27,7 +27,8 @@ from .console import (
 )
 
 MetricOption = Annotated[
-    str | None, typer.Option(metavar="log-loss|psnr|...", help="Judge by log-loss or a metric of the study instead of accuracy.")
+    str | None,
+    typer.Option(metavar="log-loss|psnr|...", help="Judge by log-loss or a metric of the study instead of accuracy."),
 ]
 OutOption = Annotated[Path | None, typer.Option("--out", help="Where the run's --out put its records.")]
 
@@ -155,7 +156,10 @@ def _range(option: str, text: str | None) -> tuple[float, float] | None:
 def points(
     study: StudyName,
     at_least: Annotated[
-        float | None, typer.Option(metavar="PERCENT", help="An accuracy to reach, or the mean of a metric; a log-loss not to exceed.")
+        float | None,
+        typer.Option(
+            metavar="PERCENT", help="An accuracy to reach, or the mean of a metric; a log-loss not to exceed."
+        ),
     ] = None,
     at_most: Annotated[str | None, typer.Option(metavar="BPP", help="A rate to keep within: 0.5 or 0.5bpp.")] = None,
     labels: LabelsOption = None,

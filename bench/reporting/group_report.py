@@ -10,6 +10,7 @@ from ...core.tables import Table
 from ..comparing.pairwise import PairwiseBD, pairwise_bd
 from ..comparing.published import published_table
 from ..comparing.sizes import sizes_table
+from ..comparing.smallest_files import ImageNeeds, image_needs, smallest_files_table
 from ..reading.fidelity import by_metric
 from ..reading.groups import Group, Reading
 from ..reading.log_loss import by_log_loss
@@ -37,11 +38,20 @@ class GroupReport:
     """The group by each fidelity metric that the study names."""
     log_loss: Group | None = None
     """The group by log-loss; None without labels, or without a classifier."""
+    needs: tuple[ImageNeeds, ...] = ()
+    """The smallest files of each image, for each curve of several settings."""
+    smallest_files: Table | None = None
+    """What one setting for all images wastes; None without such curves."""
 
     @property
     def tables(self) -> list[Table]:
         """The table of points, and those of sizes and of published figures where there are any."""
         return [table for table in (self.table, self.sizes, self.published) if table is not None]
+
+    @property
+    def all_tables(self) -> list[Table]:
+        """The tables, and that of what one image needs, which a terminal is spared."""
+        return [*self.tables, *([self.smallest_files] if self.smallest_files else [])]
 
 
 def group_report(group: Group, reading: Reading, with_psnr: bool) -> GroupReport:
@@ -61,4 +71,16 @@ def group_report(group: Group, reading: Reading, with_psnr: bool) -> GroupReport
     pairs = pairwise_bd(judged) if comparable else None
     table = points_table(group, with_psnr, group_notes(group, reading.matrix))
     published = published_table(fidelity, reading.matrix.published)
-    return GroupReport(group, judged, pairs, table, sizes_table(judged), published, tuple(fidelity), log_loss)
+    needs = image_needs(group)
+    return GroupReport(
+        group,
+        judged,
+        pairs,
+        table,
+        sizes_table(judged),
+        published,
+        tuple(fidelity),
+        log_loss,
+        tuple(needs),
+        smallest_files_table(group, needs),
+    )

@@ -91,7 +91,11 @@ def _section(part: GroupReport, room: int) -> Section:
         "classes": _classes(group) if pictures.images else [],
     }
     order = [i for curve in group.curves for i in curve.rows]
-    more = {"Smaller picture or lower quality": part.sizes, "Against published figures": part.published}
+    more = {
+        "Smaller picture or lower quality": part.sizes,
+        "What one image needs": part.smallest_files,
+        "Against published figures": part.published,
+    }
     keys = {g.measure: metric_key(g) for g in metrics}
     return Section(
         group.title, part.table.notes, points, order, part.pairs, pictures, script, keys, more, group.predicts

@@ -22,6 +22,7 @@ from ..figures.rate_accuracy import rate_accuracy
 from ..figures.rate_fidelity import rate_fidelity
 from ..figures.rate_log_loss import rate_log_loss
 from ..figures.sizes import sizes
+from ..figures.smallest_files import smallest_files
 from ..figures.style import WIDTHS, save_all
 from ..reading.curves import timings
 from ..reading.fidelity import means
@@ -42,6 +43,7 @@ FIGURES = (
     "rate-log-loss",
     "rate-fidelity",
     "sizes",
+    "smallest-files",
     "rate-over-setting",
     "accuracy-over-setting",
     "byte-breakdown",
@@ -109,7 +111,7 @@ def report(study: Study, axis: str | None = None, with_psnr: bool = False, paper
         suffix = "" if len(groups) == 1 else _suffix(part.group.measured[0].point)
         files += _figures(part, axis or reading.matrix.axis, study.folder, suffix, paper, reading.matrix.published)
     title = reading.matrix.title
-    tables = [table for g in groups for table in g.tables]
+    tables = [table for g in groups for table in g.all_tables]
     for name, text in (
         ("table.md", f"# {title}\n\n" + "\n".join(table.markdown() for table in tables)),
         ("table.tex", "\n".join(table.latex() for table in tables)),
@@ -160,6 +162,7 @@ def _figures(
         rate_log_loss(part.log_loss, axis),
         rate_fidelity(part.fidelity, axis, published),
         sizes(group, axis),
+        smallest_files(group, list(part.needs), axis),
         rate_over_setting(group),
         accuracy_over_setting(group) if group.predicts else None,
         byte_breakdown(group),

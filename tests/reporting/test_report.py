@@ -124,7 +124,15 @@ def test_every_file_said_to_be_written_is_there_and_readable(measured):
     names = {f.name for f in written.files}
     figures = {
         f"{figure}.{ending}"
-        for figure in ("rate-accuracy", "rate-log-loss", "rate-over-setting", "accuracy-over-setting", "byte-breakdown", "bd-heatmap")
+        for figure in (
+            "rate-accuracy",
+            "rate-log-loss",
+            "smallest-files",
+            "rate-over-setting",
+            "accuracy-over-setting",
+            "byte-breakdown",
+            "bd-heatmap",
+        )
         for ending in ("png", "svg")
     }
     assert names == {"summary.csv", "timing.csv", "table.md", "table.tex", "report.html"} | figures
