@@ -9,23 +9,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pandas as pd
 
 from ..codecs import CODECS
-from ..core.errors import BadSetting, RabenchError
-from ..core.progress import TrainingProgress
+from ..core.errors import RabenchError
 from ..core.tables import Table
-from .choosing import answer, quantities
-from .choosing import choose as choosing
-from .choosing.choose import Choice
-from .choosing.question import Question
 from .commands import add as adding
 from .commands import check as checking
 from .commands import listing
 from .commands.add import Added
-from .comparing import classes as class_losses
 from .comparing import compare as comparing
 from .comparing import operating_points
 from .comparing.compare import Method
@@ -41,12 +35,9 @@ from .running.runner import Outcome, Progress
 from .study.matrix import Study, find_study
 from .study.plugin_files import load_plugins
 
-if TYPE_CHECKING:
-    from ..classifiers import weights as classifier_weights
-    from ..quantizers.colorcnn import weights as colorcnn_weights
 
-
-def _study(study: str | Path, out: str | Path | None = None, plugins: Sequence[str | Path] = ()) -> Study:
+def named_study(study: str | Path, out: str | Path | None = None, plugins: Sequence[str | Path] = ()) -> Study:
+    """The study of that name, once its plug-ins are loaded. out: the folder that receives its results."""
     for file in plugins:
         load_plugins(Path(file))
     return find_study(str(study), Path(out) if out else None)
@@ -72,7 +63,7 @@ def run(
     Raises RabenchError for what the caller can set right.
     """
     text = command or f"rabench.run({str(study)!r})"
-    target = _study(study, out, plugins)
+    target = named_study(study, out, plugins)
     return runner.run(target, lambda: executors.make(workers, dask), limit, progress, text, timeout)
 
 
@@ -89,7 +80,7 @@ def report(
     axis: log2 or linear, for rates. with_psnr: a column of PSNR in tables. paper: figures in the widths of one and two
     columns, as PDF and SVG, too. out: where the run's ``out`` put its records. Raises Unavailable where there are none.
     """
-    return reporting.report(_study(study, out, plugins), axis, with_psnr, paper)
+    return reporting.report(named_study(study, out, plugins), axis, with_psnr, paper)
 
 
 @dataclass(frozen=True)
@@ -160,7 +151,7 @@ def _classes(m: Measured) -> tuple[str, ...]:
 
 def load(study: str | Path, out: str | Path | None = None, plugins: Sequence[str | Path] = ()) -> Loaded:
     """A study's records as data frames; measures nothing. Raises Unavailable where there are none."""
-    return Loaded(read(_study(study, out, plugins)))
+    return Loaded(read(named_study(study, out, plugins)))
 
 
 def curves(
@@ -168,7 +159,7 @@ def curves(
 ) -> dict[str, dict[str, pd.DataFrame]]:
     """By data set and classifier, then by name: the points of each curve, from the lowest rate to the highest."""
     groups: dict[str, dict[str, pd.DataFrame]] = {}
-    for group in read(_study(study, out, plugins)).groups:
+    for group in read(named_study(study, out, plugins)).groups:
         point = group.measured[0].point
         curves_of_group = groups.setdefault(f"{point.dataset.label}, {point.frozen.label}", {})
         curves_of_group |= {c.name: group.rows.iloc[list(c.rows)].reset_index(drop=True) for c in group.curves}
@@ -207,7 +198,7 @@ def compare(
     if out is not None and len(several) > 1:
         raise RabenchError("`out` goes with one study; of several name the folders themselves")
     method = Method.checked(interpolation, rates, accuracies)
-    targets = [_study(s, out, plugins) for s in several]
+    targets = [named_study(s, out, plugins) for s in several]
     tests = [tests] if isinstance(tests, str) else tests
     return Comparisons(comparing.compare(targets, anchor, tests, labels, method, metric))
 
@@ -229,10 +220,6 @@ class OperatingPoints(Tables):
     """The points of curves that meet a requirement: in each table the curve that meets it best comes first."""
 
 
-class ClassTables(Tables):
-    """The classes that lose more than the others, at each point."""
-
-
 def points(
     study: str | Path,
     at_least: float | None = None,
@@ -248,67 +235,7 @@ def points(
     ``compare``.
     """
     need = operating_points.requirement(at_least, at_most, metric)
-    return OperatingPoints(*operating_points.operating_points(_study(study, out, plugins), need, labels, metric))
-
-
-class Choices(list[Choice]):
-    """A choice for each data set and classifier; a notebook shows all of their tables."""
-
-    @property
-    def tables(self) -> list[Table]:
-        """The curves side by side, the best first, for each choice."""
-        return [answer.table(choice) for choice in self]
-
-    def _repr_html_(self) -> str:
-        return "".join(table.html() for table in self.tables)
-
-
-def choose(
-    study: str | Path,
-    lose_at_most: float | None = None,
-    at_most: str | None = None,
-    bytes: str | None = None,
-    images: str | None = None,
-    by: str = "accuracy",
-    labels: str | None = None,
-    confidence: float = 95,
-    codecs: Sequence[str] = (),
-    budget: str | None = None,
-    out: str | Path | None = None,
-    workers: int = 0,
-    progress: Progress | None = None,
-    plugins: Sequence[str | Path] = (),
-    command: str | None = None,
-) -> Choices:
-    """The cheapest setting of each codec that loses no more than is tolerated, or the most accurate within a rate.
-
-    Measures what decides it, on as few images as that takes; the records are those of ``run``. lose_at_most: points of
-    accuracy (of agreement, without labels), or nats with ``by="log-loss"``. at_most: instead, a rate such as "0.5bpp"; or
-    bytes, such as "200GB", for so many images, such as "1.2M". confidence: in percent, that no setting named loses more.
-    codecs: codecs or curves by name; default: all. budget: the time after which no more is measured, such as "20min".
-    Raises RabenchError for what the caller can set right, such as more confidence than the images allow.
-    """
-    question = Question.asked(
-        lose_at_most, at_most, bytes, images, by=by, labels=labels, confidence=confidence, codecs=tuple(codecs)
-    )
-    time = quantities.seconds(budget) if budget else float("inf")
-    text = command or f"rabench.choose({str(study)!r})"
-    target = _study(study, out, plugins)
-    return Choices(choosing.choose(target, question, lambda: executors.make(workers, None), time, progress, text))
-
-
-def classes(
-    study: str | Path,
-    points: Sequence[str] = (),
-    labels: str | None = None,
-    out: str | Path | None = None,
-    plugins: Sequence[str | Path] = (),
-) -> ClassTables:
-    """Which classes pay for a codec: a table with a row a point; for points that are named, tables of their classes.
-
-    points: by name, such as "none+jpeg:quality=10". labels: as in ``compare``.
-    """
-    return ClassTables(*class_losses.classes(_study(study, out, plugins), points, labels))
+    return OperatingPoints(*operating_points.operating_points(named_study(study, out, plugins), need, labels, metric))
 
 
 def add(
@@ -327,7 +254,7 @@ def add(
     quantizers: before the codec; ``none`` for originals. plugins: files of plug-ins; the study keeps their names.
     """
     return adding.add(
-        _study(study, out),
+        named_study(study, out),
         codec,
         list(quantizers),
         [Path(file) for file in plugins],
@@ -350,7 +277,7 @@ def show(
     image: position in the data set. every: all points of a curve, not at most six. out: the PNG to write; default: in
     the study's folder. maps: with class activation maps, as ``cam``. Runs the chain anew, so that it needs the data set and the weights.
     """
-    return showing.show(_study(study, None, plugins), image, every, Path(out) if out else None, maps)
+    return showing.show(named_study(study, None, plugins), image, every, Path(out) if out else None, maps)
 
 
 def cam(study: str | Path, image: int = 0, **options: Any) -> list[Path]:
@@ -371,70 +298,3 @@ def check(codec: str, plugins: Sequence[str | Path] = ()) -> checking.Checks:
     for file in plugins:
         load_plugins(Path(file))
     return checking.Checks(codec, checking.check_codec(CODECS.make(codec)))
-
-
-def train_classifier(
-    network: str, dataset: str, out: str | Path, progress: TrainingProgress | None = None, **options: Any
-) -> classifier_weights.About:
-    """Trains a classifier from scratch on a data set's training split, and writes its weights.
-
-    network: alexnet, resnet18, resnet20 to resnet56, small, vgg16. out: the .safetensors file; a checkpoint beside it
-    lets the same call go on after an interruption. progress: who is told how it goes on. options: those of
-    ``rabench train classifier``, such as epochs, lr, width, size, held_out, limit, seed, precision, restart. Gives what the
-    weights say of themselves. Test images are never seen.
-    """
-    from .training import classifier, requests  # brings torch
-
-    return classifier.train_classifier(requests.classifier_plan(network, dataset, out, options), progress)
-
-
-def train_colorcnn(
-    dataset: str | None = None,
-    classifier: str | Sequence[str] | None = None,
-    out: str | Path | None = None,
-    colors: int | Sequence[int] | str = 2,
-    recipe: str | None = None,
-    progress: TrainingProgress | None = None,
-    study: str | Path | None = None,
-    **options: Any,
-) -> list[colorcnn_weights.About | colorcnn_weights.PlusAbout]:
-    """Trains a ColorCNN for each number of colors, for a classifier that stays as it is, and writes their weights.
-
-    out: the folder that receives them. recipe: published, adamw or plus. study: train all that a study names and lacks
-    instead; ``dataset`` then says on what, where the study has several. options: those of ``rabench train colorcnn``,
-    such as epochs, lr, width, jitter, sharpness, restart; ``plus=True`` trains one ColorCNN+ for a whole range of colors,
-    such as ``colors="2..64"``, and for several classifiers. Gives what each file of weights says of itself.
-    """
-    from .training import colorcnn, queue, requests
-
-    if study is not None:
-        plans, _ = queue.colorcnn_queue(_study(study), dataset, recipe, options)
-    elif dataset is None or classifier is None or out is None:
-        raise BadSetting("`dataset`, `classifier` and `out` are needed, or `study`")
-    else:
-        plans = requests.colorcnn_plans(dataset, classifier, colors, out, recipe, options)
-    return [colorcnn.train_colorcnn(plan, progress) for plan in plans]
-
-
-def finetune(
-    study: str | Path,
-    classifier: str | None = None,
-    points: Sequence[str] = (),
-    dataset: str | None = None,
-    out: str | Path | None = None,
-    workers: int = 0,
-    plugins: Sequence[str | Path] = (),
-    progress: TrainingProgress | None = None,
-    **options: Any,
-) -> list[classifier_weights.About]:
-    """Tunes a classifier on training images as a quantizer and a codec leave them, point by point.
-
-    classifier, points (quantizer+codec): default: those that the study's matrix pairs with a tuned classifier. dataset:
-    whose training split, where the study has several. out: the folder that receives the weights. workers: processes that
-    code images. options: those of ``rabench finetune``, such as epochs, lr, limit, restart.
-    """
-    from .training import finetune as tuning
-    from .training import requests
-
-    tunings = requests.tunings(_study(study, None, plugins), classifier, points, dataset, out, options)
-    return [tuning.finetune(plan, lambda: executors.make(workers, None), progress) for plan in tunings]

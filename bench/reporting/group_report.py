@@ -15,6 +15,8 @@ from ..reading.fidelity import by_metric
 from ..reading.groups import Group, Reading
 from ..reading.log_loss import by_log_loss
 from ..reading.measures import of_metric
+from ..timing.table import times_table
+from ..timing.times import Times
 from .notes import group_notes
 from .points_table import points_table
 
@@ -43,6 +45,9 @@ class GroupReport:
     smallest_files: Table | None = None
     """What one setting for all images wastes; None without such curves."""
 
+    times: Times | None = None
+    """What `rabench time` measured; None where it was not run."""
+
     @property
     def tables(self) -> list[Table]:
         """The table of points, and those of sizes and of published figures where there are any."""
@@ -50,12 +55,17 @@ class GroupReport:
 
     @property
     def all_tables(self) -> list[Table]:
-        """The tables, and that of what one image needs, which a terminal is spared."""
-        return [*self.tables, *([self.smallest_files] if self.smallest_files else [])]
+        """The tables, and those of what one image needs and of times, which a terminal is spared."""
+        return [*self.tables, *(table for table in (self.smallest_files, self.times_table) if table is not None)]
+
+    @property
+    def times_table(self) -> Table | None:
+        """Encode and decode times; None where none are measured."""
+        return times_table(self.times, self.group.measured[0].point.dataset.title) if self.times else None
 
 
-def group_report(group: Group, reading: Reading, with_psnr: bool) -> GroupReport:
-    """The group's table, notes and BD figures. with_psnr: a column of PSNR in the table."""
+def group_report(group: Group, reading: Reading, with_psnr: bool, times: Times | None = None) -> GroupReport:
+    """The group's table, notes and BD figures. with_psnr: a column of PSNR in the table. times: of its data set."""
     fidelity: list[Group] = []
     for metric in group.metrics:
         with suppress(Refused):  # without loss there is no distance
@@ -69,7 +79,7 @@ def group_report(group: Group, reading: Reading, with_psnr: bool) -> GroupReport
     elif comparable:
         judged = group.by_labels(None)
     pairs = pairwise_bd(judged) if comparable else None
-    table = points_table(group, with_psnr, group_notes(group, reading.matrix))
+    table = points_table(group, with_psnr, group_notes(group, reading.matrix), times)
     published = published_table(fidelity, reading.matrix.published)
     needs = image_needs(group)
     return GroupReport(
@@ -83,4 +93,5 @@ def group_report(group: Group, reading: Reading, with_psnr: bool) -> GroupReport
         log_loss,
         tuple(needs),
         smallest_files_table(group, needs),
+        times,
     )

@@ -76,13 +76,14 @@ def write_page(
 def _section(part: GroupReport, room: int) -> Section:
     group = part.group
     metrics = (*part.fidelity, *([part.log_loss] if part.log_loss else []))
-    points = points_data(group, metrics)
+    points = points_data(group, metrics, part.times)
     pictures = gallery(part.judged if group.predicts else group, room)
     script = {
         "curves": curves_data(group),
         "points": points,
         "reference": group.reference,
         "shares": shares(group, metrics),
+        "timed": part.times is not None,
         "less": [metric_key(g) for g in metrics if g.measure.better < 0],
         "labelled": group.labelled,
         "native": group.sources.native_bpp if group.predicts else None,
@@ -94,6 +95,7 @@ def _section(part: GroupReport, room: int) -> Section:
     more = {
         "Smaller picture or lower quality": part.sizes,
         "What one image needs": part.smallest_files,
+        "Encode and decode times": part.times_table,
         "Against published figures": part.published,
     }
     keys = {g.measure: metric_key(g) for g in metrics}

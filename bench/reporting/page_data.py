@@ -17,6 +17,7 @@ from ..reading.curves import Measured
 from ..reading.groups import Group
 from ..statistics.intervals import wilson
 from ..statistics.pareto import beaten_by
+from ..timing.times import Times
 
 SYMBOLS = {
     "o": "circle",
@@ -91,8 +92,8 @@ def _first_metric(group: Group, fidelity: Sequence[Group]) -> pd.Series:
     return pd.Series([means.get(m.point, np.nan) for m in group.measured], dtype=float)
 
 
-def points_data(group: Group, fidelity: Sequence[Group] = ()) -> list[dict[str, Any]]:
-    """The figures of each point, in the order of the summary. fidelity: the group by each metric."""
+def points_data(group: Group, fidelity: Sequence[Group] = (), times: Times | None = None) -> list[dict[str, Any]]:
+    """The figures of each point, in the order of the summary. fidelity: the group by each metric. times: of its data set."""
     rows = group.rows
     share = rows.accuracy if group.labelled else rows.agreement if group.predicts else _first_metric(group, fidelity)
     full = enough(group.measured)
@@ -106,12 +107,21 @@ def points_data(group: Group, fidelity: Sequence[Group] = ()) -> list[dict[str, 
             **_point_data(m, row),
             **metrics[i],
             "curve": curve_of[i],
+            "times": _times(m, times),
             "beaten_by": better[i],
             "few": not usable[i],
             "alike": [j for j in identical[i] if j != i],
         }
         for i, (m, (_, row)) in enumerate(zip(group.measured, rows.iterrows(), strict=True))
     ]
+
+
+def _times(m: Measured, times: Times | None) -> list[float] | None:
+    """Milliseconds to store an image and to read it; None where they are not measured."""
+    name = times.of(m.point, m.records[0].identity.versions) if times else None
+    if times is None or name is None:
+        return None
+    return [float(f"{e.milliseconds:.3g}") for e in (times.encode(name), times.stage(name, "decode"))]
 
 
 def _point_data(m: Measured, row: Any) -> dict[str, Any]:

@@ -16,6 +16,8 @@ from ..reading.curves import Measured
 from ..reading.fidelity import means
 from ..reading.groups import Group
 from ..reading.log_loss import probability_columns
+from ..timing.table import milliseconds
+from ..timing.times import Times
 
 LEGEND = (
     "bpp: file bits by original pixels, whole data set. payload: coded pixels and palettes alone. amortized: container "
@@ -31,6 +33,7 @@ PROBABILITIES = (
     "interval (normal). calibration error: mean distance of the predicted class's probability from the share that is right, over 15 "
     "bins; -: of records that were measured before it was kept."
 )
+TIMES = "encode ms (quantizing included), decode ms: processor time an image, as rabench time has measured it."
 FIDELITY = (
     "PSNR: of the mean squared error over all images; mean PSNR and other means: of each image's value, as papers print them, "
     "without images that are too small for the metric, or coded without loss, whose PSNR is infinite."
@@ -40,8 +43,8 @@ UNMEASURED = (
 )
 
 
-def points_table(group: Group, with_psnr: bool, notes: list[str]) -> Table:
-    """A row a point, curve by curve; points with identical files stand in one row."""
+def points_table(group: Group, with_psnr: bool, notes: list[str], times: Times | None = None) -> Table:
+    """A row a point, curve by curve; points with identical files stand in one row. times: those of its data set."""
     uneven = group.rows.images.nunique() > 1  # a reader must see that figures are of different images
     kinds = {
         "size": Kind.TEXT,
@@ -56,12 +59,14 @@ def points_table(group: Group, with_psnr: bool, notes: list[str]) -> Table:
         "agreement %": Kind.NUMBER,
         "log-loss": Kind.DETAIL,
         "calibration error %": Kind.DETAIL,
+        "encode ms": Kind.DETAIL,
+        "decode ms": Kind.DETAIL,
         "images": Kind.NUMBER if uneven else Kind.DETAIL,
         "failed": Kind.NUMBER if uneven else Kind.DETAIL,
         "PSNR dB": Kind.NUMBER,
         **{_column(metric): Kind.NUMBER for metric in group.metrics},
     }
-    frame = pd.DataFrame(list(_lines(group)), columns=list(kinds))
+    frame = pd.DataFrame(list(_lines(group, times)), columns=list(kinds))
     if not any(c.size for c in group.curves):
         frame = frame.drop(columns="size")
     if not any(c.tuned for c in group.curves):
@@ -72,12 +77,13 @@ def points_table(group: Group, with_psnr: bool, notes: list[str]) -> Table:
         frame = frame.drop(columns=["accuracy %", "agreement %"])
     if not with_psnr and group.predicts:
         frame = frame.drop(columns="PSNR dB")
-    for column in ("log-loss", "calibration error %"):
+    for column in ("log-loss", "calibration error %", "encode ms", "decode ms"):
         if set(frame[column]) <= {"-"}:
             frame = frame.drop(columns=column)
     unmeasured = any(np.isnan(m.overhead_bpp) and m.good.all() and not _takes_files(m) for m in group.measured)
     reasons = {
         PROBABILITIES: "log-loss" in frame,
+        TIMES: "encode ms" in frame,
         FIDELITY: bool(group.metrics),
         SIZED: any(c.size for c in group.curves),
     }
@@ -94,7 +100,7 @@ def _column(metric: Metric) -> str:
     return f"mean {metric.title} {metric.unit}".strip()
 
 
-def _lines(group: Group) -> Iterator[tuple[str, ...]]:
+def _lines(group: Group, times: Times | None) -> Iterator[tuple[str, ...]]:
     fidelity, probabilities = means(group, group.metrics), probability_columns(group)
     for curve in group.curves:
         for rows in group.merged(curve):
@@ -113,11 +119,20 @@ def _lines(group: Group) -> Iterator[tuple[str, ...]]:
                 _number(100 * row.agreement, 2),
                 _with_interval(probabilities.iloc[rows[0]], "log_loss", 1, 3),
                 _with_interval(probabilities.iloc[rows[0]], "calibration_error", 100, 2),
+                *_times(m, times),
                 str(row.images) + ("" if row.complete else " (unfinished)"),
                 str(row.failed),
                 _number(row.psnr_db, 2),
                 *(_number(fidelity[metric.short].iloc[rows[0]], metric.digits) for metric in group.metrics),
             )
+
+
+def _times(m: Measured, times: Times | None) -> tuple[str, str]:
+    """Milliseconds to store the image and to read it."""
+    name = times.of(m.point, m.records[0].identity.versions) if times else None
+    if times is None or name is None:
+        return "-", "-"
+    return milliseconds(times.encode(name).milliseconds), milliseconds(times.stage(name, "decode").milliseconds)
 
 
 def _with_interval(row: Any, name: str, scale: float, digits: int) -> str:

@@ -21,6 +21,7 @@ from ..figures.over_setting import accuracy_over_setting, rate_over_setting
 from ..figures.rate_accuracy import rate_accuracy
 from ..figures.rate_fidelity import rate_fidelity
 from ..figures.rate_log_loss import rate_log_loss
+from ..figures.rate_time import rate_time
 from ..figures.sizes import sizes
 from ..figures.smallest_files import smallest_files
 from ..figures.style import WIDTHS, save_all
@@ -32,6 +33,7 @@ from ..study import provenance
 from ..study.matrix import Matrix, Study
 from ..study.points import Point
 from ..study.published import PublishedCurve
+from ..timing.times import read as read_times
 from .failures import failures
 from .group_report import GroupReport, group_report
 from .notes import published_warnings
@@ -44,6 +46,7 @@ FIGURES = (
     "rate-fidelity",
     "sizes",
     "smallest-files",
+    "rate-time",
     "rate-over-setting",
     "accuracy-over-setting",
     "byte-breakdown",
@@ -105,7 +108,11 @@ def report(study: Study, axis: str | None = None, with_psnr: bool = False, paper
     rows = pd.concat([reading.rows, _of_groups(reading, probability_columns), *_metrics(reading)], axis=1)
     files = [_csv(rows, study.folder / "summary.csv")]
     files.append(_csv(timings(reading.measured), study.folder / "timing.csv"))
-    groups = [group_report(group, reading, with_psnr) for group in reading.groups]
+    times = read_times(study.folder)
+    groups = [
+        group_report(group, reading, with_psnr, times.get(group.measured[0].point.dataset.label))
+        for group in reading.groups
+    ]
     for part in groups:
         # One data set and classifier: plain names; several: a name each
         suffix = "" if len(groups) == 1 else _suffix(part.group.measured[0].point)
@@ -163,6 +170,7 @@ def _figures(
         rate_fidelity(part.fidelity, axis, published),
         sizes(group, axis),
         smallest_files(group, list(part.needs), axis),
+        rate_time(group, part.pairs, part.times),
         rate_over_setting(group),
         accuracy_over_setting(group) if group.predicts else None,
         byte_breakdown(group),

@@ -34,7 +34,11 @@ def add(folder: Path, command: str, records: int, seconds: float, workers: int) 
             "rabench": __version__,
             "python": platform.python_version(),
             "packages": _versions(),
-            "machine": {"system": f"{platform.system()} {platform.machine()}", "cpu": _cpu(), "cores": os.cpu_count()},
+            "machine": {
+                "system": f"{platform.system()} {platform.machine()}",
+                "cpu": processor_name(),
+                "cores": os.cpu_count(),
+            },
         }
     )
     write_text(folder / FILE, json.dumps({"runs": entries}, indent=1) + "\n")
@@ -59,7 +63,7 @@ def _versions() -> dict[str, str]:
     return versions
 
 
-def _cpu() -> str:
+def processor_name() -> str:
     """The name of the processor."""
     file = Path("/proc/cpuinfo")  # of Linux alone
     for line in file.read_text().splitlines() if file.is_file() else ():

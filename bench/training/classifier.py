@@ -22,8 +22,8 @@ from ...core.learning import Images, split
 from ...core.networks import device, on_device, round_weights
 from ...core.progress import TrainingProgress
 from ...datasets.base import UNLABELLED, BadImage, Dataset
-from ..figures.learning_curve import learning_curve
 from ..study.matrix import written
+from .learning_curve import learning_curve
 from .options import TrainingPlan, changed_options, environment
 
 

@@ -26,11 +26,11 @@ from ...core.specs import split
 from ...datasets.base import Dataset
 from ...quantizers import QUANTIZERS
 from ...quantizers.base import Quantizer
-from ..figures.learning_curve import learning_curve
 from ..running.executors import Pool
 from ..study.matrix import Study, beside, written
 from ..study.points import Point, fine_tuned
 from .encoded import EncodedSet
+from .learning_curve import learning_curve
 from .options import TrainingPlan, changed_options, environment
 
 RECIPE = Recipe(epochs=5, lr=0.01)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from .style import axes_pair, save
+from ..figures.style import axes_pair, save
 
 
 def learning_curve(history: list[dict[str, Any]], title: str, path: Path, before: float | None = None) -> None:

@@ -1,0 +1,57 @@
+"""The command that times points: time."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from .console import INCOMPLETE, STOPPED, PluginOption, StudyName, among, app, at_least, end_soon, err, out, print_table
+
+FORMATS = ("text", "markdown", "latex", "csv")
+
+
+@app.command()
+def time(
+    study: StudyName,
+    codecs: Annotated[
+        str | None, typer.Option(metavar="jpeg,webp", help="Codecs that are timed; default: all of the study.")
+    ] = None,
+    budget: Annotated[str, typer.Option(metavar="5min", help="The time that all takes, about.")] = "5min",
+    images: Annotated[int, typer.Option(help="Images of each data set at the most, a random part of it.")] = 32,
+    rounds: Annotated[int, typer.Option(help="How often everything is timed, from 6.")] = 15,
+    out_folder: Annotated[
+        Path | None, typer.Option("--out", help="Where results go; default: the study's folder, or runs/NAME.")
+    ] = None,
+    form: Annotated[str, typer.Option("--format", help="text, markdown, latex or csv")] = "text",
+    plugin: PluginOption = None,
+) -> None:
+    """Time encoding and decoding: one pinned worker, warm, points interleaved, medians with intervals."""
+    from ..choosing.quantities import seconds
+    from ..running import executors
+    from ..study.matrix import find_study
+    from ..timing.table import times_table
+    from ..timing.timing import Extent, time_study
+
+    among("--format", form, FORMATS)
+    at_least("--images", images, 1)
+    asked = tuple(name.strip() for name in codecs.split(",")) if codecs else ()
+    extent = Extent(images, rounds, seconds(budget), asked)
+    target = find_study(study, out_folder)
+    with err.status(f"{target.name}: reading images") as status:
+        try:
+            timed = time_study(target, lambda: executors.make(1, None), extent, status.update)
+        except KeyboardInterrupt:
+            status.stop()
+            end_soon("stopped; nothing is kept of it", STOPPED)
+    for times in timed.times:
+        table = times_table(times, times.dataset)
+        if form == "text":
+            print_table(table)
+        else:
+            out.print(getattr(table, form)(), soft_wrap=True, markup=False)
+    for line in timed.left_out:
+        err.print(f"left out: {line}", soft_wrap=True, markup=False)
+    if timed.left_out:
+        raise typer.Exit(INCOMPLETE)
