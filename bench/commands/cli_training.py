@@ -61,6 +61,13 @@ def _colorcnn_options(
     plus: Annotated[bool, typer.Option("--plus", help="One ColorCNN+ for all --colors, such as 2..64.")] = False,
     levels: Annotated[int, typer.Option(min=1, max=8, help="How often the network halves an image (--plus).")] = 3,
     blocks: Annotated[int, typer.Option(min=1, help="Residual blocks of each level but the first (--plus).")] = 2,
+    guided: Annotated[
+        bool, typer.Option("--guided", help="What the network takes an image for guides it: for many classes (--plus).")
+    ] = False,
+    encoder: Annotated[
+        str,
+        typer.Option(metavar="FILE", help="Weights of another ColorCNN+ whose encoder is taken and stays (--plus)."),
+    ] = "",
 ) -> None:
     """What ColorCNN's recipes have beside others, and its network."""
 

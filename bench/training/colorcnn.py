@@ -15,7 +15,7 @@ from ...classifiers.training import accuracy
 from ...core.errors import BadSetting, Refused
 from ...core.files import check_writable
 from ...core.learning import Images, split
-from ...core.networks import device, on_device, round_weights
+from ...core.networks import device, on_device, read_weights, round_weights
 from ...core.progress import TrainingProgress
 from ...datasets.base import Dataset
 from ...quantizers.colorcnn import training
@@ -29,6 +29,8 @@ from .classifier import load
 from .colorcnn_figure import training_figure
 from .options import TrainingPlan, changed_options, environment
 
+ENCODER = "body.encoder."
+"""What the names of an encoder's tensors begin with."""
 WIDTHS = {False: 64, True: 32}
 """The widths of a ColorCNN and of a ColorCNN+ where none is given."""
 
@@ -53,6 +55,10 @@ class ColorPlan(TrainingPlan):
     """How often a ColorCNN+ halves an image."""
     blocks: int = 2
     """Residual blocks of each level of a ColorCNN+ but the first."""
+    guided: bool = False
+    """Whether what a ColorCNN+'s encoder takes an image for guides what draws: for many classes."""
+    encoder: str = ""
+    """Weights of another ColorCNN+, as its quantizer takes them, whose encoder is taken and stays as it is, so that no epoch learns the classes."""
 
     def __post_init__(self) -> None:
         low, high = self.colors.low, self.colors.high
@@ -63,6 +69,10 @@ class ColorPlan(TrainingPlan):
         if self.width < 0 or self.levels < 1 or self.blocks < 1:
             sizes = f"{self.width}, {self.levels} and {self.blocks}"
             raise BadSetting(f"`width`, `levels` and `blocks` must be 1 or more, got {sizes}")
+        if (self.guided or self.encoder) and not self.plus:
+            raise BadSetting("`guided` and `encoder` are for a ColorCNN+: say `plus=True`")
+        if self.encoder:  # it knows the classes
+            object.__setattr__(self, "recipe", replace(self.recipe, class_epochs=0))
         if self.recipe.class_epochs and not self.plus:
             raise BadSetting("`class_epochs` are for a ColorCNN+: say `plus=True`, or another `recipe`")
         if self.recipe.classes_first >= max(1, self.recipe.epochs):
@@ -87,7 +97,7 @@ class ColorPlan(TrainingPlan):
         """A network with fresh weights. classes: of the data set."""
         width = self.width or WIDTHS[self.plus]
         return (
-            ColorCNNPlus(classes, width, self.levels, self.blocks)
+            ColorCNNPlus(classes, width, self.levels, self.blocks, self.guided)
             if self.plus
             else ColorCNN(self.colors.low, width, self.backbone)
         )
@@ -99,8 +109,9 @@ class ColorPlan(TrainingPlan):
             *(f"--classifier {written(classifier, Path())}" for classifier in self.classifiers),
             *(f"--colors {low if low == high else f'{low}..{high}'}", f"--recipe {self.recipe_name}"),
         ]
-        no_options = ("dataset", "classifiers", "colors", "out", "recipe_name", "recipe", "restart", "plus")
+        no_options = ("dataset", "classifiers", "colors", "out", "recipe_name", "recipe", "restart", "plus", "encoder")
         words += ["--plus"] if self.plus else []
+        words += [f"--encoder {Path(self.encoder).name}"] if self.encoder else []
         words += changed_options((self, ColorPlan), (self.recipe, RECIPES[self.recipe_name]), leave_out=no_options)
         return " ".join([*words, f"--out {self.out.name}"])
 
@@ -130,7 +141,9 @@ def train_colorcnn(plan: ColorPlan, progress: TrainingProgress | None = None) ->
     fitting, held_out = split(images, len(plan.dataset), plan.held_out, plan.limit, plan.dataset.label)
     torch.manual_seed(plan.recipe.seed)
     network = plan.network(len(plan.dataset.classes))
-    trained = training.Training(network, judges, plan.colors, plan.recipe, device())
+    if plan.encoder:
+        _take_encoder(network, files.find_plus(plan.encoder), judges[0])
+    trained = training.Training(network, judges, plan.colors, plan.recipe, device(), bool(plan.encoder))
 
     def draw(history: list[dict[str, Any]]) -> None:
         training_figure(trained, held_out, history, f"{plan.title}, {plan.dataset.title}", plan.figure)
@@ -138,6 +151,21 @@ def train_colorcnn(plan: ColorPlan, progress: TrainingProgress | None = None) ->
 
     history = training.train(trained, fitting, held_out, plan.checkpoint, replace(progress, on_epoch=draw))
     return _write(plan, trained, fitting, held_out, history)
+
+
+def _take_encoder(network: ColorCNN | ColorCNNPlus, path: Path, judge: FrozenClassifier) -> None:
+    """Gives a network the encoder of a file of weights. Raises Refused where that is of other sizes or another normalization."""
+    about = files.PLUS_FILES.about(path)
+    state = {name: tensor for name, tensor in read_weights(path).items() if name.startswith(ENCODER)}
+    own = {name: tensor.shape for name, tensor in network.state_dict().items() if name.startswith(ENCODER)}
+    if own != {name: tensor.shape for name, tensor in state.items()}:
+        raise Refused(
+            f"{path.name} has an encoder of width {about.width}, {about.levels} levels of {about.blocks} blocks and "
+            f"{about.classes} classes; say so: --width {about.width} --levels {about.levels} --blocks {about.blocks}"
+        )
+    if (tuple(about.mean), tuple(about.std)) != (tuple(judge.mean), tuple(judge.std)):
+        raise Refused(f"{path.name} was trained on pixels normalized otherwise than those of the first classifier")
+    network.load_state_dict(state, strict=False)
 
 
 def _common_size(plan: ColorPlan) -> int:
@@ -196,6 +224,7 @@ def _write(
             classes,
             classifiers=labels,
             classifier_versions=versions,
+            guided=network.guided,
             **kept,
         )
         files.PLUS_FILES.write(plan.file, state, plus, half)

@@ -90,8 +90,9 @@ def loaded(path: Path, sha256: str) -> Deployed:
     """The network of a file of weights, ColorCNN's or ColorCNN+'s, on its device. sha256: of the file."""
     if files.PLUS_FILES.is_own(path):
         about = files.PLUS_FILES.about(path)
-        network = ColorCNNPlus(about.classes, about.width, about.levels, about.blocks)
+        network = ColorCNNPlus(about.classes, about.width, about.levels, about.blocks, about.guided)
         says = f"width {about.width}, {about.levels} levels of {about.blocks} blocks, {about.classes} classes"
+        says += ", guided" if about.guided else ""
     else:
         about = files.about(path)
         network = ColorCNN(about.colors, about.width, about.backbone)

@@ -23,6 +23,8 @@ class Map:
     """(N, C, H, W), before the softmax."""
     offsets: torch.Tensor | None = None
     """(N, 3, H, W): how far pixels are moved, where the network moves pixels."""
+    guess: torch.Tensor | None = None
+    """(N, classes): the logits of what the network takes the images for, where that guides it."""
 
 
 def _twice(before: int, after: int) -> nn.Sequential:

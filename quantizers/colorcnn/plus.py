@@ -20,8 +20,8 @@ from ...classifiers.residual import Residual
 from .clusters import clusters, nearest
 from .network import Map
 
-DETAIL = 8
-"""Channels at full size."""
+DETAIL = {False: 8, True: 16}
+"""Channels at full size, of a network without guidance and of one with it."""
 SMALLEST_ERROR = 1e-2
 """The least root mean square error of a clustering, in the normalized space: images of few colors have none."""
 
@@ -119,6 +119,25 @@ class Encoder(nn.Module):
         return self.classes(levels[-1].mean((2, 3)))
 
 
+class Guidance(nn.Module):
+    """Scales and shifts the channels of a decoder's level by what the encoder takes the image for (Perez et al., AAAI 2018).
+
+    With few classes the features at a pixel carry that to it; with hundreds the way is too narrow: measured on 200
+    classes (docs/log.md).
+    """
+
+    def __init__(self, classes: int, channels: int) -> None:
+        super().__init__()
+        self.linear = nn.Linear(classes, 2 * channels)
+        nn.init.normal_(self.linear.weight, std=0.3)
+        nn.init.zeros_(self.linear.bias)
+
+    def forward(self, x: torch.Tensor, classes: torch.Tensor) -> torch.Tensor:
+        """x: (N, A, H, W). classes: their probabilities, (N, classes)."""
+        scale, shift = self.linear(classes)[..., None, None].chunk(2, 1)
+        return x * (1 + scale) + shift
+
+
 class StridedUNet(nn.Module):
     """A U-Net that works at half the size and below, and adds detail at the full size in the end.
 
@@ -127,29 +146,45 @@ class StridedUNet(nn.Module):
     What tells the classes takes most of the work: to draw, one convolution a level is enough.
     """
 
-    def __init__(self, width: int, levels: int, blocks: int, inputs: int, outputs: int, classes: int) -> None:
+    def __init__(
+        self, width: int, levels: int, blocks: int, inputs: int, outputs: int, classes: int, guided: bool = False
+    ) -> None:
         super().__init__()
+        detail = DETAIL[guided]
         channels = [width << level for level in range(levels)]
         deepest_first = channels[::-1]
         self.encoder = Encoder(channels, blocks, inputs, classes)
-        self.detail = _convolved(inputs, DETAIL, 3, 1, Normalization)
+        self.detail = _convolved(inputs, detail, 3, 1, Normalization)
         self.narrow = nn.ModuleList(
             nn.Sequential(nn.Conv2d(before, after, 1, bias=False), Normalization(after))
             for before, after in itertools.pairwise(deepest_first)
         )
         self.up = nn.ModuleList(_convolved(after, after, 3, 1, Normalization) for after in deepest_first[1:])
-        self.fine = nn.Conv2d(width, 4 * DETAIL, 1)
+        self.fine = nn.Conv2d(width, 4 * detail, 1)
         self.end = nn.Sequential(
-            nn.Conv2d(DETAIL, DETAIL, 3, 1, 1), nn.ReLU(inplace=True), nn.Conv2d(DETAIL, outputs, 1)
+            nn.Conv2d(detail, detail, 3, 1, 1), nn.ReLU(inplace=True), nn.Conv2d(detail, outputs, 1)
         )
+        if guided:
+            deepest = deepest_first[0]
+            self.begin = nn.Sequential(nn.Conv2d(deepest, deepest, 1, bias=False), Normalization(deepest))
+            self.guidance = nn.ModuleList(Guidance(classes, channels) for channels in deepest_first)
+        self.guided = guided
 
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
+    def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor | None]:
+        """What is drawn; and the logits of the encoder's guess, where it guides the drawing."""
         levels = self.encoder(x)
-        y = levels[-1]
-        for narrow, block, level in zip(self.narrow, self.up, levels[-2::-1], strict=True):
-            y = block(functional.relu(_doubled(narrow(y)) + level))
+        y, guess, classes = levels[-1], None, None
+        if self.guided:
+            guess = self.encoder.guess(levels).float()
+            classes = guess.softmax(1)
+            y = functional.relu(self.guidance[0](self.begin(y), classes))
+        for place, (narrow, block) in enumerate(zip(self.narrow, self.up, strict=True), 1):
+            y = _doubled(narrow(y)) + levels[-1 - place]
+            if classes is not None:
+                y = self.guidance[place](y, classes)
+            y = block(functional.relu(y))
         y = functional.relu(functional.pixel_shuffle(self.fine(y), 2) + self.detail(x))
-        return self.end(y)
+        return self.end(y), guess
 
 
 class ColorCNNPlus(nn.Module):
@@ -159,15 +194,15 @@ class ColorCNNPlus(nn.Module):
     colors, and gives each pixel an offset in units of the clustering's root mean square error. The pixel takes the color
     that is nearest to where the offset puts it: its logit is minus half the squared distance, in those units, but for a
     constant. A new network's offsets are 0. In use, offsets are multiplied by the strength of the number of colors: 0 is
-    clustering.
+    clustering. With guidance, what the encoder takes the image for steers each level of what draws.
     """
 
     strengths: torch.Tensor
 
-    def __init__(self, classes: int, width: int = 32, levels: int = 3, blocks: int = 2) -> None:
+    def __init__(self, classes: int, width: int = 32, levels: int = 3, blocks: int = 2, guided: bool = False) -> None:
         super().__init__()
-        self.width, self.levels, self.blocks = width, levels, blocks
-        self.body = StridedUNet(width, levels, blocks, 7, 3, classes)
+        self.width, self.levels, self.blocks, self.guided = width, levels, blocks, guided
+        self.body = StridedUNet(width, levels, blocks, 7, 3, classes, guided)
         for end in self.body.end[2].parameters():
             nn.init.zeros_(end)
         self.register_buffer("strengths", torch.ones(len(COLOR_NUMBERS)))
@@ -176,26 +211,29 @@ class ColorCNNPlus(nn.Module):
     def map(self, x: torch.Tensor, colors: int) -> Map:
         """Logits of each color at each pixel, and offsets: (N, 3, H, W), normalized -> (N, colors, H, W)."""
         height, width = x.shape[2:]
-        moved, palettes, error, offsets = self._moved(x, colors)
+        moved, palettes, error, offsets, guess = self._moved(x, colors)
         logits = torch.baddbmm(palettes.square().sum(2)[:, None], moved, palettes.transpose(1, 2), beta=-0.5)
         logits = (logits / error.square()).transpose(1, 2).unflatten(2, (height, width))
-        return Map(logits, offsets)
+        return Map(logits, offsets, guess)
 
     def indices(self, x: torch.Tensor, colors: int) -> torch.Tensor:
         """The color of each pixel, the largest logit's: (N, 3, H, W), normalized -> (N, H, W)."""
         moved, palettes, *_ = self._moved(x, colors)
         return nearest(moved, palettes).unflatten(1, x.shape[2:])
 
-    def _moved(self, x: torch.Tensor, colors: int) -> tuple[torch.Tensor, ...]:
-        """Moved pixels (N, P, 3), palettes (N, C, 3), errors (N, 1, 1), offsets (N, 3, H, W)."""
+    def _moved(
+        self, x: torch.Tensor, colors: int
+    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor | None]:
+        """Moved pixels (N, P, 3), palettes (N, C, 3), errors (N, 1, 1), offsets (N, 3, H, W), logits of the classes."""
         pixels, palettes, error, clustered = self._clustered(x, colors)
         place = place_of(colors)
         for norm in self._norms():
             norm.place = place
-        offsets = self.body(self._seen(x, clustered, colors))[..., : x.shape[2], : x.shape[3]].float()
+        drawn, guess = self.body(self._seen(x, clustered, colors))
+        offsets = drawn[..., : x.shape[2], : x.shape[3]].float()
         if not self.training:
             offsets = offsets * self.strengths[place]
-        return pixels + error * _rows(offsets), palettes, error, offsets
+        return pixels + error * _rows(offsets), palettes, error, offsets, guess
 
     def guess(self, x: torch.Tensor, colors: int) -> torch.Tensor:
         """What the network takes images for, without drawing them: (N, 3, H, W), normalized -> (N, classes), logits."""

@@ -92,8 +92,11 @@ class Training:
         colors: ColorRange,
         recipe: Recipe,
         device: torch.device,
+        encoder_stays: bool = False,
     ) -> None:
+        """encoder_stays: whether a ColorCNN+ has an encoder that knows the classes, and is not to be changed."""
         self.network, self.judges, self.colors, self.recipe, self.device = network, judges, colors, recipe, device
+        self.encoder_stays = encoder_stays
         self.frozen = [judge.frozen(device) for judge in judges]
         on_device(network, device)
 
@@ -130,7 +133,8 @@ class Training:
             (loss * (len(y) / size)).backward()
             return torch.stack([loss * len(y), spread * len(y), correct])
 
-        if isinstance(self.network, ColorCNNPlus) and 0 < recipe.classes_first <= epoch:
+        knows = self.encoder_stays or 0 < recipe.classes_first <= epoch
+        if isinstance(self.network, ColorCNNPlus) and knows:
             self.network.train_decoder()
         else:
             self.network.train()
@@ -140,7 +144,10 @@ class Training:
     def _loss(
         self, x: torch.Tensor, y: torch.Tensor, sharpness: float, generator: torch.Generator, on_map: torch.Generator
     ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """The loss of a batch, its regularizer, and how many images the classifier gets right."""
+        """The loss of a batch, its regularizer, and how many images the classifier gets right.
+
+        A network with guidance learns to draw what it takes the image for, not the label, which it cannot know better.
+        """
         recipe, colors = self.recipe, self.colors.draw(generator)
         judge = 0 if len(self.judges) == 1 else int(torch.randint(len(self.judges), (1,), generator=generator))
         images = self.judges[0].normalized(x)
@@ -151,8 +158,8 @@ class Training:
             drawn = redrawn(images, m, jitter, recipe.color_norm)
             logits = self.seen(drawn, judge)
         spread = regularizer(drawing.logits.softmax(1)) if recipe.gamma else torch.zeros((), device=self.device)
-        t = recipe.temperature
-        loss = t * functional.cross_entropy(logits / t, y) + recipe.gamma * spread
+        t, wanted = recipe.temperature, y if drawing.guess is None else drawing.guess.argmax(1)
+        loss = t * functional.cross_entropy(logits / t, wanted) + recipe.gamma * spread
         if recipe.fidelity:
             loss = loss + recipe.fidelity * functional.mse_loss(drawn.float(), images)
         if recipe.imitation and drawing.offsets is not None:
@@ -321,7 +328,7 @@ def _run(trained: Training, images: Images, held_out: Images) -> dict[str, str]:
         "width": str(network.width),
         "backbone": type(network.backbone).__name__
         if isinstance(network, ColorCNN)
-        else f"{network.levels} levels of {network.blocks} blocks",
+        else f"{network.levels} levels of {network.blocks} blocks{', guided' if network.guided else ''}",
         "normalization": f"mean {judges[0].mean}, std {judges[0].std}",
         "classifier": ", ".join(fingerprint(judge.network) for judge in judges),
         "recipe": json.dumps(constants, sort_keys=True),

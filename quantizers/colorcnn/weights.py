@@ -58,6 +58,8 @@ class PlusAbout:
     std: tuple[float, float, float]
     training: dict[str, Any] = field(default_factory=dict)
     """Recipe, seed, images, held-out accuracies by number of colors, command."""
+    guided: bool = False
+    """Whether what the encoder takes an image for guides what draws."""
 
 
 FILES = WeightsFormat("colorcnn 1", About, ("mean", "std"), MADE_BY)
