@@ -22,6 +22,10 @@ PERMUTATIONS = 2000
 """Random exchanges of images between classes that a class is compared with."""
 SHOWN = 20
 """The classes, and the pairs, of a table."""
+FEW = 5
+"""Images of a class below which no loss of it can be told from chance."""
+AFFORDED, CURVES = 0.02, 12
+"""The loss, as a share, that a page's table goes up to, and the curves that it has at the most."""
 NAMED = 3
 """The classes that a row about a point names."""
 
@@ -69,20 +73,20 @@ def class_losses(labels: NDArray[np.int64], before: NDArray[np.bool_], after: ND
     losses = before.astype(np.int64) - after
     images = np.bincount(member)
     lost, gained = (np.bincount(member[losses == sign], minlength=len(images)) for sign in (1, -1))
+    if images.max() < FEW:
+        return ClassLosses(classes, images, lost, gained, np.ones(len(images)))
     found = _statistics(images, lost, gained)
-    rng, discordant = np.random.default_rng(0), int(np.abs(losses).sum())
-    highest = np.empty(PERMUTATIONS)
-    for number in range(PERMUTATIONS):
-        drawn = rng.choice(member, discordant, replace=False)
-        parts = (drawn[: lost.sum()], drawn[lost.sum() :])
-        highest[number] = _statistics(images, *(np.bincount(part, minlength=len(images)) for part in parts)).max()
+    rng = np.random.default_rng(0)
+    drawn = rng.multivariate_hypergeometric(images, int(lost.sum()), PERMUTATIONS, "marginals")
+    others = [rng.multivariate_hypergeometric(images - used, int(gained.sum()), method="marginals") for used in drawn]
+    highest = _statistics(images, drawn, np.array(others)).max(1)
     p = (1 + (highest[:, None] >= found - 1e-9).sum(0)) / (1 + PERMUTATIONS)
     return ClassLosses(classes, images, lost, gained, p)
 
 
 def _statistics(images: NDArray[np.int64], lost: NDArray[np.int64], gained: NDArray[np.int64]) -> NDArray[np.float64]:
-    """How far the mean loss of each class lies above that of all others, in standard errors, (C,)."""
-    total, more, less = images.sum(), lost.sum(), gained.sum()
+    """How far the mean loss of each class lies above that of all others, in standard errors, as lost: (..., C)."""
+    total, more, less = images.sum(), lost.sum(-1, keepdims=True), gained.sum(-1, keepdims=True)
     others = np.maximum(1, total - images)
     mean, mean_others = (lost - gained) / images, (more - less - lost + gained) / others
     pooled = (more + less) / total / images  # a class without a discordant image has a variance, too
@@ -137,10 +141,35 @@ def classes(study: Study, points: Sequence[str] = (), labels: str | None = None)
                 numbers = curve_or_point(name, judged, "point").rows
                 tables += [table for i in numbers for table in _of_point(judged, i, names)]
         else:
-            tables.append(_of_points(judged, names))
+            rows = [i for curve in judged.plotted for i in curve.rows]
+            tables.append(_of_points(judged, names, rows))
     if not tables:
         raise Refused(f"{study.name} has no classifier, and no classes that could pay")
     return tables, reading.bad
+
+
+def affordable_settings_tables(group: Group) -> tuple[Table | None, Table | None]:
+    """The classes that pay, at the cheapest setting of each curve that loses at most AFFORDED of the images; and the pairs
+    of classes that the cheapest of them all confuses more. For a page.
+
+    None without such settings, without originals, or with fewer than FEW images in every class, of which none can be shown
+    to lose more.
+    """
+    if group.reference is None or not group.predicts:
+        return None, None
+    reference = group.measured[group.reference]
+    counts = np.unique(reference.columns["label"][reference.judged], return_counts=True)[1]
+    if not len(counts) or counts.max() < FEW:
+        return None, None
+    kept, accuracy = [], group.rows.accuracy
+    for curve in group.plotted[:CURVES]:
+        rows = [i for i in curve.rows if accuracy[i] >= accuracy[group.reference] - AFFORDED]
+        kept += sorted(rows, key=lambda i: group.rows.bpp[i])[:1]
+    if not kept:
+        return None, None
+    names, cheapest = _class_names(group), min(kept, key=lambda i: group.rows.bpp[i])
+    pairs = _confused(group, cheapest, names, f"{group.title}: {group.measured[cheapest].point.title}")
+    return _of_points(group, names, kept), pairs if len(pairs.frame) else None
 
 
 def _class_names(group: Group) -> tuple[str, ...]:
@@ -170,7 +199,7 @@ def _losses(group: Group, number: int) -> ClassLosses | None:
     return class_losses(labels, reference.right[rows], after)
 
 
-def _of_points(group: Group, names: Sequence[str]) -> Table:
+def _of_points(group: Group, names: Sequence[str], points: Sequence[int]) -> Table:
     kinds = {
         "point": Kind.NAME,
         "bpp": Kind.NUMBER,
@@ -179,16 +208,15 @@ def _of_points(group: Group, names: Sequence[str]) -> Table:
         "which": Kind.TEXT,
     }
     rows = []
-    for curve in group.plotted:
-        for i in curve.rows:
-            found = _losses(group, i)
-            if found is None:
-                continue
-            harmed = [f"{_name(names, int(found.classes[c]))} {100 * found.loss[c]:.1f}" for c in found.harmed[:NAMED]]
-            more = f" and {len(found.harmed) - NAMED} more" if len(found.harmed) > NAMED else ""
-            loss = 100 * (found.lost.sum() - found.gained.sum()) / found.images.sum()
-            name, bpp = group.measured[i].point.title, f"{group.rows.bpp[i]:.3f}"
-            rows.append((name, bpp, f"{loss:.2f}", str(len(found.harmed)), ", ".join(harmed) + more))
+    for i in points:
+        found = _losses(group, i)
+        if found is None:
+            continue
+        harmed = [f"{_name(names, int(found.classes[c]))} {100 * found.loss[c]:.1f}" for c in found.harmed[:NAMED]]
+        more = f" and {len(found.harmed) - NAMED} more" if len(found.harmed) > NAMED else ""
+        loss = 100 * (found.lost.sum() - found.gained.sum()) / found.images.sum()
+        name, bpp = group.measured[i].point.title, f"{group.rows.bpp[i]:.3f}"
+        rows.append((name, bpp, f"{loss:.2f}", str(len(found.harmed)), ", ".join(harmed) + more))
     note = (
         f"loss: points of {group.measure.name} against the originals. classes that lose more: than the others do, with 5 % "
         f"risk of naming any by chance at each point (permutations of images between classes). {_fewest(group)}"

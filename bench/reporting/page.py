@@ -16,12 +16,13 @@ from ...core.errors import RabenchError
 from ...core.files import write_text
 from ...core.tables import Table
 from ...core.version import __version__
+from ..comparing.classes import affordable_settings_tables
 from ..comparing.pairwise import PairwiseBD
 from ..reading.groups import Group
 from ..reading.measures import Measure
 from .gallery import Gallery, gallery
 from .group_report import GroupReport
-from .page_data import curves_data, metric_key, points_data, predictions_data, shares
+from .page_data import choosing_data, curves_data, metric_key, points_data, predictions_data, shares
 
 LARGEST = 7_800_000
 """Bytes of a page, about."""
@@ -55,7 +56,8 @@ def write_page(
     """failures: a line each. runs: as provenance keeps them."""
     plotly = _script(get_plotlyjs())
     room = LARGEST - len(plotly.encode()) - sum(_without_pictures(part.group) for part in groups)
-    sections = [_section(part, max(0, min(PICTURES, room)) // len(groups)) for part in groups]
+    name = path.absolute().parent.name
+    sections = [_section(part, max(0, min(PICTURES, room)) // len(groups), name) for part in groups]
     write_text(
         path,
         _environment()
@@ -73,7 +75,7 @@ def write_page(
     )
 
 
-def _section(part: GroupReport, room: int) -> Section:
+def _section(part: GroupReport, room: int, study: str) -> Section:
     group = part.group
     metrics = (*part.fidelity, *([part.log_loss] if part.log_loss else []))
     points = points_data(group, metrics, part.times)
@@ -83,6 +85,7 @@ def _section(part: GroupReport, room: int) -> Section:
         "points": points,
         "reference": group.reference,
         "shares": shares(group, metrics),
+        "choosing": choosing_data(part.judged, study) if group.predicts else None,
         "timed": part.times is not None,
         "less": [metric_key(g) for g in metrics if g.measure.better < 0],
         "labelled": group.labelled,
@@ -92,9 +95,12 @@ def _section(part: GroupReport, room: int) -> Section:
         "classes": _classes(group) if pictures.images else [],
     }
     order = [i for curve in group.curves for i in curve.rows]
+    classes, pairs = affordable_settings_tables(part.judged) if part.judged.measure.is_share else (None, None)
     more = {
         "Smaller picture or lower quality": part.sizes,
         "What one image needs": part.smallest_files,
+        "Classes that pay": classes,
+        "Pairs of classes confused more": pairs,
         "Encode and decode times": part.times_table,
         "Against published figures": part.published,
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import shlex
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,6 +13,7 @@ from matplotlib.colors import to_hex
 from numpy.typing import NDArray
 
 from ..comparing.bootstrap import enough
+from ..comparing.losses import point_losses
 from ..figures.curve_styles import styles_of
 from ..reading.curves import Measured
 from ..reading.groups import Group
@@ -145,6 +147,23 @@ def _point_data(m: Measured, row: Any) -> dict[str, Any]:
         "breakdown": [
             _plain(8 * part / max(1, row.pixels)) for part in (row.container, row.tables, row.palette, row.payload)
         ],
+    }
+
+
+def choosing_data(group: Group, study: str) -> dict[str, Any] | None:
+    """What the sliders answer from: losses in points with their bounds, and bytes an image. None without originals.
+
+    group: by the labels that losses are of. study: its name for the command that decides.
+    """
+    losses = point_losses(group)
+    if all(loss is None for loss in losses):
+        return None
+    return {
+        "study": shlex.quote(study),
+        "measure": group.measure.name,
+        "labels": " --labels agreement" if group.agreement and group.labelled else "",
+        "losses": [None if loss is None else _percent(loss.share, loss.low, loss.high) for loss in losses],
+        "bytes": [_plain(b / max(1, n)) for b, n in zip(group.rows.bytes, group.rows.images, strict=True)],
     }
 
 

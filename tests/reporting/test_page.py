@@ -168,6 +168,38 @@ def test_another_rate_changes_the_axis(opened):
     assert opened.get_log("browser") == []
 
 
+def test_the_sliders_answer_from_what_is_measured(opened, data):
+    def moved(selector, value):
+        opened.execute_script(
+            "const s = document.querySelector(arguments[0]); s.value = arguments[1]; s.dispatchEvent(new Event('input'))",
+            *(selector, value),
+        )
+
+    def rows(table):
+        found = opened.find_elements("css selector", f"{table} tbody tr")
+        return {r.find_element("css selector", "th").text: r.find_elements("css selector", "td") for r in found}
+
+    losses, points = data["choosing"]["losses"], data["points"]
+    moved(".tolerance", 100)
+    assert one(opened, ".tolerance-shown").text == "10 points of accuracy"
+    assert one(opened, ".deciding code").text.endswith(" --lose-at-most 10")
+    for curve in data["curves"]:
+        ordered = sorted(curve["rows"], key=lambda i: -points[i]["bpp"][0])
+        failing = next((k for k, i in enumerate(ordered) if losses[i][2] > 10), len(ordered))
+        cells = [cell.text for cell in rows(".within")[curve["name"]]]
+        if failing:
+            expected = points[ordered[failing - 1]]
+            assert cells[0].split(" + ")[0] in (expected["quantizer"], expected["codec"])
+            assert float(cells[1]) == pytest.approx(expected["bpp"][0], abs=6e-4)
+        else:
+            assert cells[0] == "none"
+    moved(".tolerance", 0)
+    assert {cells[0].text for cells in rows(".within").values()} == {"none"}
+    moved(".limit", 0)
+    assert [cells[0].text for cells in rows(".spent").values()].count("none so cheap") == len(data["curves"]) - 1
+    assert opened.get_log("browser") == []
+
+
 def test_the_table_sorts_and_filters(opened):
     def column(number):
         rows = opened.find_elements("css selector", ".points tbody tr:not([hidden])")

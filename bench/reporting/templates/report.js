@@ -68,6 +68,7 @@
     }
   }
 
+{% include "choosing.js" %}
   class Part {
     constructor(section, data, number) {
       Object.assign(this, { section, data, number, page: 0 });
@@ -80,6 +81,7 @@
         this.find(name).addEventListener("change", () => { this.draw(); this.gallery(); });
       this.table();
       this.choices();
+      new Choosing(section, data);
     }
 
     get share() { return this.find(".share").value || "accuracy"; }

@@ -1,0 +1,51 @@
+"""What each point loses against the originals, for answers from what is measured: the page's sliders."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.stats import norm
+
+from ..reading.curves import Measured
+from ..reading.groups import Group
+from ..statistics.intervals import tango
+
+RISK = 0.05
+"""Shared by all curves: each is tested from its dearest setting down, until one is not shown to be within."""
+
+
+@dataclass(frozen=True)
+class Loss:
+    """The share of images that a point loses against the originals, and one-sided bounds of it."""
+
+    share: float
+    low: float
+    high: float
+    images: int
+
+
+def point_losses(group: Group) -> list[Loss | None]:
+    """The loss of each point of a group, by its measure, in the group's order; None without shared images, and of the originals.
+
+    An image that failed counts as lost where the original was right. The bounds are Tango's, each exceeded with a
+    probability of RISK divided by the number of curves.
+    """
+    if group.reference is None or not group.predicts:
+        return [None for _ in group.measured]
+    z = float(norm.isf(RISK / max(1, len(group.plotted))))
+    reference = group.measured[group.reference]
+    return [None if m is reference else _loss(reference, m, z) for m in group.measured]
+
+
+def _loss(reference: Measured, m: Measured, z: float) -> Loss | None:
+    before, after = np.flatnonzero(reference.judged), np.flatnonzero(m.judged | ~m.good)
+    _, own, other = np.intersect1d(
+        reference.columns["image"][before], m.columns["image"][after], assume_unique=True, return_indices=True
+    )
+    if not len(own):
+        return None
+    was, now = reference.right[before[own]], m.right[after[other]]
+    lost, gained = int((was & ~now).sum()), int((now & ~was).sum())
+    low, high = tango(gained, lost, len(own), z)
+    return Loss((lost - gained) / len(own), -high, -low, len(own))
