@@ -31,7 +31,7 @@ COARSE = 5
 """The settings that the pilot looks at first, spread over the quality parameter."""
 AFFORDABLE = 1 / 3
 """The part of all images that may be needed to show a setting for the sequence to begin there."""
-GROWTH = 1.3
+GROWTH = 1.1
 """How many times as many images a setting is measured on, when it is undecided so far."""
 LOOKED_PAST = 2
 """The cheaper settings that are looked at for an inversion, after one that is not shown."""
