@@ -25,6 +25,9 @@ PALETTE = ("#0173b2", "#de8f05", "#029e73", "#cc78bc", "#a50f15", "#56b4e9", "#6
 BANDED = 8
 """Curves whose intervals are drawn as bands at the most; those of more would hide one another."""
 
+MARKED = 12
+"""Markers on a curve, about: a hundred would hide it."""
+
 Style = tuple[Any, Any, str, Any]
 """Color, dashes, marker, and the marker's inside: white where classifiers are fine-tuned."""
 
@@ -86,6 +89,26 @@ def _shade(color: Any, depth: float) -> Any:
 
 def _mixed(color: Any, other: float, share: float) -> Any:
     return tuple((1 - share) * channel + share * other for channel in color)
+
+
+def draw_curve(
+    axes: Axes, curve: Curve, style: Style, rates: NDArray[np.float64], values: NDArray[np.float64], size: float = 5.5
+) -> None:
+    """Draws a curve's points and the line through them. size: of the markers; a curve of many points has some MARKED."""
+    color, dash, marker, inside = style
+    axes.plot(
+        rates,
+        values,
+        color=color,
+        linestyle=dash,
+        linewidth=1.4,
+        marker=marker,
+        markersize=size,
+        markerfacecolor=inside,
+        markeredgecolor=color if curve.tuned else "white",
+        markeredgewidth=1.0 if curve.tuned else 0.5,
+        markevery=max(1, len(rates) // MARKED),
+    )
 
 
 def legend_of(curve: Curve, style: Style, size: float = 5.5) -> Line2D:

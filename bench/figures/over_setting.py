@@ -18,8 +18,7 @@ from ...quantizers.base import Quantizer
 from ..reading.curves import Curve
 from ..reading.groups import Group
 from . import curve_styles as styling
-from .curve_styles import Style
-from .rate_accuracy import MARKED
+from .curve_styles import MARKED, Style
 from .style import plain
 
 FEWEST = 3

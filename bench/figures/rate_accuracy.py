@@ -17,6 +17,7 @@ from .curve_styles import (
     Style,
     accuracy_label,
     banded,
+    draw_curve,
     fit_accuracy_axis,
     interval_note,
     legend_inches,
@@ -27,8 +28,6 @@ from .curve_styles import (
 )
 from .style import plain
 
-MARKED = 12
-"""Markers on a curve, about: a hundred would hide it."""
 MARGIN = 1.25
 """Room left and right of the points on a log axis, as a factor."""
 
@@ -61,24 +60,9 @@ def rate_accuracy(group: Group, axis: str = "log2") -> Figure:
 
 def _line(axes: Axes, group: Group, curve: Curve, style: Style, bands: bool) -> None:
     rows = group.rows.iloc[list(curve.rows)]
-    color, dash, marker, inside = style
+    color = style[0]
     share, low, high = (100 * rows[c].to_numpy() for c in ("accuracy", "accuracy_low", "accuracy_high"))
-    sns.lineplot(
-        x=rows.bpp.to_numpy(),
-        y=share,
-        ax=axes,
-        color=color,
-        linestyle=dash,
-        marker=marker,
-        markersize=5.5,
-        markerfacecolor=inside,
-        markeredgecolor=color if curve.tuned else "white",
-        markevery=max(1, len(rows) // MARKED),
-        markeredgewidth=1.0 if curve.tuned else 0.5,
-        linewidth=1.4,
-        estimator=None,
-        legend=False,
-    )
+    draw_curve(axes, curve, style, rows.bpp.to_numpy(), share)
     if len(rows) > 1 and bands:
         axes.fill_between(rows.bpp, low, high, color=color, alpha=0.13, linewidth=0)
     elif bands:

@@ -14,8 +14,8 @@ from ..comparing.published import published_curve, published_values
 from ..reading.curves import Curve
 from ..reading.groups import Group
 from ..study.published import PublishedCurve
-from .curve_styles import Style, legend_inches, legend_of, legend_width, styles_of
-from .rate_accuracy import MARKED, plotted_rates, rate_axis
+from .curve_styles import Style, draw_curve, legend_inches, legend_of, legend_width, styles_of
+from .rate_accuracy import plotted_rates, rate_axis
 from .style import plain
 
 COLUMNS = 2
@@ -81,17 +81,5 @@ def _named(curve: Curve) -> Curve:
 def _line(axes: Axes, group: Group, curve: Curve, style: Style, rates: str) -> None:
     """Draws one curve. rates: the column of its rates."""
     rows = group.rows.iloc[list(curve.rows)]
-    color, dash, marker, inside = style
-    axes.plot(
-        rows[rates].to_numpy(),
-        group.measure.scale * rows.accuracy.to_numpy(),
-        color=color,
-        linestyle=dash,
-        marker=marker,
-        markersize=4.5,
-        markerfacecolor=inside,
-        markeredgecolor="white",
-        markeredgewidth=0.5,
-        markevery=max(1, len(rows) // MARKED),
-        linewidth=1.4,
-    )
+    values = group.measure.scale * rows.accuracy.to_numpy()
+    draw_curve(axes, curve, style, rows[rates].to_numpy(), values, 4.5)

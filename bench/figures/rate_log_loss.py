@@ -11,8 +11,8 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from ..reading.curves import Curve
 from ..reading.groups import Group
-from .curve_styles import BANDED, Style, legend_inches, legend_of, legend_width, styles_of
-from .rate_accuracy import MARKED, plotted_rates, rate_axis
+from .curve_styles import BANDED, Style, draw_curve, legend_inches, legend_of, legend_width, styles_of
+from .rate_accuracy import plotted_rates, rate_axis
 from .style import plain
 
 
@@ -50,23 +50,10 @@ def rate_log_loss(group: Group | None, axis: str = "log2") -> Figure | None:
 
 def _line(axes: Axes, group: Group, curve: Curve, style: Style, bands: bool) -> None:
     rows = group.rows.iloc[list(curve.rows)]
-    color, dash, marker, inside = style
     loss, low, high = (-rows[name].to_numpy() for name in ("accuracy", "accuracy_high", "accuracy_low"))
-    axes.plot(
-        rows.bpp.to_numpy(),
-        loss,
-        color=color,
-        linestyle=dash,
-        marker=marker,
-        markersize=5.5,
-        markerfacecolor=inside,
-        markeredgecolor=color if curve.tuned else "white",
-        markeredgewidth=1.0 if curve.tuned else 0.5,
-        markevery=max(1, len(rows) // MARKED),
-        linewidth=1.4,
-    )
+    draw_curve(axes, curve, style, rows.bpp.to_numpy(), loss)
     if bands and len(rows) > 1:
-        axes.fill_between(rows.bpp, low, high, color=color, alpha=0.13, linewidth=0)
+        axes.fill_between(rows.bpp, low, high, color=style[0], alpha=0.13, linewidth=0)
 
 
 def _uncompressed(axes: Axes, group: Group) -> list[Line2D]:

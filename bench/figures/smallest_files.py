@@ -13,8 +13,8 @@ from matplotlib.patches import Patch
 
 from ..comparing.smallest_files import ImageNeeds
 from ..reading.groups import Group
-from .curve_styles import styles_of
-from .rate_accuracy import MARKED, rate_axis
+from .curve_styles import MARKED, styles_of
+from .rate_accuracy import rate_axis
 from .style import plain
 
 COLUMNS, MOST = 3, 12

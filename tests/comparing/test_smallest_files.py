@@ -64,3 +64,15 @@ def test_the_photographs_need_fewer_bits_than_any_one_setting_spends():
     row = table.frame.set_index("setting").loc["webp:quality=20"]
     assert float(row["oracle bpp"]) < float(row["without luck bpp"]) < float(row["bpp"])
     assert {need.curve.name for need in needs} == set(table.frame.curve)
+
+
+def test_the_interval_of_what_is_wasted_is_that_of_resampled_images():
+    needs = drawn(7, images=800)
+    share, low, high = needs.wasted(1, needs.agrees)
+    rng, values = np.random.default_rng(0), []
+    for _ in range(1000):
+        rows = rng.integers(0, 800, 800)
+        again = ImageNeeds(CURVE, (0, 1, 2), needs.bits[rows], needs.agrees[rows], needs.pixels[rows])
+        values.append(again.wasted(1, again.agrees)[0])
+    assert (low, high) == pytest.approx(np.quantile(values, [0.025, 0.975]), abs=0.15 * (high - low))
+    assert low < share < high
