@@ -18,6 +18,11 @@ from .timing.table import times_table
 from .timing.timing import Extent, Timed, time_study
 
 
+def _names(names: str | Sequence[str]) -> tuple[str, ...]:
+    """Names as one text, ``jpeg,webp``, or as several."""
+    return tuple(name.strip() for name in names.split(",")) if isinstance(names, str) else tuple(names)
+
+
 class Choices(list[Choice]):
     """A choice for each data set and classifier; a notebook shows all of their tables."""
 
@@ -33,14 +38,14 @@ class Choices(list[Choice]):
 def choose(
     study: str | Path,
     lose_at_most: float | None = None,
-    at_most: str | None = None,
-    bytes: str | None = None,
-    images: str | None = None,
+    at_most: str | float | None = None,
+    bytes: str | float | None = None,
+    images: str | float | None = None,
     by: str = "accuracy",
     labels: str | None = None,
     confidence: float = 95,
-    codecs: Sequence[str] = (),
-    budget: str | None = None,
+    codecs: str | Sequence[str] = (),
+    budget: str | float | None = None,
     out: str | Path | None = None,
     workers: int = 0,
     progress: Progress | None = None,
@@ -52,11 +57,12 @@ def choose(
     Measures what decides it, on as few images as that takes; the records are those of ``run``. lose_at_most: points of
     accuracy (of agreement, without labels), or nats with ``by="log-loss"``. at_most: instead, a rate such as "0.5bpp"; or
     bytes, such as "200GB", for so many images, such as "1.2M". confidence: in percent, that no setting named loses more.
-    codecs: codecs or curves by name; default: all. budget: the time after which no more is measured, such as "20min".
+    codecs: codecs or curves by name; default: all. budget: the time after which no more is measured, such as "20min", or
+    seconds.
     Raises RabenchError for what the caller can set right, such as more confidence than the images allow.
     """
     question = Question.asked(
-        lose_at_most, at_most, bytes, images, by=by, labels=labels, confidence=confidence, codecs=tuple(codecs)
+        lose_at_most, at_most, bytes, images, by=by, labels=labels, confidence=confidence, codecs=_names(codecs)
     )
     time = quantities.seconds(budget) if budget else float("inf")
     text = command or f"rabench.choose({str(study)!r})"
@@ -96,8 +102,8 @@ class TimedStudy(Timed):
 
 def time(
     study: str | Path,
-    codecs: Sequence[str] = (),
-    budget: str = "5min",
+    codecs: str | Sequence[str] = (),
+    budget: str | float = "5min",
     images: int = 32,
     rounds: int = 15,
     out: str | Path | None = None,
@@ -109,6 +115,6 @@ def time(
     of ``images`` a data set are used. rounds: how often everything is timed, from 6. Needs no records. Raises RabenchError
     for what the caller can set right, such as a budget that is too short.
     """
-    extent = Extent(images, rounds, quantities.seconds(budget), tuple(codecs))
+    extent = Extent(images, rounds, quantities.seconds(budget), _names(codecs))
     timed = time_study(named_study(study, out, plugins), lambda: executors.make(1, None), extent)
     return TimedStudy(timed.times, timed.left_out)

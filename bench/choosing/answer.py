@@ -96,19 +96,24 @@ def _last_column(choice: Choice, search: CurveSearch) -> str:
         return "" if search is choice.best else "not told apart from the best"
     if search.search is None or (not (trials := search.search.trials) and search.search.undecided is None):
         return "not tested in time"
-    last = search.search.undecided or trials[-1]
+    last = search.search.undecided or search.search.next_cheaper or trials[-1]
     if last is search.search.chosen:
-        return "there is none"
+        untested = search.search.after(last)
+        return "there is none" if untested is None else f"{search.name(untested)}: not tested"
     name = search.name(last.setting)
     if not last.losses.size:
         return f"{name}: not tested in time"
     if last.verdict == "more":
         return f"{name} loses more: {_text(choice, _loss(choice, last))}"
     tolerance = choice.question.tolerance(len(choice.images) - choice.pilot)
-    figures, needed = _text(choice, _loss(choice, last)), tolerance.to_decide(last.losses, last.risk)
-    if last is not search.search.undecided and last.losses.mean > tolerance.limit and needed <= tolerance.images:
+    loss = _loss(choice, last)
+    figures, needed = _text(choice, loss), tolerance.to_decide(last.losses, last.risk)
+    beyond = loss[1] >= choice.question.scale * tolerance.limit or needed <= tolerance.images
+    if last is not search.search.undecided and last.losses.mean > tolerance.limit and beyond:
         return f"{name} is likely to lose more: {figures}"
-    return f"{name} is open: {figures}" + (f"; about {_round(needed)} images would decide" if needed < 1e9 else "")
+    return f"{name} is open: {figures}" + (
+        f"; about {_round(needed)} tested images would decide" if needed < 1e9 else ""
+    )
 
 
 def _round(count: float) -> str:

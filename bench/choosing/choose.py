@@ -9,7 +9,7 @@ from time import monotonic
 
 import numpy as np
 
-from ...core.errors import BadSetting, RabenchError, Refused
+from ...core.errors import BadSetting, RabenchError, Refused, nearest
 from ..reading.curves import Curve, curves
 from ..running.executors import Pool
 from ..running.runner import TIMEOUT, Progress, Runner, session
@@ -119,7 +119,9 @@ def _choices(points: Sequence[Point], question: Question, runner: Runner, index:
             yield choice
     if unknown := set(question.codecs) - named:
         names = sorted({p.codec.name for p in points if not p.is_reference})
-        raise BadSetting(f"`codecs`: the study has no {', '.join(sorted(unknown))}; it has {', '.join(names)}")
+        raise BadSetting(
+            f"`codecs`: the study has no {', '.join(sorted(unknown))}{nearest(min(unknown), names)}; it has {', '.join(names)}"
+        )
 
 
 def _possible(points: Iterable[Point], images: ShuffledImages) -> tuple[list[Point], list[tuple[Point, str]]]:

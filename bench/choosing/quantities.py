@@ -14,31 +14,35 @@ COUNT = {"": 1, "k": 1e3, "K": 1e3, "M": 1e6, "B": 1e9, "G": 1e9}
 RATE = {"bpp": 1, "": 1}
 
 
-def amount(text: str, units: Mapping[str, float], option: str, example: str) -> float:
-    """The number that a text names, in the unit whose factor is 1. Raises BadSetting for what is none, or 0.
+def amount(text: str | float, units: Mapping[str, float], option: str, example: str) -> float:
+    """The number that a text names, in the unit whose factor is 1; a plain number needs no unit where units allow that. Raises BadSetting for what is none, or 0.
 
     option: the argument that the text was given for, and ``example`` one that is allowed, for the error.
     """
-    match = _TEXT.fullmatch(text.strip())
+    match = _TEXT.fullmatch(f"{text:f}" if isinstance(text, float) else str(text).strip())
     if match is None or match[2] not in units or not float(match[1]):
         allowed = ", ".join(unit for unit in units if unit)
         raise BadSetting(f"`{option}` is a number above 0 and its unit ({allowed}), such as {example}, got {text!r}")
     return float(match[1]) * units[match[2]]
 
 
-def seconds(text: str) -> float:
-    """The seconds of a text such as 20min."""
-    return amount(text, SECONDS, "budget", "20min")
+def seconds(text: str | float) -> float:
+    """The seconds of a text such as 20min, or a number of seconds."""
+    return amount(text if isinstance(text, str) else f"{text:g}s", SECONDS, "budget", "20min")
 
 
-def rate(at_most: str | None, bytes: str | None, images: str | None) -> tuple[float | None, float | None]:
+def rate(
+    at_most: str | float | None, bytes: str | float | None, images: str | float | None
+) -> tuple[float | None, float | None]:
     """The most bits per pixel, or the most bits per image, that are asked for; one of them is None.
 
-    at_most: such as 0.5bpp. bytes, images: such as 200GB for 1.2M images. Raises BadSetting where neither or both are said.
+    at_most: such as 0.5bpp. bytes, images: such as 200GB for 1.2M images; plain numbers are bytes and images. Raises BadSetting where neither or both are said.
     """
     if (at_most is None) == (bytes is None) or (bytes is None) != (images is None):
         raise BadSetting("say `lose_at_most` (0.5), or `at_most` (0.5bpp), or `bytes` (200GB) with `images` (1.2M)")
     if at_most is not None:
         return amount(at_most, RATE, "at_most", "0.5bpp"), None
     assert bytes is not None and images is not None
-    return None, 8 * amount(bytes, BYTES, "bytes", "200GB") / amount(images, COUNT, "images", "1.2M")
+    return None, 8 * amount(bytes if isinstance(bytes, str) else f"{bytes:f}B", BYTES, "bytes", "200GB") / amount(
+        images if isinstance(images, str) else f"{images:f}", COUNT, "images", "1.2M"
+    )

@@ -35,12 +35,17 @@ class Question:
     def __post_init__(self) -> None:
         if sum(value is not None for value in (self.lose_at_most, self.bpp_at_most, self.bits_at_most)) != 1:
             raise BadSetting("say either `lose_at_most` or a rate: `at_most`, or `bytes` with `images`")
+        for name in ("lose_at_most", "confidence"):
+            if isinstance(getattr(self, name), str):
+                raise BadSetting(f"`{name}` is a number, got {getattr(self, name)!r}")
         if self.by not in BY:
             raise BadSetting(f"`by` must be one of {', '.join(BY)}, got {self.by!r}")
         if self.labels not in (None, *LABELS):
             raise BadSetting(f"`labels` must be one of {', '.join(LABELS)}, got {self.labels!r}")
         if self.by == "log-loss" and self.labels == "agreement":
-            raise BadSetting("log-loss is that of the labels, and agreement has none; choose by accuracy")
+            raise BadSetting(
+                "log-loss is that of the labels, and agreement has none; choose by accuracy, or leave `labels` out"
+            )
         top, unit = (LOG_LOSS_CAP, "nats") if self.by == "log-loss" else (100.0, "points")
         if self.lose_at_most is not None and not 0 < self.lose_at_most < top:
             raise BadSetting(f"`lose_at_most` is above 0 and below {top:g} {unit}, got {self.lose_at_most:g}")
@@ -51,9 +56,9 @@ class Question:
     def asked(
         cls,
         lose_at_most: float | None = None,
-        at_most: str | None = None,
-        bytes: str | None = None,
-        images: str | None = None,
+        at_most: str | float | None = None,
+        bytes: str | float | None = None,
+        images: str | float | None = None,
         **more: Any,
     ) -> Question:
         """The question that people ask, with amounts as text: at_most="0.5bpp", or bytes="200GB" and images="1.2M"."""

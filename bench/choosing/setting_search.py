@@ -104,6 +104,20 @@ class SettingSearch:
         setting, risk = self.testing
         return Trial(setting, "open", self.tolerance.sample(self.settings.losses(setting)[self.pilot :]), risk)
 
+    @property
+    def next_cheaper(self) -> Trial | None:
+        """The dearest setting below the chosen one that was tested and not shown; None without a chosen one, or such."""
+        if (chosen := self.chosen) is None:
+            return None
+        place = self.order.index(chosen.setting)
+        below = [t for t in self.trials if t.verdict != "shown" and self.order.index(t.setting) > place]
+        return min(below, key=lambda t: self.order.index(t.setting), default=None)
+
+    def after(self, trial: Trial) -> int | None:
+        """The setting after that of a trial, in the order from dear to cheap; None after the last."""
+        place = self.order.index(trial.setting) + 1
+        return self.order[place] if place < len(self.order) else None
+
     def steps(self) -> Generator[Wanted, None, None]:
         """Yields what is to be measured next, and goes on when it is."""
         start = yield from self._start()

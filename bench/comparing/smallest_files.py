@@ -25,7 +25,8 @@ NOTE = (
     "spend, with its 95 % interval (delta method, over the images that all settings share: {images}); "
     "settings between or below those measured would waste less, or spare more. "
     "without luck: an oracle whose images must be seen as the original at every dearer setting, too. An encoder that "
-    "runs the network can be the first oracle; nothing that is chosen for all images can."
+    "runs the network can be the first oracle; nothing that is chosen for all images can. Below 0: an oracle without luck may "
+    "spend more than the setting. -: it cannot keep as many images."
 )
 
 
@@ -131,7 +132,7 @@ def _lines(group: Group, need: ImageNeeds) -> Iterator[tuple[str, ...]]:
                 cells += ["-", "-"]
                 continue
             interval = "" if np.isnan(low) else f" [{100 * low:.1f}, {100 * high:.1f}]"
-            cells += [f"{(1 - share) * rates[setting]:.3f}", f"{100 * share:.1f}{interval}"]
+            cells += [f"{(1 - share) * rates[setting]:.3f}", f"{100 * share + 0.0:.1f}{interval}"]
         point = group.measured[need.rows[setting]].point
         yield (
             need.curve.name,

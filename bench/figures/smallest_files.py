@@ -34,7 +34,7 @@ def smallest_files(group: Group, needs: list[ImageNeeds], axis: str = "log2") ->
     if not needs:
         return None
     needs = sorted(needs, key=lambda need: bool(need.curve.size))[:MOST] if len(needs) > MOST else needs
-    styles = styles_of([need.curve for need in needs])
+    styles = styles_of(group.plotted)
     columns = min(COLUMNS, len(needs))
     lines = ceil(len(needs) / columns)
     with sns.axes_style("ticks"), sns.plotting_context("paper"):
@@ -48,7 +48,7 @@ def smallest_files(group: Group, needs: list[ImageNeeds], axis: str = "log2") ->
     for axes in panels[len(needs) :]:
         axes.set_axis_off()
     rate_axis(panels[0], [rate for need in needs for rate in need.fixed()[0]], axis, TICKS)
-    bottom = min(need.fixed()[1].min() for need in needs)
+    bottom = np.quantile(np.concatenate([need.fixed()[1] for need in needs]), 0.1)  # one curve must not flatten all
     panels[0].set_ylim(bottom=max(0.0, 100 * bottom - 3), top=101)
     panels[0].set_xlabel("")
     figure.supxlabel("rate (bits per pixel, log scale)" if axis != "linear" else "rate (bits per pixel)", fontsize=9)

@@ -27,7 +27,7 @@ def log_likelihoods(m: Measured) -> NDArray[np.float64]:
 def by_log_loss(group: Group, labels: str | None = None) -> Group:
     """The group judged by log-loss. Raises Refused where images have no labels, or nothing tells classes."""
     if labels == "agreement" or not group.labelled:
-        reason = "agreement has none" if labels == "agreement" else "its images have none"
+        reason = "agreement has none; leave `labels` out" if labels == "agreement" else "its images have none"
         raise Refused(f"{group.title}: log-loss is that of the data set's labels, and {reason}")
     values = [log_likelihoods(m) for m in group.measured]
     kept = [i for i, v in enumerate(values) if np.isfinite(v).any()]

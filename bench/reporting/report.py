@@ -132,6 +132,7 @@ def report(study: Study, axis: str | None = None, with_psnr: bool = False, paper
     _remove_old_figures(study.folder, reading.matrix, files)
     maps, left_out = _activation_maps(study, reading.matrix)
     lost = tuple(unmatched([part.group for part in groups], reading.matrix.published))
+    left_out += _without_times(groups, files)
     return Report(files + maps, rows, groups, reading.bad, lines, left_out, lost)
 
 
@@ -206,6 +207,13 @@ def _activation_maps(study: Study, matrix: Matrix) -> tuple[list[Path], tuple[st
         except RabenchError as error:
             left_out[f"class activation maps are left out: {error}"] = None
     return files, tuple(left_out)
+
+
+def _without_times(groups: list[GroupReport], files: list[Path]) -> tuple[str, ...]:
+    """Why there is no figure of bits saved over encode time, where times are measured."""
+    if not any(g.times for g in groups) or any(f.name.startswith("rate-time") for f in files):
+        return ()
+    return ("rate-time is left out: no two curves that were timed share half of their range of accuracies",)
 
 
 def _suffix(point: Point) -> str:

@@ -10,8 +10,8 @@ from .times import Estimate, Times
 NOTE = (
     "Milliseconds of processor time an image, of one worker{pinned} ({machine}): medians of {rounds} rounds with the 95 % "
     "interval of their order statistics, on {images} images of {megapixels:.3g} megapixels on average. Every image goes through all "
-    "points, one after another, before the next one, and each round is divided by how slow it was for all together. quantize: resizing "
-    "included. MP/s: megapixels of the originals a second, to store (quantize and encode) and to read (decode)."
+    "points, one after another, before the next one, and each round is divided by how slow it was for all together. {quantize}MP/s: megapixels "
+    "of the originals a second, to store (quantize and encode) and to read (decode)."
 )
 BUSY = "The worker had to wait for its core {share:.0f} % of the time: the machine was busy."
 WAITS = "{labels}: waits for something beside its core, a disk or another process, and takes {factor:.1f} times as long by the clock on the wall."
@@ -43,6 +43,7 @@ def times_table(times: Times, title: str) -> Table:
     if max(times.stage(name, "quantize").milliseconds for name in times.names) < 0.01:
         frame = frame.drop(columns="quantize ms")
     note = NOTE.format(
+        quantize="quantize: resizing included. " if "quantize ms" in frame else "",
         pinned=", held to one core" if times.pinned else "",
         machine=times.machine,
         rounds=times.rounds,
