@@ -161,7 +161,7 @@ def _take_encoder(network: ColorCNN | ColorCNNPlus, path: Path, judge: FrozenCla
     if own != {name: tensor.shape for name, tensor in state.items()}:
         raise Refused(
             f"{path.name} has an encoder of width {about.width}, {about.levels} levels of {about.blocks} blocks and "
-            f"{about.classes} classes; say so: --width {about.width} --levels {about.levels} --blocks {about.blocks}"
+            f"{about.classes} classes; give the same `width`, `levels` and `blocks`, and a data set of as many classes"
         )
     if (tuple(about.mean), tuple(about.std)) != (tuple(judge.mean), tuple(judge.std)):
         raise Refused(f"{path.name} was trained on pixels normalized otherwise than those of the first classifier")

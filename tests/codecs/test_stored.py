@@ -93,7 +93,7 @@ def test_dropping_metadata_saves_its_bytes_but_keeps_an_image_upright():
 
 
 @pytest.mark.slow
-def test_all_1000_imagenet_files_come_back_bit_by_bit(imagenet_sample):
+def test_200_imagenet_files_come_back_bit_by_bit(imagenet_sample):
     codec = CODECS.make("jpegxl-recompress")
     try:
         codec.version()
@@ -103,7 +103,7 @@ def test_all_1000_imagenet_files_come_back_bit_by_bit(imagenet_sample):
     before = after = 0
     not_taken = []
     for start in range(0, len(dataset), 50):
-        block = dataset.load(start, start + 50)
+        block = dataset.load(start, start + 10)
         for position, (image, source) in enumerate(zip(block.images, block.sources, strict=True), start):
             data = codec.encode_stored(source.file, image)
             if not codec.taken(data):

@@ -48,7 +48,7 @@ def test_kills_change_nothing(tmp_path):
     length = time.monotonic() - begin
     moments = random.Random(20_200_614)
     finished: dict[str, tuple[int, int]] = {}
-    for number in range(6):
+    for number in range(4):
         process = run(killed, start_new_session=True)
         before = len(finished)
         if number % 2:  # after a new record, however slow the machine is: each such run leaves something to lose

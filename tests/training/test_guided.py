@@ -58,7 +58,9 @@ def test_an_encoder_that_is_taken_stays_as_it_is(tmp_path, first, photographs):
 
 @pytest.mark.slow
 def test_an_encoder_of_another_size_is_refused(tmp_path, first):
-    with pytest.raises(Refused, match=r"an encoder of width 4, 2 levels of 2 blocks and 8 classes; say so: --width 4"):
+    with pytest.raises(
+        Refused, match=r"an encoder of width 4, 2 levels of 2 blocks and 8 classes; give the same `width`"
+    ):
         trained(tmp_path / "other", encoder=str(first), width=8)
     with pytest.raises(Unavailable, match=r"no ColorCNN\+ weights at 'nowhere'"):
         trained(tmp_path / "other", encoder="nowhere")
