@@ -189,7 +189,7 @@ def test_mobilenet_is_right_as_often_as_by_litert_alone(imagenet_sample, network
             right[center] += int((classifier.logits(block.images).argmax(1) == block.labels).sum())
             predictions = np.array(list(directly(networks, block.images, center)))
             alone[center] += int((predictions == block.labels).sum())
-    assert min(right.values()) >= 0.86 * 300
+    assert min(right.values()) >= 0.88 * 300
     assert all(abs(right[center] - alone[center]) <= 1 for center in right)
 
 
