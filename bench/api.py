@@ -26,6 +26,7 @@ from .comparing.compare import Method
 from .comparing.comparison import Comparison
 from .reading.curves import NAMES, Measured, plugin_labels, timings
 from .reading.groups import Reading, read
+from .reading.log_loss import log_loss_of, probability_columns
 from .reporting import report as reporting
 from .reporting import show as showing
 from .reporting.points_table import points_table
@@ -121,7 +122,8 @@ class Loaded:
         return f"<{self.reading.matrix.title}: {points} points, {images:,} images>"
 
     def _repr_html_(self) -> str:
-        return "".join(points_table(group, False, []).html() for group in self.reading.groups)
+        groups = ((group, probability_columns(group, log_loss_of(group))) for group in self.reading.groups)
+        return "".join(points_table(group, False, [], columns).html() for group, columns in groups)
 
 
 def _names(m: Measured) -> dict[str, object]:

@@ -18,11 +18,6 @@ from .timing.table import times_table
 from .timing.timing import Extent, Timed, time_study
 
 
-def _names(names: str | Sequence[str]) -> tuple[str, ...]:
-    """Names as one text, ``jpeg,webp``, or as several."""
-    return tuple(name.strip() for name in names.split(",")) if isinstance(names, str) else tuple(names)
-
-
 class Choices(list[Choice]):
     """A choice for each data set and classifier; a notebook shows all of their tables."""
 
@@ -58,11 +53,17 @@ def choose(
     accuracy (of agreement, without labels), or nats with ``by="log-loss"``. at_most: instead, a rate such as "0.5bpp"; or
     bytes, such as "200GB", for so many images, such as "1.2M". confidence: in percent, that no setting named loses more.
     codecs: codecs or curves by name; default: all. budget: the time after which no more is measured, such as "20min", or
-    seconds.
-    Raises RabenchError for what the caller can set right, such as more confidence than the images allow.
+    seconds. Raises RabenchError for what the caller can set right, such as more confidence than the images allow.
     """
     question = Question.asked(
-        lose_at_most, at_most, bytes, images, by=by, labels=labels, confidence=confidence, codecs=_names(codecs)
+        lose_at_most,
+        at_most,
+        bytes,
+        images,
+        by=by,
+        labels=labels,
+        confidence=confidence,
+        codecs=quantities.names(codecs),
     )
     time = quantities.seconds(budget) if budget else float("inf")
     text = command or f"rabench.choose({str(study)!r})"
@@ -115,6 +116,6 @@ def time(
     of ``images`` a data set are used. rounds: how often everything is timed, from 6. Needs no records. Raises RabenchError
     for what the caller can set right, such as a budget that is too short.
     """
-    extent = Extent(images, rounds, quantities.seconds(budget), _names(codecs))
+    extent = Extent(images, rounds, quantities.seconds(budget), quantities.names(codecs))
     timed = time_study(named_study(study, out, plugins), lambda: executors.make(1, None), extent)
     return TimedStudy(timed.times, timed.left_out)

@@ -1,9 +1,9 @@
-"""Amounts as people write them: 20min, 200GB, 1.2M images, 0.5bpp."""
+"""Amounts and names as people write them: 20min, 200GB, 1.2M images, 0.5bpp; jpeg,webp."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from ...core.errors import BadSetting
 
@@ -15,11 +15,15 @@ RATE = {"bpp": 1, "": 1}
 
 
 def amount(text: str | float, units: Mapping[str, float], option: str, example: str) -> float:
-    """The number that a text names, in the unit whose factor is 1; a plain number needs no unit where units allow that. Raises BadSetting for what is none, or 0.
+    """The number that a text names, in the unit whose factor is 1; a number is taken to be in that unit.
+
+    Raises BadSetting for what is none, or not above 0.
 
     option: the argument that the text was given for, and ``example`` one that is allowed, for the error.
     """
-    match = _TEXT.fullmatch(f"{text:f}" if isinstance(text, float) else str(text).strip())
+    if isinstance(text, int | float) and text > 0:
+        return float(text)
+    match = _TEXT.fullmatch(str(text).strip())
     if match is None or match[2] not in units or not float(match[1]):
         allowed = ", ".join(unit for unit in units if unit)
         raise BadSetting(f"`{option}` is a number above 0 and its unit ({allowed}), such as {example}, got {text!r}")
@@ -28,7 +32,7 @@ def amount(text: str | float, units: Mapping[str, float], option: str, example: 
 
 def seconds(text: str | float) -> float:
     """The seconds of a text such as 20min, or a number of seconds."""
-    return amount(text if isinstance(text, str) else f"{text:g}s", SECONDS, "budget", "20min")
+    return amount(text, SECONDS, "budget", "20min")
 
 
 def rate(
@@ -36,13 +40,17 @@ def rate(
 ) -> tuple[float | None, float | None]:
     """The most bits per pixel, or the most bits per image, that are asked for; one of them is None.
 
-    at_most: such as 0.5bpp. bytes, images: such as 200GB for 1.2M images; plain numbers are bytes and images. Raises BadSetting where neither or both are said.
+    at_most: such as 0.5bpp. bytes, images: such as 200GB for 1.2M images; plain numbers are bytes and images. Raises
+    BadSetting where neither or both are said.
     """
     if (at_most is None) == (bytes is None) or (bytes is None) != (images is None):
         raise BadSetting("say `lose_at_most` (0.5), or `at_most` (0.5bpp), or `bytes` (200GB) with `images` (1.2M)")
     if at_most is not None:
         return amount(at_most, RATE, "at_most", "0.5bpp"), None
     assert bytes is not None and images is not None
-    return None, 8 * amount(bytes if isinstance(bytes, str) else f"{bytes:f}B", BYTES, "bytes", "200GB") / amount(
-        images if isinstance(images, str) else f"{images:f}", COUNT, "images", "1.2M"
-    )
+    return None, 8 * amount(bytes, BYTES, "bytes", "200GB") / amount(images, COUNT, "images", "1.2M")
+
+
+def names(text: str | Sequence[str] | None) -> tuple[str, ...]:
+    """The names of a text such as ``jpeg,webp``, or of a sequence of them; none of None."""
+    return tuple(name.strip() for name in text.split(",")) if isinstance(text, str) else tuple(text or ())

@@ -10,6 +10,7 @@ import typer
 from .console import (
     INCOMPLETE,
     STOPPED,
+    TABLE_FORMATS,
     LabelsOption,
     PluginOption,
     StudyName,
@@ -20,8 +21,7 @@ from .console import (
     end,
     end_soon,
     err,
-    out,
-    print_table,
+    print_tables,
     worker_count,
 )
 
@@ -59,21 +59,17 @@ def choose(
     plugin: PluginOption = None,
 ) -> None:
     """Find the cheapest setting of each codec that loses no more than you tolerate; measures only what decides it."""
-    from ..choosing.quantities import seconds
+    from ..choosing.quantities import names, seconds
     from ..choosing.question import Question
     from ..study.matrix import find_study
 
     at_least("--workers", workers, 0)
-    among("--format", form, FORMATS)
-    asked = tuple(name.strip() for name in codecs.split(",")) if codecs else ()
+    among("--format", form, TABLE_FORMATS)
     question = Question.asked(
-        lose_at_most, at_most, bytes, images, by=by, labels=labels, confidence=confidence, codecs=asked
+        lose_at_most, at_most, bytes, images, by=by, labels=labels, confidence=confidence, codecs=names(codecs)
     )
     time = seconds(budget) if budget else float("inf")
     _print(_choose(find_study(study, out_folder), question, worker_count(workers), time), form)
-
-
-FORMATS = ("text", "markdown", "latex", "csv")
 
 
 def _choose(study: Study, question: Question, workers: int, budget: float) -> list[Choice]:
@@ -95,11 +91,6 @@ def _print(choices: list[Choice], form: str) -> None:
     """Prints the answers; ends with a status of its own where one is left open by the budget."""
     from ..choosing.answer import table
 
-    for choice in choices:
-        answer = table(choice)
-        if form == "text":
-            print_table(answer)
-        else:
-            out.print(getattr(answer, form)(), soft_wrap=True, markup=False)
+    print_tables(map(table, choices), form)
     if any(choice.out_of_time for choice in choices):
         end("the budget is spent before all is decided; the same command goes on from here", INCOMPLETE)

@@ -7,9 +7,19 @@ from typing import Annotated
 
 import typer
 
-from .console import INCOMPLETE, STOPPED, PluginOption, StudyName, among, app, at_least, end_soon, err, out, print_table
-
-FORMATS = ("text", "markdown", "latex", "csv")
+from .console import (
+    INCOMPLETE,
+    STOPPED,
+    TABLE_FORMATS,
+    PluginOption,
+    StudyName,
+    among,
+    app,
+    at_least,
+    end_soon,
+    err,
+    print_tables,
+)
 
 
 @app.command()
@@ -28,16 +38,15 @@ def time(
     plugin: PluginOption = None,
 ) -> None:
     """Time encoding and decoding: one pinned worker, warm, points interleaved, medians with intervals."""
-    from ..choosing.quantities import seconds
+    from ..choosing.quantities import names, seconds
     from ..running import executors
     from ..study.matrix import find_study
     from ..timing.table import times_table
     from ..timing.timing import Extent, time_study
 
-    among("--format", form, FORMATS)
+    among("--format", form, TABLE_FORMATS)
     at_least("--images", images, 1)
-    asked = tuple(name.strip() for name in codecs.split(",")) if codecs else ()
-    extent = Extent(images, rounds, seconds(budget), asked)
+    extent = Extent(images, rounds, seconds(budget), names(codecs))
     target = find_study(study, out_folder)
     with err.status(f"{target.name}: reading images") as status:
         try:
@@ -45,12 +54,7 @@ def time(
         except KeyboardInterrupt:
             status.stop()
             end_soon("stopped; nothing is kept of it", STOPPED)
-    for times in timed.times:
-        table = times_table(times, times.dataset)
-        if form == "text":
-            print_table(table)
-        else:
-            out.print(getattr(table, form)(), soft_wrap=True, markup=False)
+    print_tables((times_table(times, times.dataset) for times in timed.times), form)
     for line in timed.left_out:
         err.print(f"left out: {line}", soft_wrap=True, markup=False)
     if timed.left_out:

@@ -6,7 +6,7 @@ import inspect
 import os
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from threading import Timer
 from typing import TYPE_CHECKING, Annotated, NoReturn
@@ -138,6 +138,19 @@ def among(option: str, value: str | None, allowed: tuple[str, ...]) -> None:
 
 FOLDED = 16
 """Letters a line that a folded name has at the least."""
+
+
+TABLE_FORMATS = ("text", "markdown", "latex", "csv")
+"""What a table can be printed as."""
+
+
+def print_tables(tables: Iterable[Table], form: str) -> None:
+    """Prints tables in one of TABLE_FORMATS."""
+    for table in tables:
+        if form == "text":
+            print_table(table)
+        else:
+            out.print(getattr(table, form)(), soft_wrap=True, markup=False)
 
 
 def print_table(table: Table) -> None:

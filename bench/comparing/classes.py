@@ -12,11 +12,11 @@ from scipy.stats import norm
 
 from ...core.errors import Refused
 from ...core.tables import Kind, Table
-from ..reading.curves import Measured
 from ..reading.groups import Group, read
 from ..statistics.intervals import holm, mcnemar, tango
 from ..study.matrix import Study
 from .compare import curve_or_point
+from .losses import shared_rows
 
 PERMUTATIONS = 2000
 """Random exchanges of images between classes that a class is compared with."""
@@ -177,26 +177,15 @@ def _class_names(group: Group) -> tuple[str, ...]:
     return point.frozen.classes or point.dataset.classes
 
 
-def _pair(
-    group: Group, number: int
-) -> tuple[NDArray[np.int64], Measured, Measured, NDArray[np.int64], NDArray[np.int64]]:
-    """Labels of the images that a point and the originals share, both points, and the images' rows in each."""
+def _losses(group: Group, number: int) -> ClassLosses | None:
     assert group.reference is not None
     reference, point = group.measured[group.reference], group.measured[number]
-    good, other = np.flatnonzero(reference.judged), np.flatnonzero(point.judged | (~point.good))
-    _, own, theirs = np.intersect1d(
-        reference.columns["image"][good], point.columns["image"][other], return_indices=True
-    )
-    rows, point_rows = good[own], other[theirs]
-    return reference.columns["label"][rows].astype(np.int64), reference, point, rows, point_rows
-
-
-def _losses(group: Group, number: int) -> ClassLosses | None:
-    labels, reference, point, rows, point_rows = _pair(group, number)
-    if not len(labels):
+    before, after = shared_rows(reference, point)
+    if not len(before):
         return None
-    after = (point.columns["prediction"][point_rows] == labels) & point.good[point_rows]
-    return class_losses(labels, reference.right[rows], after)
+    return class_losses(
+        reference.columns["label"][before].astype(np.int64), reference.right[before], point.right[after]
+    )
 
 
 def _of_points(group: Group, names: Sequence[str], points: Sequence[int]) -> Table:
@@ -255,8 +244,10 @@ def _of_point(group: Group, number: int, names: Sequence[str]) -> list[Table]:
 
 
 def _confused(group: Group, number: int, names: Sequence[str], title: str) -> Table:
-    labels, reference, point, rows, point_rows = _pair(group, number)
-    good = point.good[point_rows]
+    assert group.reference is not None
+    reference, point = group.measured[group.reference], group.measured[number]
+    rows, point_rows = shared_rows(reference, point)
+    labels, good = reference.columns["label"][rows].astype(np.int64), point.good[point_rows]
     before, after = (m.columns["prediction"][r].astype(np.int64) for m, r in ((reference, rows), (point, point_rows)))
     kinds = {"class": Kind.NAME, "taken for": Kind.NAME, **dict.fromkeys(("before", "after", "p (Holm)"), Kind.NUMBER)}
     pairs = confusions(labels[good], before[good], after[good])[:SHOWN]

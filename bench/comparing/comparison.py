@@ -169,8 +169,8 @@ def _points_table(comparison: Comparison) -> Table:
     fewest = int(points.images.min())
     some = "" if fewest == comparison.most else f" Some share only {fewest:,} images of {comparison.most:,}."
     step = f"{measure.step} " if measure.step else ""
-    text = METRIC_POINTS.format(step=step, less=_less(measure), measure=measure.name)
-    text = POINTS if measure.is_share else text
+    metric = METRIC_POINTS.format(step=step, less=_less(measure), measure=measure.name)
+    text = POINTS if measure.is_share else metric
     return Table(f"{comparison.title}: points against {comparison.anchor}", frame, kinds, (text + some,))
 
 

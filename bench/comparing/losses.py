@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.stats import norm
 
 from ..reading.curves import Measured
@@ -39,13 +40,19 @@ def point_losses(group: Group) -> list[Loss | None]:
 
 
 def _loss(reference: Measured, m: Measured, z: float) -> Loss | None:
+    before, after = shared_rows(reference, m)
+    if not len(before):
+        return None
+    was, now = reference.right[before], m.right[after]
+    lost, gained = int((was & ~now).sum()), int((now & ~was).sum())
+    low, high = tango(gained, lost, len(before), z)
+    return Loss((lost - gained) / len(before), -high, -low, len(before))
+
+
+def shared_rows(reference: Measured, m: Measured) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """The rows of the images that the originals and a point share, in each, (N,) both; those that failed at the point, too."""
     before, after = np.flatnonzero(reference.judged), np.flatnonzero(m.judged | ~m.good)
     _, own, other = np.intersect1d(
         reference.columns["image"][before], m.columns["image"][after], assume_unique=True, return_indices=True
     )
-    if not len(own):
-        return None
-    was, now = reference.right[before[own]], m.right[after[other]]
-    lost, gained = int((was & ~now).sum()), int((now & ~was).sum())
-    low, high = tango(gained, lost, len(own), z)
-    return Loss((lost - gained) / len(own), -high, -low, len(own))
+    return before[own], after[other]

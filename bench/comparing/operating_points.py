@@ -97,7 +97,8 @@ class AtMost:
 
 
 def requirement(at_least: float | None, at_most: float | None, metric: str | None = None) -> Requirement:
-    """at_least: accuracy in percent, or the mean of a metric; a log-loss is one not to exceed. at_most: bits per pixel. metric: its name; None: accuracy.
+    """at_least: accuracy in percent, or the mean of a metric; a log-loss is one not to exceed. at_most: bits per pixel.
+    metric: its name; None: accuracy.
 
     Raises Refused for none, both, or one out of range.
     """

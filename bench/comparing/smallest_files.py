@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 
 from ...core.tables import Kind, Table
 from ..reading.curves import Curve
-from ..reading.groups import Group
+from ..reading.groups import Group, agreeing
 from ..statistics.bjontegaard import Array
 from ..statistics.intervals import Z95
 from .bootstrap import enough, paired_images
@@ -44,7 +45,7 @@ class ImageNeeds:
     pixels: Array
     """Of each image, (N,)."""
 
-    @property
+    @cached_property
     def lasting(self) -> NDArray[np.bool_]:
         """Whether it is seen as the original was at a setting and at all dearer ones, (N, P)."""
         return np.logical_and.accumulate(self.agrees[:, ::-1], axis=1)[:, ::-1]
@@ -87,14 +88,14 @@ def image_needs(group: Group) -> list[ImageNeeds]:
     """What the images need of each curve of three settings or more; none without a classifier or uncompressed images."""
     if group.reference is None or not group.predicts:
         return []
-    agreeing = group.by_agreement()
-    usable = enough(agreeing.measured)
+    measured = [agreeing(m, group.measured[group.reference]) for m in group.measured]
+    usable = enough(measured)
     needs = []
     for curve in group.plotted:
         rows = tuple(i for i in curve.rows if i in usable)
         if curve.tuned or len(rows) < 3:
             continue
-        paired = paired_images([agreeing.measured[i] for i in rows])
+        paired = paired_images([measured[i] for i in rows])
         if len(paired.images):
             needs.append(ImageNeeds(curve, rows, paired.bits, paired.score > 0, paired.pixels))
     return needs
@@ -131,8 +132,8 @@ def _lines(group: Group, need: ImageNeeds) -> Iterator[tuple[str, ...]]:
             if np.isnan(share):
                 cells += ["-", "-"]
                 continue
-            interval = "" if np.isnan(low) else f" [{100 * low:.1f}, {100 * high:.1f}]"
-            cells += [f"{(1 - share) * rates[setting]:.3f}", f"{100 * share + 0.0:.1f}{interval}"]
+            interval = "" if np.isnan(low) else f" [{_percent(low)}, {_percent(high)}]"
+            cells += [f"{(1 - share) * rates[setting]:.3f}", f"{_percent(share)}{interval}"]
         point = group.measured[need.rows[setting]].point
         yield (
             need.curve.name,
@@ -141,3 +142,7 @@ def _lines(group: Group, need: ImageNeeds) -> Iterator[tuple[str, ...]]:
             f"{rates[setting]:.3f}",
             *cells,
         )
+
+
+def _percent(share: float) -> str:
+    return f"{round(100 * share, 1) + 0.0:.1f}"  # no minus before 0.0

@@ -16,7 +16,7 @@ from ..comparing.bootstrap import Estimate
 from ..comparing.pairwise import PairwiseBD
 from ..reading.curves import Curve
 from ..reading.groups import Group
-from ..timing.times import Name, Times
+from ..timing.times import Times
 from .curve_styles import Style, legend_inches, legend_width, styles_of
 from .style import plain
 
@@ -63,10 +63,8 @@ def rate_time(group: Group, pairs: PairwiseBD | None, times: Times | None) -> Fi
 
 def _seconds(group: Group, curve: Curve, times: Times) -> list[float]:
     """Milliseconds an image to store it, of each setting that was timed."""
-    names: list[Name | None] = [
-        times.of(group.measured[i].point, group.measured[i].records[0].identity.versions) for i in curve.rows
-    ]
-    return [times.encode(name).milliseconds for name in names if name is not None]
+    both = (times.of(group.measured[i]) for i in curve.rows)
+    return [store.milliseconds for store, _ in filter(None, both)]
 
 
 def _anchor(pairs: PairwiseBD, timed: dict[str, list[float]]) -> str | None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
@@ -36,6 +38,13 @@ def by_log_loss(group: Group, labels: str | None = None) -> Group:
     return by_values(group, values, kept, LOG_LOSS)
 
 
+def log_loss_of(group: Group) -> Group | None:
+    """The group by log-loss; None where ``by_log_loss`` refuses it."""
+    with suppress(Refused):
+        return by_log_loss(group)
+    return None
+
+
 def calibration_error(m: Measured, seed: int = 0) -> tuple[float, float, float]:
     """The expected calibration error of a point, 0 to 1, and its 95 % interval; NaN where records have no confidences.
 
@@ -60,12 +69,14 @@ def calibration_error(m: Measured, seed: int = 0) -> tuple[float, float, float]:
     return error, max(0.0, float(2 * error - high)), max(error, float(2 * error - low))
 
 
-def probability_columns(group: Group) -> pd.DataFrame:
-    """Columns of summary.csv, a row for each point of the group: log-loss in nats, calibration error, and their intervals."""
+def probability_columns(group: Group, judged: Group | None) -> pd.DataFrame:
+    """Columns of summary.csv, a row for each point of the group: log-loss in nats, calibration error, and their intervals.
+
+    judged: what ``log_loss_of`` gives.
+    """
     rows = []
     by_point = {}
-    if group.labelled:
-        judged = by_log_loss(group)
+    if judged is not None:
         figures = zip(judged.rows.accuracy, judged.rows.accuracy_low, judged.rows.accuracy_high, strict=True)
         by_point = {m.point: LOG_LOSS.shown(*three) for m, three in zip(judged.measured, figures, strict=True)}
     for m in group.measured:

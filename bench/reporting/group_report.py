@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+import pandas as pd
 
 from ...core.errors import Refused
 from ...core.tables import Table
@@ -13,7 +15,7 @@ from ..comparing.sizes import sizes_table
 from ..comparing.smallest_files import ImageNeeds, image_needs, smallest_files_table
 from ..reading.fidelity import by_metric
 from ..reading.groups import Group, Reading
-from ..reading.log_loss import by_log_loss
+from ..reading.log_loss import log_loss_of, probability_columns
 from ..reading.measures import of_metric
 from ..timing.table import times_table
 from ..timing.times import Times
@@ -40,11 +42,12 @@ class GroupReport:
     """The group by each fidelity metric that the study names."""
     log_loss: Group | None = None
     """The group by log-loss; None without labels, or without a classifier."""
+    probabilities: pd.DataFrame = field(default_factory=pd.DataFrame)
+    """Log-loss and calibration error of each point, as summary.csv has them."""
     needs: tuple[ImageNeeds, ...] = ()
     """The smallest files of each image, for each curve of several settings."""
     smallest_files: Table | None = None
     """What one setting for all images wastes; None without such curves."""
-
     times: Times | None = None
     """What `rabench time` measured; None where it was not run."""
 
@@ -70,16 +73,15 @@ def group_report(group: Group, reading: Reading, with_psnr: bool, times: Times |
     for metric in group.metrics:
         with suppress(Refused):  # without loss there is no distance
             fidelity.append(by_metric(group, metric))
-    log_loss: Group | None = None
-    with suppress(Refused):
-        log_loss = by_log_loss(group)
+    log_loss = log_loss_of(group)
     judged, comparable = group, group.labelled or group.reference is not None
     if not group.predicts:
         judged = next((g for g in fidelity if g.measure == of_metric(group.metrics[0])), group)
     elif comparable:
         judged = group.by_labels(None)
     pairs = pairwise_bd(judged) if comparable else None
-    table = points_table(group, with_psnr, group_notes(group, reading.matrix), times)
+    probabilities = probability_columns(group, log_loss)
+    table = points_table(group, with_psnr, group_notes(group, reading.matrix), probabilities, times)
     published = published_table(fidelity, reading.matrix.published)
     needs = image_needs(group)
     return GroupReport(
@@ -91,6 +93,7 @@ def group_report(group: Group, reading: Reading, with_psnr: bool, times: Times |
         published,
         tuple(fidelity),
         log_loss,
+        probabilities,
         tuple(needs),
         smallest_files_table(group, needs),
         times,

@@ -120,10 +120,8 @@ def points_data(group: Group, fidelity: Sequence[Group] = (), times: Times | Non
 
 def _times(m: Measured, times: Times | None) -> list[float] | None:
     """Milliseconds to store an image and to read it; None where they are not measured."""
-    name = times.of(m.point, m.records[0].identity.versions) if times else None
-    if times is None or name is None:
-        return None
-    return [float(f"{e.milliseconds:.3g}") for e in (times.encode(name), times.stage(name, "decode"))]
+    both = times.of(m) if times else None
+    return both and [float(f"{estimate.milliseconds:.3g}") for estimate in both]
 
 
 def _point_data(m: Measured, row: Any) -> dict[str, Any]:

@@ -15,9 +15,8 @@ from ...quantizers.none import NoQuantizer
 from ..reading.curves import Measured
 from ..reading.fidelity import means
 from ..reading.groups import Group
-from ..reading.log_loss import probability_columns
 from ..timing.table import milliseconds
-from ..timing.times import Times
+from ..timing.times import Estimate, Times
 
 LEGEND = (
     "bpp: file bits by original pixels, whole data set. payload: coded pixels and palettes alone. amortized: container "
@@ -43,8 +42,14 @@ UNMEASURED = (
 )
 
 
-def points_table(group: Group, with_psnr: bool, notes: list[str], times: Times | None = None) -> Table:
-    """A row a point, curve by curve; points with identical files stand in one row. times: those of its data set."""
+def points_table(
+    group: Group, with_psnr: bool, notes: list[str], probabilities: pd.DataFrame, times: Times | None = None
+) -> Table:
+    """A row a point, curve by curve; points with identical files stand in one row.
+
+    probabilities: columns of log-loss and calibration error, a row for each of the group's points. times: those of its
+    data set.
+    """
     uneven = group.rows.images.nunique() > 1  # a reader must see that figures are of different images
     kinds = {
         "size": Kind.TEXT,
@@ -66,20 +71,8 @@ def points_table(group: Group, with_psnr: bool, notes: list[str], times: Times |
         "PSNR dB": Kind.NUMBER,
         **{_column(metric): Kind.NUMBER for metric in group.metrics},
     }
-    frame = pd.DataFrame(list(_lines(group, times)), columns=list(kinds))
-    if not any(c.size for c in group.curves):
-        frame = frame.drop(columns="size")
-    if not any(c.tuned for c in group.curves):
-        frame = frame.drop(columns="classifier")
-    if (frame.quantizer == NoQuantizer.name).all():
-        frame = frame.drop(columns="quantizer")
-    if not group.predicts:
-        frame = frame.drop(columns=["accuracy %", "agreement %"])
-    if not with_psnr and group.predicts:
-        frame = frame.drop(columns="PSNR dB")
-    for column in ("log-loss", "calibration error %", "encode ms", "decode ms"):
-        if set(frame[column]) <= {"-"}:
-            frame = frame.drop(columns=column)
+    frame = pd.DataFrame(list(_lines(group, probabilities, times)), columns=list(kinds))
+    frame = frame.drop(columns=[c for c, told in _told(group, frame, with_psnr).items() if not told])
     unmeasured = any(np.isnan(m.overhead_bpp) and m.good.all() and not _takes_files(m) for m in group.measured)
     reasons = {
         PROBABILITIES: "log-loss" in frame,
@@ -91,6 +84,19 @@ def points_table(group: Group, with_psnr: bool, notes: list[str], times: Times |
     return Table(group.title, frame, kinds, (*notes, *([UNMEASURED] if unmeasured else [])), legend)
 
 
+def _told(group: Group, frame: pd.DataFrame, with_psnr: bool) -> dict[str, bool]:
+    """Whether columns that some tables do without tell anything in this one."""
+    known = {c: not set(frame[c]) <= {"-"} for c in ("log-loss", "calibration error %", "encode ms", "decode ms")}
+    return known | {
+        "size": any(c.size for c in group.curves),
+        "classifier": any(c.tuned for c in group.curves),
+        "quantizer": not (frame.quantizer == NoQuantizer.name).all(),
+        "accuracy %": group.predicts,
+        "agreement %": group.predicts,
+        "PSNR dB": with_psnr or not group.predicts,
+    }
+
+
 def _takes_files(m: Measured) -> bool:
     return isinstance(m.point.codec, StoredFileCodec)
 
@@ -100,8 +106,8 @@ def _column(metric: Metric) -> str:
     return f"mean {metric.title} {metric.unit}".strip()
 
 
-def _lines(group: Group, times: Times | None) -> Iterator[tuple[str, ...]]:
-    fidelity, probabilities = means(group, group.metrics), probability_columns(group)
+def _lines(group: Group, probabilities: pd.DataFrame, times: Times | None) -> Iterator[tuple[str, ...]]:
+    fidelity = means(group, group.metrics)
     for curve in group.curves:
         for rows in group.merged(curve):
             row, m = group.rows.iloc[rows[0]], group.measured[rows[0]]
@@ -129,10 +135,12 @@ def _lines(group: Group, times: Times | None) -> Iterator[tuple[str, ...]]:
 
 def _times(m: Measured, times: Times | None) -> tuple[str, str]:
     """Milliseconds to store the image and to read it."""
-    name = times.of(m.point, m.records[0].identity.versions) if times else None
-    if times is None or name is None:
-        return "-", "-"
-    return milliseconds(times.encode(name).milliseconds), milliseconds(times.stage(name, "decode").milliseconds)
+    store, read = (times and times.of(m)) or (None, None)
+    return _milliseconds(store), _milliseconds(read)
+
+
+def _milliseconds(estimate: Estimate | None) -> str:
+    return "-" if estimate is None else milliseconds(estimate.milliseconds)
 
 
 def _with_interval(row: Any, name: str, scale: float, digits: int) -> str:

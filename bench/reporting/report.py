@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
@@ -27,8 +27,7 @@ from ..figures.smallest_files import smallest_files
 from ..figures.style import WIDTHS, save_all
 from ..reading.curves import timings
 from ..reading.fidelity import means
-from ..reading.groups import Group, Reading, read
-from ..reading.log_loss import probability_columns
+from ..reading.groups import Reading, read
 from ..study import provenance
 from ..study.matrix import Matrix, Study
 from ..study.points import Point
@@ -105,14 +104,15 @@ def report(study: Study, axis: str | None = None, with_psnr: bool = False, paper
     as wide as one and two columns, as PDF and SVG, too. Raises Unavailable when nothing has been measured yet.
     """
     reading = read(study)
-    rows = pd.concat([reading.rows, _of_groups(reading, probability_columns), *_metrics(reading)], axis=1)
-    files = [_csv(rows, study.folder / "summary.csv")]
-    files.append(_csv(timings(reading.measured), study.folder / "timing.csv"))
     times = read_times(study.folder)
     groups = [
         group_report(group, reading, with_psnr, times.get(group.measured[0].point.dataset.label))
         for group in reading.groups
     ]
+    probabilities = _of_groups(reading, [part.probabilities for part in groups])
+    rows = pd.concat([reading.rows, probabilities, *_metrics(reading)], axis=1)
+    files = [_csv(rows, study.folder / "summary.csv")]
+    files.append(_csv(timings(reading.measured), study.folder / "timing.csv"))
     for part in groups:
         # One data set and classifier: plain names; several: a name each
         suffix = "" if len(groups) == 1 else _suffix(part.group.measured[0].point)
@@ -140,18 +140,15 @@ def _metrics(reading: Reading) -> list[pd.DataFrame]:
     """The mean of each fidelity metric at each point, as columns; none where the study names no metric."""
     if not reading.matrix.metrics:
         return []
-    return [_of_groups(reading, lambda group: means(group, group.metrics)).rename(columns=_column)]
+    tables = [means(group, group.metrics) for group in reading.groups]
+    return [_of_groups(reading, tables).rename(columns=_column)]
 
 
-def _of_groups(reading: Reading, columns: Callable[[Group], pd.DataFrame]) -> pd.DataFrame:
-    """Columns that are computed a group at a time, a row for each point of the study."""
+def _of_groups(reading: Reading, tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """One table for all points of the study, of a table for each group."""
     places = {id(m): i for i, m in enumerate(reading.measured)}
-    tables = []
-    for group in reading.groups:
-        table = columns(group)
-        table.index = pd.Index([places[id(m)] for m in group.measured])
-        tables.append(table)
-    return pd.concat(tables).sort_index()
+    rows = [pd.Index([places[id(m)] for m in group.measured]) for group in reading.groups]
+    return pd.concat([table.set_axis(at) for table, at in zip(tables, rows, strict=True)]).sort_index()
 
 
 def _column(metric: str) -> str:

@@ -89,8 +89,19 @@ class Point:
         That of a size stands before the quantizer's. Raises Unavailable, with the remedy, where one cannot work on this
         machine.
         """
+        return (*self.stored_versions(), self.judge.version())
+
+    def stored_versions(self) -> tuple[str, str]:
+        """The first two of ``versions``, of what makes the files, whoever looks at them."""
         first = f"{self.size.version()}; " if self.size else ""
-        return (first + self.quantizer.version(), self.codec.version(), self.judge.version())
+        return (first + self.quantizer.version(), self.codec.version())
+
+    def check_size(self) -> None:
+        """Raises Refused for a size that the codec cannot store."""
+        if self.size and isinstance(self.codec, StoredFileCodec):
+            raise Refused(
+                f"{self.codec.name} takes the stored file, which has no other size than full, got {self.size}"
+            )
 
     def without_size(self, version: str) -> str:
         """The quantizer's own part of the first of ``versions``."""
@@ -122,10 +133,7 @@ class Point:
         if self.tuned_from is not None:
             check_tuning(self)
         self.versions()
-        if self.size and isinstance(self.codec, StoredFileCodec):
-            raise Refused(
-                f"{self.codec.name} takes the stored file, which has no other size than full, got {self.size}"
-            )
+        self.check_size()
         for plugin in self.parts.values():
             plugin.check_point({**self.parts, "classifier": self.classifier})
         if self.classifier.predicts:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from scipy.stats import binom
 
 from ...core.files import write_text
-from ..study.points import Point
+from ..reading.curves import Measured
 from .worker import STAGES
 
 FILE, FORMAT = "times.json", 1
@@ -98,10 +98,12 @@ class Times:
         rank = max(1, int(binom.ppf(0.025, len(ordered), 0.5)))
         return Estimate(float(np.median(ordered)), float(ordered[rank - 1]), float(ordered[-rank]))
 
-    def of(self, point: Point, versions: Sequence[str]) -> Name | None:
-        """The name of a point's chain, as its records have it; None where it was not timed, or in another version."""
-        name = name_of(point.key, versions)
-        return name if point.dataset.label == self.dataset and name in self.names else None
+    def of(self, m: Measured) -> tuple[Estimate, Estimate] | None:
+        """What it takes to store and to read an image of a point; None where the version that made its records was not timed."""
+        name = name_of(m.point.key, m.records[0].identity.versions)
+        if m.point.dataset.label != self.dataset or name not in self.names:
+            return None
+        return self.encode(name), self.stage(name, "decode")
 
 
 def read(folder: Path) -> dict[str, Times]:

@@ -10,7 +10,6 @@ from time import monotonic
 
 import numpy as np
 
-from ...codecs.base import StoredFileCodec
 from ...core.errors import BadSetting, RabenchError, Refused, nearest
 from ...core.version import __version__
 from ...datasets.base import Dataset
@@ -96,16 +95,13 @@ def time_study(
 def _add(point: Point, found: dict[Name, tuple[Chain, str]], left_out: list[str]) -> None:
     """Takes in what a point stores, once for all that look at it."""
     try:
-        if point.size and isinstance(point.codec, StoredFileCodec):
-            raise Refused(f"takes the stored file, which has no other size than full, got {point.size}")
+        point.check_size()
         for plugin in (point.quantizer, point.codec):
             plugin.check_point({**point.parts, "classifier": point.classifier})
-        versions = (point.quantizer.version(), point.codec.version())
+        name = name_of(point.key, point.stored_versions())
     except RabenchError as error:
         left_out.append(f"{point.title}: {error}")
         return
-    first = f"{point.size.version()}; " if point.size else ""
-    name = name_of(point.key, (first + versions[0], versions[1]))
     found.setdefault(name, (Chain(point.size, point.quantizer, point.codec), point.title))
 
 

@@ -89,12 +89,12 @@ def test_the_calibration_error_is_the_mean_distance_of_confidence_and_accuracy(g
 
 
 def test_columns_tables_and_figure_have_both(group):
-    frame = probability_columns(group)
+    frame = probability_columns(group, by_log_loss(group))
     assert frame[["log_loss_low", "calibration_error_high"]].notna().all().all()
     assert (frame.log_loss_low < frame.log_loss).all() and (
         frame.calibration_error <= frame.calibration_error_high
     ).all()
-    table = points_table(group, False, [])
+    table = points_table(group, False, [], frame)
     assert {"log-loss", "calibration error %"} <= set(table.frame)
     figure = rate_log_loss(by_log_loss(group))
     assert figure is not None and figure.axes[0].get_ylabel() == "log-loss (nats), log scale"
@@ -108,7 +108,7 @@ def test_records_that_kept_no_confidences_are_read(tmp_path):
         table = pq.read_table(path).drop_columns("confidence")
         pq.write_table(pa.table(table).replace_schema_metadata(pq.read_metadata(path).metadata), path)
     reading = read(written_study(tmp_path / "photos", (PHOTOS / "matrix.toml").read_text()))
-    frame = pd.concat([reading.rows, probability_columns(reading.groups[0])], axis=1)
+    frame = pd.concat([reading.rows, probability_columns(reading.groups[0], by_log_loss(reading.groups[0]))], axis=1)
     kept = pd.read_csv(PHOTOS / "summary.csv")
     assert frame.calibration_error.isna().all()
     same = [name for name in kept if not name.startswith("calibration")]
