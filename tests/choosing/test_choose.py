@@ -143,6 +143,19 @@ def test_within_a_rate_the_most_accurate_is_taken(tmp_path):
     assert choice.best is None and any("No setting is within the rate." in note for note in table(choice).notes)
 
 
+def test_after_a_second_start_the_next_cheaper_setting_is_the_one_that_was_not_shown(tmp_path):
+    shutil.copytree(PHOTOS, tmp_path / "photos")
+    study = written_study(tmp_path / "photos", (PHOTOS / "matrix.toml").read_text())
+    (choice,) = asked(study, lose_at_most=3.0)
+    (search,) = (s.search for s in choice.searches if s.curve.name == "median-cut+png")
+    assert search is not None
+    verdicts = [trial.verdict for trial in search.trials]
+    assert verdicts[0] == "open" and verdicts[-1] == "shown"  # it began at 8 colors, then from 64 on
+    frame = table(choice).frame.set_index("curve")
+    assert frame.loc["median-cut+png", "next cheaper"].startswith("colors=8 is open: ")
+    assert frame.loc["none+png", "next cheaper"] == "there is none"
+
+
 def test_by_log_loss_the_answer_is_in_nats(tmp_path):
     shutil.copytree(PHOTOS, tmp_path / "photos")
     study = written_study(tmp_path / "photos", (PHOTOS / "matrix.toml").read_text())

@@ -76,3 +76,11 @@ def test_the_interval_of_what_is_wasted_is_that_of_resampled_images():
         values.append(again.wasted(1, again.agrees)[0])
     assert (low, high) == pytest.approx(np.quantile(values, [0.025, 0.975]), abs=0.15 * (high - low))
     assert low < share < high
+
+
+def test_chance_in_how_many_images_agree_counts():
+    agrees = np.stack([np.zeros(400, bool), np.arange(400) % 2 == 0], axis=1)
+    needs = ImageNeeds(CURVE, (0, 1), np.tile([1.0, 10.0], (400, 1)), agrees, np.ones(400))
+    share, low, high = needs.wasted(1, agrees)
+    assert share == pytest.approx(1 - 5.5 / 10)  # each image of the half that agrees costs 9 more
+    assert (high - low) / 2 == pytest.approx(1.96 * 0.9 * np.sqrt(0.25 / 400), rel=0.01)

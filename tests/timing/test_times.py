@@ -1,19 +1,26 @@
 """`rabench time`: what is timed, how it is kept, and that two runs agree though a machine is slow now and then."""
 
 import dataclasses
+from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from command_line import rabench
 from given_studies import written_study
+from rabench.bench.comparing.pairwise import pairwise_bd
+from rabench.bench.figures.rate_time import rate_time
+from rabench.bench.reading.groups import read
 from rabench.bench.reporting.report import report
 from rabench.bench.running import executors
 from rabench.bench.study.matrix import find_study
 from rabench.bench.timing import times as kept
+from rabench.bench.timing import timing, worker
 from rabench.bench.timing.table import times_table
-from rabench.bench.timing.times import Times
+from rabench.bench.timing.times import FEWEST_ROUNDS, Times, name_of
 from rabench.bench.timing.timing import Extent, time_study
 from rabench.core.errors import BadSetting, Refused
+from rabench.datasets import DATASETS
 
 MATRIX = """
 dataset = "photos"
@@ -24,6 +31,8 @@ codecs = ["png", "jpeg:quality=20,80"]
 quantizers = ["median-cut:colors=2"]
 codecs = ["png"]
 """
+PHOTOS = Path(__file__).parent.parent.parent / "results" / "photos"
+NAMED = ("median-cut", "octree")
 SHORT = Extent(images=2, rounds=6, budget=60.0)
 
 
@@ -89,6 +98,9 @@ def test_a_study_is_timed_without_records_and_the_report_shows_it(tmp_path):
     assert list(table.frame.columns[:4]) == ["point", "quantize ms", "encode ms", "decode ms"]
     rabench("run", "s", "--limit", "40", "--workers", "1", cwd=tmp_path)
     written = report(find_study(str(study.folder)))
+    assert any(
+        line.startswith("rate-time is left out: no two curves that were timed share") for line in written.left_out
+    )
     assert {"encode ms", "decode ms"} <= set(written.tables[0].frame)
     page = (study.folder / "report.html").read_text()
     assert "Encode and decode times" in page and '<button type="button">encode ms</button>' in page
@@ -130,3 +142,41 @@ def test_an_unknown_codec_and_too_short_a_budget_are_told(tmp_path):
     with pytest.raises(Refused, match=r"one image through 4 points takes .* give more `budget`"):
         timed(study, Extent(budget=1e-4))
     assert not (study.folder / kept.FILE).exists()
+
+
+def test_the_figure_shows_bits_saved_over_encode_time():
+    group = read(find_study(str(PHOTOS))).groups[0]
+    pairs = pairwise_bd(group)
+    assert pairs is not None
+    chosen = [m for m in group.measured if m.point.quantizer.name in ("median-cut", "octree")]
+    names = tuple(dict.fromkeys(name_of(m.point.key, m.records[0].identity.versions) for m in chosen))
+    seconds = np.ones((6, len(names), 3)) * [0.001, 0.001, 0.001]
+    label = group.measured[0].point.dataset.label
+    times = Times(label, 2, 2000, "a processor", True, "", "", names, names[:0], seconds, seconds)
+    figure = rate_time(group, pairs, times)
+    assert figure is not None and "against median-cut+png" in figure.axes[0].get_ylabel()
+    heights = sorted(
+        float(np.asarray(line.get_ydata())[0]) for line in figure.axes[0].lines if line.get_marker() == "o"
+    )
+    place = pairs.curves.index("median-cut+png")
+    rates = (pairs.rate[i][place] for i, name in enumerate(pairs.curves) if name.split(":")[0].split("+")[0] in NAMED)
+    assert heights == pytest.approx(sorted(0.0 if rate is None else -rate.value for rate in rates))
+    assert rate_time(group, pairs, None) is None
+
+
+def test_every_image_goes_through_all_chains_in_an_order_of_its_own(monkeypatch):
+    seen = []
+    setup = worker.Setup(DATASETS.make("photos"), (0, 1, 2, 3), ())
+    monkeypatch.setitem(worker._held, setup, SimpleNamespace(repeats=dict.fromkeys(range(5), (1, 1, 1))))
+    monkeypatch.setattr(worker, "_timed", lambda _, number, image, __: seen.append((image, number)) or np.ones((2, 3)))
+    seconds = worker.time_round(setup, tuple(range(5)), 4, seed=1)
+    assert (seconds == 1).all() and [image for image, _ in seen] == sorted(5 * [0, 1, 2, 3])
+    orders = [[number for image, number in seen if image == i] for i in range(4)]
+    assert all(sorted(order) == list(range(5)) for order in orders) and len({tuple(order) for order in orders}) > 1
+
+
+def test_a_budget_that_is_spent_ends_the_rounds(tmp_path, monkeypatch):
+    clock = iter(range(0, 10_000, 40))
+    monkeypatch.setattr(timing, "monotonic", lambda: next(clock))  # two looks at the clock are 40 s apart
+    (times,) = timed(written_study(tmp_path / "s", MATRIX), Extent(images=1, rounds=15, budget=30.0)).times
+    assert times.rounds == FEWEST_ROUNDS

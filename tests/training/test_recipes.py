@@ -84,3 +84,21 @@ def test_the_strength_is_the_one_with_most_images_right_and_clustering_where_non
     found = dict(zip(COLOR_NUMBERS, strengths.tolist(), strict=True))
     assert {n: found[n] for n in best} == best
     assert found[2] == 0.5 and found[64] == 0.25  # those of the nearest number that was measured
+
+
+@pytest.mark.parametrize("guided", [False, True])
+def test_a_network_with_guidance_learns_to_draw_its_guess_and_not_the_label(training_photos, guided):
+    torch.manual_seed(0)
+    network = ColorCNNPlus(8, 4, 2, guided=guided)
+    trained = Training(network, [photos_judge()], ColorRange(2, 2), replace(PLUS, map_noise=0.0), CPU)
+    x = torch.from_numpy(training_photos.pixels[:6]).permute(0, 3, 1, 2)
+
+    def loss(label, guess):
+        with torch.no_grad():
+            network.body.encoder.classes.bias.copy_(100.0 * (torch.arange(8) == guess))
+            network.eval()
+            generator = torch.Generator().manual_seed(0)
+            return float(trained._loss(x, torch.full((6,), label), 1.0, generator, generator)[0])
+
+    assert (loss(0, 2) == loss(5, 2)) == guided
+    assert (loss(0, 2) != loss(0, 5)) == guided
