@@ -193,8 +193,8 @@ class _Session:
         rounds = int(self.budget / cost)
         if rounds < FEWEST_ROUNDS:
             raise Refused(
-                f"{self.dataset.title}: one image through {len(self.labels)} points takes {cost:.0f} s, and "
-                f"{FEWEST_ROUNDS} rounds take {FEWEST_ROUNDS * cost:.0f}; the budget is {self.budget:.0f}: give more "
+                f"{self.dataset.title}: one image through {len(self.labels)} points takes {cost:.2g} s, and "
+                f"{FEWEST_ROUNDS} rounds take {FEWEST_ROUNDS * cost:.2g}; the budget is {self.budget:.2g}: give more "
                 "`budget`, or fewer `codecs`"
             )
         return 1, rounds

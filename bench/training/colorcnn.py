@@ -132,6 +132,7 @@ def train_colorcnn(plan: ColorPlan, progress: TrainingProgress | None = None) ->
         raise Refused(f"{plan.dataset.label}: training uses split=train only")
     judges = [frozen_classifier(classifier, plan.dataset) for classifier in plan.classifiers]
     size = _common_size(plan)
+    encoder = files.find_plus(plan.encoder) if plan.encoder else None
     if plan.out.parent.is_dir() and not plan.out.exists():
         plan.out.mkdir()
     check_writable(plan.file)
@@ -141,8 +142,8 @@ def train_colorcnn(plan: ColorPlan, progress: TrainingProgress | None = None) ->
     fitting, held_out = split(images, len(plan.dataset), plan.held_out, plan.limit, plan.dataset.label)
     torch.manual_seed(plan.recipe.seed)
     network = plan.network(len(plan.dataset.classes))
-    if plan.encoder:
-        _take_encoder(network, files.find_plus(plan.encoder), judges[0])
+    if encoder:
+        _take_encoder(network, encoder, judges[0])
     trained = training.Training(network, judges, plan.colors, plan.recipe, device(), bool(plan.encoder))
 
     def draw(history: list[dict[str, Any]]) -> None:
