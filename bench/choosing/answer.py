@@ -123,6 +123,8 @@ def _round(count: float) -> str:
 
 def _title(choice: Choice) -> str:
     question, unit = choice.question, "nats of log-loss" if choice.by == "log-loss" else f"points of {choice.by}"
+    if question.lose_at_most == 1:
+        return f"{choice.title}: the cheapest that lose at most 1 {unit.replace('s of', ' of', 1)}"
     if question.lose_at_most is not None:
         return f"{choice.title}: the cheapest that lose at most {question.lose_at_most:g} {unit}"
     if question.bpp_at_most is not None:

@@ -177,7 +177,8 @@ def _check_images(choice: Choice) -> None:
     if needed > images - choice.pilot:
         fewer = ", fewer `codecs`" if count > 1 else ""
         raise Refused(
-            f"{choice.title}: {images:,} images cannot show a loss of at most {question.lose_at_most:g} points with "
+            f"{choice.title}: {images:,} images cannot show a loss of at most {question.lose_at_most:g} point"
+            f"{'s' if question.lose_at_most != 1 else ''} with "
             f"{question.confidence:g} % confidence for {count} curve{'s' if count > 1 else ''}, not even for a codec that "
             f"loses nothing: that takes {needed + choice.pilot:,}; give more images, a larger `lose_at_most`, less "
             f"`confidence`{fewer}"

@@ -65,6 +65,7 @@ def write_page(
         .render(
             title=title,
             parts=sections,
+            further={_anchor(heading): heading for s in sections for heading, table in s.more.items() if table is not None},
             failures=failures,
             runs=runs,
             versions=_versions([part.group for part in groups]),
@@ -149,8 +150,13 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"signed": _signed, "shade": _shade}
+    environment.filters |= {"signed": _signed, "shade": _shade, "anchor": _anchor}
     return environment
+
+
+def _anchor(heading: str) -> str:
+    """What a link to a heading of the page names."""
+    return heading.lower().replace(" ", "-")
 
 
 def _signed(value: float, digits: int = 1) -> str:
