@@ -111,7 +111,7 @@ class Loaded:
         for m in self.measured:
             classes = _classes(m)
             labels = plugin_labels(m.point)
-            frame = pd.DataFrame(m.columns).assign(**labels, size=str(m.point.size), **_names(m))
+            frame = pd.DataFrame(dict(m.columns)).assign(**labels, size=str(m.point.size), **_names(m))
             for column in ("label", "prediction"):
                 frame[f"{column}_class"] = [classes[i] if 0 <= i < len(classes) else "" for i in frame[column]]
             parts.append(frame)

@@ -7,6 +7,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ...core.tables import Kind, Table
+from ..reading.baseline import baseline
+from ..study.sources import Sources
 from .choose import Choice
 from .curve_search import CurveSearch
 from .setting_search import Trial
@@ -20,7 +22,7 @@ COUNT = 1_000_000
 def table(choice: Choice) -> Table:
     """The curves side by side, the best first."""
     tolerated = choice.question.lose_at_most is not None
-    setting, last = ("cheapest", "next cheaper") if tolerated else ("setting within", "against the best")
+    setting, last = ("cheapest", "where the search ended") if tolerated else ("setting within", "against the best")
     numbers = ("bpp", "GB a million", "loss", "images", "encode ms", "decode ms")
     names = dict.fromkeys(("take", "curve", setting), Kind.NAME)
     kinds = {**names, **dict.fromkeys(numbers, Kind.NUMBER), last: Kind.TEXT}
@@ -73,12 +75,22 @@ def _place(choice: Choice, search: CurveSearch) -> float:
     return _loss_of_setting(choice, search, setting)[0]
 
 
+def _rate(choice: Choice, search: CurveSearch, setting: int) -> str:
+    """The rate of a setting in the unit that the question has."""
+    per_pixel = choice.question.bpp_at_most is not None
+    mean, half = search.rate(setting, per_pixel, choice.question.risk / 2)
+    unit, factor = ("bpp", 1.0) if per_pixel else ("bytes an image", 8.0)
+    digits = 3 if per_pixel else 0
+    return f"{mean / factor:,.{digits}f} {unit} [{(mean - half) / factor:,.{digits}f}, {(mean + half) / factor:,.{digits}f}]"
+
+
 def _figures(choice: Choice, search: CurveSearch) -> list[str]:
     setting = _chosen_setting(choice, search)
     if setting is None:
         return ["-"] * 7
     point = search.points[setting]
-    times = [f"{1000 * search.images.seconds(point, stage):.2f}" for stage in ("encode", "decode")]
+    encode = sum(search.images.seconds(point, stage) for stage in ("quantize", "encode"))
+    times = [f"{1000 * seconds:.2f}" for seconds in (encode, search.images.seconds(point, "decode"))]
     figures = _loss_of_setting(choice, search, setting)
     bpp, _ = search.rate(setting, True, choice.question.risk)
     size = f"{search.bits(setting) / 8 * COUNT / 1e9:.3g}"
@@ -89,11 +101,15 @@ def _last_column(choice: Choice, search: CurveSearch) -> str:
     """The result of the setting at which the search along a curve ended; within a rate, why another curve is better."""
     if choice.question.lose_at_most is None:
         if search.within is None:
-            return "no setting is within the rate"
+            cheapest = min(range(len(search)), key=search.bits)
+            return f"no setting is within the rate; the cheapest is {search.name(cheapest)}, {_rate(choice, search, cheapest)}"
         better = choice.race.left_out.get(search.curve.name)
         if better is not None:
             return f"loses more than {better}"
-        return "" if search is choice.best else "not told apart from the best"
+        told = [] if search is choice.best else ["not told apart from the best"]
+        if search.dearer is not None:
+            told.append(f"open whether {search.name(search.dearer)} is within: {_rate(choice, search, search.dearer)}")
+        return "; ".join(told)
     if search.search is None or (not (trials := search.search.trials) and search.search.undecided is None):
         return "not tested in time"
     last = search.search.undecided or search.search.next_cheaper or trials[-1]
@@ -159,7 +175,25 @@ def _notes(choice: Choice) -> list[str]:
         )
     for search in choice.searches:
         notes += _curve_notes(choice, search)
+    notes += _images_notes(choice)
     return notes + [f"{point}: left out; {reason}" for point, reason in choice.impossible]
+
+
+def _images_notes(choice: Choice) -> list[str]:
+    """What a reader must know of the images: what the classifier makes of the originals, and how these were stored."""
+    rows = choice.images.rows(choice.reference)
+    labelled = ~rows["failed"] & (rows["label"] >= 0)
+    notes = []
+    if labelled.any():
+        right = int((rows["prediction"] == rows["label"])[labelled].sum())
+        notes += baseline(choice.reference, right, int(labelled.sum()))
+    sources = Sources.of(choice.images.index, choice.images.dataset.label)
+    notes += sources.audit()
+    stored = [length for _, length in sources.formats.values()]
+    if stored and all(stored):
+        images = sum(count for count, _ in sources.formats.values())
+        notes.append(f"As they are stored now, a million of them take {sum(stored) / images * COUNT / 1e9:.3g} GB.")
+    return notes
 
 
 def sorted_by_class(labels: NDArray[np.int64]) -> bool:

@@ -84,7 +84,10 @@ def choose(
             if not choices:
                 raise Refused(f"{study.name} has no classifier to lose anything by; name one in its matrix")
             for choice in choices:
-                progress.say(f"{choice.title}: {len(choice.images):,} images, {len(choice.searches)} curves")
+                progress.say(
+                    f"{choice.title}: {len(choice.images):,} images, {len(choice.searches)} "
+                    f"curve{'s' if len(choice.searches) != 1 else ''}"
+                )
                 _answer(choice, runner, index, until)
         finally:
             index.save()

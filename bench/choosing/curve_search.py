@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
-from math import sqrt
+from math import ceil, log2, sqrt
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import norm
 
-from ..reading.curves import Columns, Curve
+from ..reading.curves import Curve
 from ..study.points import Point
-from .measuring import ShuffledImages, losses
+from .measuring import Rows, ShuffledImages, losses
 from .setting_search import SettingSearch, Trial
 from .tolerance import Tolerance
 
@@ -35,11 +35,13 @@ class CurveSearch:
     """The search for the cheapest setting that loses no more than is tolerated."""
     within: int | None = None
     """The setting of the highest rate within the one that was asked for; None where there is none."""
+    dearer: int | None = None
+    """The next dearer setting, where all images do not tell whether it is within."""
 
     def __len__(self) -> int:
         return len(self.points)
 
-    def rows(self, setting: int | None) -> Columns:
+    def rows(self, setting: int | None) -> Rows:
         """The rows of a setting, or of the originals, in the random order of the images."""
         return self.images.rows(self.reference if setting is None else self.points[setting])
 
@@ -77,10 +79,14 @@ class CurveSearch:
             say(trial)
 
     def highest_within(self, limit: float, per_pixel: bool, risk: float, images: int) -> Steps:
-        """Searches the setting of the highest mean rate that is shown to be below a limit, on the first so many images.
+        """Searches the setting of the highest mean rate that is shown to be below a limit, from the first so many images on.
 
-        limit: bits per pixel where ``per_pixel`` says so, else bits an image. risk: that the true mean is above it.
+        The next dearer setting is measured on twice as many images, and again, until it is shown to be above the limit or
+        all are measured. limit: bits per pixel where ``per_pixel`` says so, else bits an image. risk: that the true mean
+        of the setting is above it; each look has its part.
         """
+        most = len(self.images)
+        risk /= 1 + ceil(log2(max(1, most / images)))
         last = len(self) - 1
         yield {self.points[0]: images, self.points[last]: images}
         low, high = (0, last) if self.bits(0) < self.bits(last) else (last, 0)
@@ -92,7 +98,24 @@ class CurveSearch:
             middle = (high + low) // 2
             yield {self.points[middle]: images}
             low, high = (middle, high) if self._within(middle, limit, per_pixel, risk) else (low, middle)
-        self.within = low
+        self.within, self.dearer = low, None
+        while high != low:
+            yield {self.points[high]: images}
+            mean, half = self.rate(high, per_pixel, risk)
+            if mean + half <= limit:
+                self.within, low, high = high, high, self._next(low, high)
+            elif mean - half > limit:
+                return
+            elif images >= most:
+                self.dearer = high
+                return
+            else:
+                images = min(most, 2 * images)
+
+    def _next(self, low: int, high: int) -> int:
+        """The setting after ``high`` on the way from ``low``; ``high`` itself where it is the last."""
+        after = 2 * high - low
+        return after if 0 <= after < len(self) else high
 
     def _within(self, setting: int, limit: float, per_pixel: bool, risk: float) -> bool:
         mean, half = self.rate(setting, per_pixel, risk)

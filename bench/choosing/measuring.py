@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -11,7 +12,6 @@ from numpy.typing import NDArray
 
 from ...core.errors import Refused
 from ...datasets.base import Dataset, blocks
-from ..reading.curves import Columns
 from ..reading.measures import LOG_LOSS_CAP
 from ..running.plan import Missing, describe_parts, identity_of, missing_of, open_dataset
 from ..running.runner import Runner
@@ -21,6 +21,8 @@ from ..study.records import BLOCK, COLUMNS, Index, Record, Span, spans_of_parts
 ORDER_SEED = 20231
 """The seed of the order of images: the same in every study, so that every search goes on where another ended."""
 
+Rows = dict[str, NDArray[Any]]
+"""The values of images by the name of the column, (N,) each: COLUMNS and ``failed``."""
 KINDS = COLUMNS | {"failed": np.dtype(bool)}
 """The columns of a point's rows here."""
 
@@ -50,8 +52,8 @@ class ShuffledImages:
         self.versions: dict[Point, tuple[str, str, str]] = {}
         """The versions of each point that can be measured here."""
         self._pieces: dict[Point, list[Piece]] = {}
-        self._rows: dict[Point, Columns] = {}
-        self._read: dict[str, tuple[Record, Columns]] = {}
+        self._rows: dict[Point, Rows] = {}
+        self._read: dict[str, tuple[Record, Rows]] = {}
 
     def __len__(self) -> int:
         return sum(stop - start for _, (start, stop) in self.parts)
@@ -78,7 +80,7 @@ class ShuffledImages:
         """Takes in what a run has been given to measure: with failures or without, it is not asked for again."""
         self.present |= {m.identity.name for m in measured if self.runner.records.record(m.identity.name) is not None}
 
-    def rows(self, point: Point) -> Columns:
+    def rows(self, point: Point) -> Rows:
         """The rows of a point's images in the random order, as far as it goes without a gap: COLUMNS and ``failed``."""
         pieces = self._pieces.setdefault(point, [])
         before = len(pieces)
@@ -119,7 +121,7 @@ class ShuffledImages:
         name = about and identity_of(point, self.versions[point], Span(*part, about)).name
         return Piece(name, 0, part[1] - part[0]) if name in self.present else None
 
-    def _columns(self, piece: Piece) -> Columns:
+    def _columns(self, piece: Piece) -> Rows:
         if piece.record not in self._read:
             try:
                 record = self.runner.records.record(piece.record)
@@ -130,14 +132,14 @@ class ShuffledImages:
                 raise Refused(
                     f"{piece.record}.parquet among the records is damaged ({reason}); rabench run puts it aside"
                 ) from None
-            columns: Columns = {name: table[name].to_numpy() for name in COLUMNS}
+            columns: Rows = {name: table[name].to_numpy() for name in COLUMNS}
             columns["failed"] = table["error"].is_valid().to_numpy()
             self._read[piece.record] = (record, columns)
         columns = self._read[piece.record][1]
         return {name: values[piece.first : piece.stop] for name, values in columns.items()}
 
 
-def losses(before: Columns, after: Columns, by: str) -> NDArray[np.float64]:
+def losses(before: Rows, after: Rows, by: str) -> NDArray[np.float64]:
     """The loss of each image from one point to another, (N,), over the images that both were measured on.
 
     by: ``accuracy`` against the labels, ``agreement`` with the predictions before, or ``log-loss`` in nats, of at most

@@ -7,11 +7,12 @@ from collections.abc import Mapping, Sequence
 
 from ...core.errors import BadSetting
 
-_TEXT = re.compile(r"(\d+(?:\.\d+)?)\s*([A-Za-z]*)")
+_TEXT = re.compile(r"(\d[\d,]*(?:\.\d+)?)\s*([A-Za-z]*)")
 SECONDS = {"s": 1, "min": 60, "h": 3600, "d": 86400}
 BYTES = {"B": 1, "KB": 1e3, "MB": 1e6, "GB": 1e9, "TB": 1e12, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30, "TiB": 2**40}
 COUNT = {"": 1, "k": 1e3, "K": 1e3, "M": 1e6, "B": 1e9, "G": 1e9}
 RATE = {"bpp": 1, "": 1}
+LOSS = {"points": 1, "point": 1, "nats": 1, "": 1}
 
 
 def amount(text: str | float, units: Mapping[str, float], option: str, example: str) -> float:
@@ -24,15 +25,28 @@ def amount(text: str | float, units: Mapping[str, float], option: str, example: 
     if isinstance(text, int | float) and text > 0:
         return float(text)
     match = _TEXT.fullmatch(str(text).strip())
-    if match is None or match[2] not in units or not float(match[1]):
+    by_name = {unit.lower(): unit for unit in units} | {unit: unit for unit in units}
+    unit = match and by_name.get(match[2], by_name.get(match[2].lower()))
+    number = float(match[1].replace(",", "")) if match else 0.0
+    if unit is None or not number:
         allowed = ", ".join(unit for unit in units if unit)
         raise BadSetting(f"`{option}` is a number above 0 and its unit ({allowed}), such as {example}, got {text!r}")
-    return float(match[1]) * units[match[2]]
+    return number * units[unit]
 
 
 def seconds(text: str | float) -> float:
     """The seconds of a text such as 20min, or a number of seconds."""
     return amount(text, SECONDS, "budget", "20min")
+
+
+def loss(text: str | float | None) -> float | None:
+    """The tolerated loss of a text such as 0.5, in points, or in nats of log-loss."""
+    if text is None or isinstance(text, int | float):
+        return text
+    try:
+        return float(text)
+    except ValueError:
+        return amount(text, LOSS, "lose_at_most", "0.5")
 
 
 def rate(
@@ -43,6 +57,8 @@ def rate(
     at_most: such as 0.5bpp. bytes, images: such as 200GB for 1.2M images; plain numbers are bytes and images. Raises
     BadSetting where neither or both are said.
     """
+    if bytes is not None and images is None and at_most is None:
+        raise BadSetting("`bytes` are those of all images: say with `images` how many, such as 1.2M")
     if (at_most is None) == (bytes is None) or (bytes is None) != (images is None):
         raise BadSetting("say `lose_at_most` (0.5), or `at_most` (0.5bpp), or `bytes` (200GB) with `images` (1.2M)")
     if at_most is not None:

@@ -8,7 +8,7 @@ from typing import Any
 from ...core.errors import BadSetting
 from ..reading.groups import LABELS
 from ..reading.measures import LOG_LOSS_CAP
-from .quantities import rate
+from .quantities import loss, rate
 from .tolerance import Tolerance
 
 BY = ("accuracy", "log-loss")
@@ -35,9 +35,8 @@ class Question:
     def __post_init__(self) -> None:
         if sum(value is not None for value in (self.lose_at_most, self.bpp_at_most, self.bits_at_most)) != 1:
             raise BadSetting("say either `lose_at_most` or a rate: `at_most`, or `bytes` with `images`")
-        for name in ("lose_at_most", "confidence"):
-            if isinstance(getattr(self, name), str):
-                raise BadSetting(f"`{name}` is a number, got {getattr(self, name)!r}")
+        if isinstance(self.confidence, str):
+            raise BadSetting(f"`confidence` is a number, got {self.confidence!r}")
         if self.by not in BY:
             raise BadSetting(f"`by` must be one of {', '.join(BY)}, got {self.by!r}")
         if self.labels not in (None, *LABELS):
@@ -55,7 +54,7 @@ class Question:
     @classmethod
     def asked(
         cls,
-        lose_at_most: float | None = None,
+        lose_at_most: str | float | None = None,
         at_most: str | float | None = None,
         bytes: str | float | None = None,
         images: str | float | None = None,
@@ -64,7 +63,7 @@ class Question:
         """The question that people ask, with amounts as text: at_most="0.5bpp", or bytes="200GB" and images="1.2M"."""
         said = at_most is not None or bytes is not None or images is not None
         bpp, bits = rate(at_most, bytes, images) if said or lose_at_most is None else (None, None)
-        return cls(lose_at_most, bpp, bits, **more)
+        return cls(loss(lose_at_most), bpp, bits, **more)
 
     @property
     def risk(self) -> float:

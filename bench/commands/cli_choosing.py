@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 def choose(
     study: StudyName,
     lose_at_most: Annotated[
-        float | None, typer.Option(metavar="POINTS", help="The loss that is tolerated: points of accuracy, or nats.")
+        str | None, typer.Option(metavar="POINTS", help="The loss that is tolerated: points of accuracy, or nats.")
     ] = None,
     at_most: Annotated[str | None, typer.Option(metavar="0.5bpp", help="Instead: the rate to keep within.")] = None,
     bytes: Annotated[str | None, typer.Option(metavar="200GB", help="Instead: the bytes of all --images.")] = None,

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import reduce
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..reading.curves import Curve, Measured
+from ..reading.groups import Group
 from ..statistics.bjontegaard import Array, CurveSamples, Distances, curve_samples
 
 RESAMPLES = 2000
@@ -44,6 +45,13 @@ def enough(measured: Sequence[Measured]) -> set[int]:
     """The positions of points that have images enough to be compared with the others."""
     counts = [int(m.good.sum()) for m in measured]
     return {i for i, count in enumerate(counts) if count and count >= ENOUGH * max(counts)}
+
+
+def with_enough(group: Group) -> Group:
+    """The group whose curves leave out the points with too few images, which would lie beside the others by chance alone."""
+    usable = enough(group.measured)
+    kept = [replace(c, rows=tuple(i for i in c.rows if i in usable)) for c in group.curves]
+    return replace(group, curves=[c for c in kept if c.rows])
 
 
 def paired_images(points: Sequence[Measured]) -> PairedImages:

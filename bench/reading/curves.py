@@ -17,11 +17,12 @@ from ..statistics.intervals import wilson
 from ..study.points import PLUGINS, Point
 from ..study.records import COLUMNS, OPTIONAL, STAGES, Index, Record, Span, block_name
 from ..study.sources import Sources
+from .columns import Columns
 
 NAMES = PLUGINS
 """Columns that say which point a row is about."""
-Columns = dict[str, NDArray[Any]]
-"""The rows of images, column by column: those of a record, and ``failed``."""
+SHARED = ("image", "label", "pixels", "failed")
+"""Columns that are mostly equal for all points of a data set."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,7 @@ class Measured:
     point: Point
     records: tuple[Record, ...]
     columns: Columns
+    """The values of each of COLUMNS, of some of OPTIONAL, and ``failed``."""
     complete: bool
     """Whether every block of the last run is here."""
     blocks: tuple[str, ...] = ()
@@ -96,7 +98,10 @@ def gather(points: Iterable[Point], records: Iterable[Record], index: Index) -> 
             if point.metric is not None:  # a block that was lost with its worker has none
                 columns.setdefault("value", np.full(len(columns["image"]), np.nan))
             whole = index.expected(label) == len(columns["image"])
-            measured.append(Measured(point, tuple(r for _, r in readable), columns, whole, contents, overhead))
+            kept = Columns(columns)
+            if measured:  # positions, labels and sizes are mostly those of the point before
+                kept = kept.sharing(measured[-1].columns, SHARED)
+            measured.append(Measured(point, tuple(r for _, r in readable), kept, whole, contents, overhead))
     return measured, bad
 
 
@@ -126,9 +131,9 @@ def _overhead_bpp(point: Point, record: Record, index: Index, size: tuple[int, i
     return np.nan if size is None or length is None else 8 * length / (size[0] * size[1])
 
 
-def _columns(held: Held) -> tuple[Columns, Held, list[str]]:
+def _columns(held: Held) -> tuple[dict[str, NDArray[Any]], Held, list[str]]:
     """The rows of records; those that can be read; what is wrong with others."""
-    parts: list[Columns] = []
+    parts: list[dict[str, NDArray[Any]]] = []
     readable: Held = []
     bad: list[str] = []
     for span, record in held:
@@ -302,6 +307,6 @@ def _equal(a: Measured, b: Measured) -> bool:
         return False
     return all(
         np.array_equal(a.columns[name], b.columns[name], equal_nan=a.columns[name].dtype.kind == "f")
-        for name in a.columns
+        for name in ("bytes", *a.columns)  # the first tells most
         if name != "confidence"  # which some records do not have
     )

@@ -54,7 +54,7 @@ def by_metric(group: Group, metric: Metric) -> Group:
 
 def by_values(group: Group, values: Sequence[NDArray[np.float64]], kept: Sequence[int], measure: Measure) -> Group:
     """The group judged by a number of each image. values: for each point, (N,), NaN for none. kept: the points to keep."""
-    measured = [replace(group.measured[i], columns={**group.measured[i].columns, "value": values[i]}) for i in kept]
+    measured = [replace(group.measured[i], columns=group.measured[i].columns.having(value=values[i])) for i in kept]
     rows = group.rows.iloc[kept].reset_index(drop=True)
     summary = pd.DataFrame([_summary(values[i]) for i in kept])
     rows = rows.assign(**{name: summary[name] for name in summary})

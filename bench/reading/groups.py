@@ -202,7 +202,7 @@ def agreeing(m: Measured, reference: Measured) -> Measured:
     if len(order):
         shared = images[order[places]] == m.columns["image"]
         labels[shared] = predictions[order[places]][shared]
-    return replace(m, columns={**m.columns, "label": labels})
+    return replace(m, columns=m.columns.having(label=labels))
 
 
 def together(studies: Sequence[tuple[str, Reading]], judged: Callable[[Group], Group]) -> list[Group]:
@@ -250,7 +250,7 @@ def _joined(group: Group, other: Group, starts: dict[str, int]) -> Group:
         lengths = [r.about["stop"] - r.about["start"] for r in m.records]
         spans = [(starts[block], length) for block, length in zip(m.blocks, lengths, strict=True)]
         images = np.concatenate([np.arange(start, start + length) for start, length in spans])
-        measured.append(replace(m, columns={**m.columns, "image": images}))
+        measured.append(replace(m, columns=m.columns.having(image=images)))
     moved = [replace(c, rows=tuple(i + first for i in c.rows)) for c in other.curves]
     rows = pd.concat([group.rows, other.rows], ignore_index=True)
     return replace(group, measured=group.measured + measured, rows=rows, curves=group.curves + moved)

@@ -6,9 +6,9 @@ from contextlib import suppress
 
 import numpy as np
 
-from ...classifiers.base import Published
 from ...codecs.base import StoredFileCodec
 from ...core.errors import RabenchError
+from ..reading.baseline import baseline, published_warning
 from ..reading.curves import Measured
 from ..reading.fidelity import means
 from ..reading.groups import Group
@@ -36,38 +36,15 @@ def _uncompressed(group: Group) -> list[str]:
     if group.uncompressed is None or group.reference is None:
         return []
     row = group.rows.iloc[group.reference]
-    low, high = 100 * row.accuracy_low, 100 * row.accuracy_high
-    measured = f"{100 * row.accuracy:.2f} % [{low:.2f}, {high:.2f}]"
-    published = _published(group)
-    notes = [f"Uncompressed: {measured}." + (f" Published: {published}." if published else "")]
-    return notes + published_warnings(group)
-
-
-def _published(group: Group) -> Published | None:
-    with suppress(RabenchError):  # reading results needs no weights
-        return group.measured[0].point.frozen.published_accuracy
-    return None
+    return baseline(group.measured[group.reference].point, int(row.correct), int(row.labelled))
 
 
 def published_warnings(group: Group) -> list[str]:
     """A warning where the interval of the uncompressed accuracy leaves out what is published for the weights."""
-    published = _published(group)
-    if published is None or group.uncompressed is None or group.reference is None:
+    if group.uncompressed is None or group.reference is None:
         return []
     row = group.rows.iloc[group.reference]
-    low, high = 100 * row.accuracy_low, 100 * row.accuracy_high
-    if low <= published.percent <= high:
-        return []
-    point = group.measured[0].point
-    causes = (
-        "are preprocessing, normalization and the order of the classes those of the weights?"
-        if high < published.percent
-        else "are these other images than the published ones, or images that the network was trained on?"
-    )
-    return [
-        f"WARNING: {point.frozen.short} is right on {100 * row.accuracy:.2f} % [{low:.2f}, {high:.2f}] of the uncompressed "
-        f"images of {point.dataset.short}, and published are {published}: {causes}"
-    ]
+    return published_warning(group.measured[group.reference].point, int(row.correct), int(row.labelled))
 
 
 def _without_values(group: Group) -> list[str]:
@@ -131,7 +108,8 @@ def _uneven(group: Group) -> str:
     names = ", ".join(f"{name} ({images:,})" for name, images in fewer[:3])
     return (
         f"Measured on fewer than {most:,} images, so that bpp and accuracy are not of the same images: {names}{more}; "
-        "rabench compare sets points side by side on the images that they share."
+        "rabench compare sets points side by side on the images that they share. Figures and comparisons of curves leave "
+        "out what has less than half of the images; rabench run measures the rest."
     )
 
 

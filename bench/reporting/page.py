@@ -65,7 +65,9 @@ def write_page(
         .render(
             title=title,
             parts=sections,
-            further={_anchor(heading): heading for s in sections for heading, table in s.more.items() if table is not None},
+            further={
+                _anchor(heading): heading for s in sections for heading, table in s.more.items() if table is not None
+            },
             failures=failures,
             runs=runs,
             versions=_versions([part.group for part in groups]),

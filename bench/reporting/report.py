@@ -14,6 +14,7 @@ from matplotlib.figure import Figure
 from ...core.errors import RabenchError
 from ...core.files import write_text
 from ...core.tables import Table
+from ..comparing.bootstrap import with_enough
 from ..comparing.published import unmatched
 from ..figures.bd_heatmap import bd_heatmap
 from ..figures.byte_breakdown import byte_breakdown
@@ -159,13 +160,13 @@ def _column(metric: str) -> str:
 def _figures(
     part: GroupReport, axis: str, folder: Path, suffix: str, paper: bool, published: Sequence[PublishedCurve]
 ) -> list[Path]:
-    group = part.judged
+    group = with_enough(part.judged)
     if not group.plotted:
         return []
     figures: Sequence[Figure | None] = (
         rate_accuracy(group, axis) if group.predicts else None,
-        rate_log_loss(part.log_loss, axis),
-        rate_fidelity(part.fidelity, axis, published),
+        rate_log_loss(part.log_loss and with_enough(part.log_loss), axis),
+        rate_fidelity([with_enough(g) for g in part.fidelity], axis, published),
         sizes(group, axis),
         smallest_files(group, list(part.needs), axis),
         rate_time(group, part.pairs, part.times),

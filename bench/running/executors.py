@@ -19,6 +19,8 @@ from ...codecs.programs import end_all
 from ...core.errors import Unavailable
 
 T = TypeVar("T")
+STOPPING = 5.0
+"""The seconds that a pool of killed workers may take to end."""
 
 
 class Pool:
@@ -57,7 +59,10 @@ class Pool:
     def stop(self) -> None:
         """Ends the pool at once, whatever runs; results that have not come back are lost."""
         self._kill()
+        manager = getattr(self._executor, "_executor_manager_thread", None)
         self._end()
+        if manager is not None:  # left alone, it may meet closed pipes while the interpreter ends, and say so
+            manager.join(STOPPING)
         self._close()
 
     def _kill(self) -> None:
