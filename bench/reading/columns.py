@@ -65,6 +65,10 @@ class Store:
         self._file.seek(place)
         return np.fromfile(self._file, dtype, length)
 
+    def __del__(self) -> None:
+        if self._file is not None:
+            self._file.close()
+
     def free(self, place: int, nbytes: int) -> None:
         """Gives a place in the file to the next array of its length."""
         self._free[nbytes].append(place)

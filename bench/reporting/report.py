@@ -168,7 +168,7 @@ def _figures(
         rate_log_loss(part.log_loss and with_enough(part.log_loss), axis),
         rate_fidelity([with_enough(g) for g in part.fidelity], axis, published),
         sizes(group, axis),
-        smallest_files(group, list(part.needs), axis),
+        smallest_files(part.judged, list(part.needs), axis),
         rate_time(group, part.pairs, part.times),
         rate_over_setting(group),
         accuracy_over_setting(group) if group.predicts else None,

@@ -1,8 +1,7 @@
 """Losses with bounds, as the page's sliders have them: failures count, and the bounds are Tango's."""
 
-from pathlib import Path
-
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
