@@ -11,6 +11,7 @@ FLOORS = {
     "core": 1,
     **dict.fromkeys(("classifiers", "codecs", "datasets", "metrics"), 2),
     "quantizers": 3,  # a search asks a classifier
+    "bench/records": 3,
     **dict.fromkeys(("bench/study", "bench/statistics"), 4),
     **dict.fromkeys(("bench/running", "bench/reading", "bench/conformance"), 5),
     **dict.fromkeys(("bench/comparing", "bench/choosing", "bench/timing"), 6),
@@ -24,7 +25,7 @@ ENDING = (
     "bench/commands/cli.py",
     "bench/commands/cli_choosing.py",
     "bench/commands/cli_results.py",
-    "bench/commands/cli_timing.py",
+    "bench/commands/cli_records.py",
     "bench/commands/cli_training.py",
     "bench/commands/console.py",
 )

@@ -22,7 +22,7 @@ COUNT = 1_000_000
 def table(choice: Choice) -> Table:
     """The curves side by side, the best first."""
     tolerated = choice.question.lose_at_most is not None
-    setting, last = ("cheapest", "where the search ended") if tolerated else ("setting within", "against the best")
+    setting, last = ("cheapest", "search ended at") if tolerated else ("setting within", "against the best")
     numbers = ("bpp", "GB a million", "loss", "images", "encode ms", "decode ms")
     names = dict.fromkeys(("take", "curve", setting), Kind.NAME)
     kinds = {**names, **dict.fromkeys(numbers, Kind.NUMBER), last: Kind.TEXT}

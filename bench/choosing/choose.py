@@ -11,11 +11,12 @@ import numpy as np
 
 from ...core.errors import BadSetting, RabenchError, Refused, nearest
 from ..reading.curves import Curve, curves
+from ..records.format import PART
+from ..records.index import Index
 from ..running.executors import Pool
 from ..running.runner import TIMEOUT, Progress, Runner, session
 from ..study.matrix import Study, with_references
 from ..study.points import Point
-from ..study.records import PART, Index
 from .curve_search import CurveSearch, Steps
 from .measuring import ShuffledImages
 from .question import Question

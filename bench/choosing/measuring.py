@@ -13,10 +13,11 @@ from numpy.typing import NDArray
 from ...core.errors import Refused
 from ...datasets.base import Dataset, blocks
 from ..reading.measures import LOG_LOSS_CAP
+from ..records.format import BLOCK, COLUMNS, Record
+from ..records.index import Index, Span, spans_of_parts
 from ..running.plan import Missing, describe_parts, identity_of, missing_of, open_dataset
 from ..running.runner import Runner
 from ..study.points import Point
-from ..study.records import BLOCK, COLUMNS, Index, Record, Span, spans_of_parts
 
 ORDER_SEED = 20231
 """The seed of the order of images: the same in every study, so that every search goes on where another ended."""

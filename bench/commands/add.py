@@ -28,6 +28,7 @@ from ..comparing.bootstrap import Estimate
 from ..comparing.comparison import with_interval
 from ..comparing.pairwise import PairwiseBD
 from ..reading.groups import read
+from ..records.index import Index
 from ..reporting.group_report import GroupReport
 from ..running import chain, runner
 from ..running.executors import Pool
@@ -35,7 +36,6 @@ from ..running.runner import Outcome, Progress
 from ..study.matrix import Study
 from ..study.plugin_files import load_plugins
 from ..study.points import Point
-from ..study.records import Index
 
 SWEPT = 8
 """Values of the quality parameter that are measured where none are named."""

@@ -15,8 +15,8 @@ import typer
 
 from ...core.errors import RabenchError, Unavailable
 from . import cli_choosing as _choosing
+from . import cli_records as _records
 from . import cli_results as _results
-from . import cli_timing as _timing
 from . import cli_training as _training
 from .console import (
     INCOMPLETE,
@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     from ..study.matrix import Study
     from ..study.points import Point
 
-COMMANDS = (_choosing, _results, _timing, _training)
+COMMANDS = (_choosing, _records, _results, _training)
 """Files whose commands are known once they are imported."""
 
 

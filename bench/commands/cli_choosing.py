@@ -1,4 +1,4 @@
-"""The command that decides: choose."""
+"""The commands that decide what to store: choose, and time, as time is a cost, too."""
 
 from __future__ import annotations
 
@@ -94,3 +94,42 @@ def _print(choices: list[Choice], form: str) -> None:
     print_tables(map(table, choices), form)
     if any(choice.out_of_time for choice in choices):
         end("the budget is spent before all is decided; the same command goes on from here", INCOMPLETE)
+
+
+@app.command()
+def time(
+    study: StudyName,
+    codecs: Annotated[
+        str | None, typer.Option(metavar="jpeg,webp", help="Codecs that are timed; default: all of the study.")
+    ] = None,
+    budget: Annotated[str, typer.Option(metavar="5min", help="The time that all takes, about.")] = "5min",
+    images: Annotated[int, typer.Option(help="Images of each data set at the most, a random part of it.")] = 32,
+    rounds: Annotated[int, typer.Option(help="How often everything is timed, from 6.")] = 15,
+    out_folder: Annotated[
+        Path | None, typer.Option("--out", help="Where results go; default: the study's folder, or runs/NAME.")
+    ] = None,
+    form: Annotated[str, typer.Option("--format", help="text, markdown, latex or csv")] = "text",
+    plugin: PluginOption = None,
+) -> None:
+    """Time encoding and decoding: one pinned worker, warm, points interleaved, medians with intervals."""
+    from ..choosing.quantities import names, seconds
+    from ..running import executors
+    from ..study.matrix import find_study
+    from ..timing.table import times_table
+    from ..timing.timing import Extent, time_study
+
+    among("--format", form, TABLE_FORMATS)
+    at_least("--images", images, 1)
+    extent = Extent(images, rounds, seconds(budget), names(codecs))
+    target = find_study(study, out_folder)
+    with err.status(f"{target.name}: reading images") as status:
+        try:
+            timed = time_study(target, lambda: executors.make(1, None), extent, status.update)
+        except KeyboardInterrupt:
+            status.stop()
+            end_soon("stopped; nothing is kept of it", STOPPED)
+    print_tables((times_table(times, times.dataset) for times in timed.times), form)
+    for line in timed.left_out:
+        err.print(f"left out: {line}", soft_wrap=True, markup=False)
+    if timed.left_out:
+        raise typer.Exit(INCOMPLETE)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import reduce
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ..reading.columns import images_of_all
 from ..reading.curves import Curve, Measured
 from ..reading.groups import Group
 from ..statistics.bjontegaard import Array, CurveSamples, Distances, curve_samples
@@ -16,6 +16,10 @@ from ..statistics.bjontegaard import Array, CurveSamples, Distances, curve_sampl
 RESAMPLES = 2000
 AT_ONCE = 200
 """Resamples whose weights are in memory together: 16 MB for 10,000 images."""
+MANY = 100_000
+"""From this many images on resamples are drawn part by part."""
+PART = 4096
+"""The images of a part: the weights of 2,000 resamples on it take 66 MB."""
 ENOUGH = 0.5
 """Points with fewer images than this share of the fullest point are left out: they would take images from all others."""
 MOST_REFUSED = 0.5
@@ -26,19 +30,25 @@ MOST_REFUSED = 0.5
 class PairedImages:
     """Points on the images that all of them have: a row an image (N), a column a point (P).
 
-    images: positions in the data set, (N,). bits: (N, P). score: 1 where the prediction is right and else 0, or the value
-    of a fidelity metric, (N, P). pixels: (N,).
+    images: positions in the data set, (N,). bytes: of the files, (N, P). score: whether the prediction is right, or the
+    value of a fidelity metric, (N, P). pixels: (N,).
     """
 
     images: NDArray[np.int64]
-    bits: Array
-    score: Array
+    bytes: NDArray[np.int32]
+    score: NDArray[np.bool_] | Array
     pixels: Array
+
+    @property
+    def bits(self) -> Array:
+        """Of the files, (N, P)."""
+        return 8.0 * self.bytes
 
     @property
     def whole(self) -> tuple[Array, Array]:
         """Rates in bits per pixel and accuracies as shares of all images, as if one resample: (1, P) each."""
-        return (self.bits.sum(0) / self.pixels.sum())[None], self.score.mean(0)[None]
+        bits = 8 * self.bytes.sum(0, dtype=np.float64)
+        return (bits / self.pixels.sum())[None], self.score.astype(float).mean(0)[None]
 
 
 def enough(measured: Sequence[Measured]) -> set[int]:
@@ -57,38 +67,64 @@ def with_enough(group: Group) -> Group:
 def paired_images(points: Sequence[Measured]) -> PairedImages:
     """The images that were judged at every point; none where there is no point."""
     if not points:
-        return PairedImages(np.empty(0, np.int64), np.empty((0, 0)), np.empty((0, 0)), np.empty(0))
-    common = reduce(np.intersect1d, (m.columns["image"][m.judged] for m in points))
-    bits, score = np.empty((len(common), len(points))), np.empty((len(common), len(points)))
-    for column, m in enumerate(points):
-        bits[:, column] = 8.0 * _at(m, common, "bytes")
-        score[:, column] = m.score[_places(m, common)]
-    return PairedImages(common, bits, score, _at(points[0], common, "pixels").astype(float))
-
-
-def _at(m: Measured, images: NDArray[np.int64], column: str) -> NDArray[np.int64]:
-    return m.columns[column][_places(m, images)]
+        return PairedImages(np.empty(0, np.int64), np.empty((0, 0), np.int32), np.empty((0, 0)), np.empty(0))
+    common = images_of_all([m.columns["image"] for m in points], [m.judged for m in points])
+    counts = all("value" not in m.columns for m in points)
+    # A column after the other: large arrays are filled in the order in which they lie in memory
+    sizes = np.empty((len(points), len(common)), np.int32)
+    score = np.empty((len(points), len(common)), bool if counts else float)
+    for row, m in enumerate(points):
+        places = _places(m, common)
+        sizes[row], score[row] = m.columns["bytes"][places], (m.right if counts else m.score)[places]
+    return PairedImages(common, sizes.T, score.T, points[0].columns["pixels"][_places(points[0], common)].astype(float))
 
 
 def _places(m: Measured, images: NDArray[np.int64]) -> NDArray[np.int64]:
     """The rows of a point that hold these images."""
-    order = np.argsort(m.columns["image"], kind="stable")
-    return order[np.searchsorted(m.columns["image"], images, sorter=order)]
+    own = m.columns["image"]
+    if np.array_equal(own, images):
+        return np.arange(len(images))
+    order = np.argsort(own, kind="stable")
+    return order[np.searchsorted(own, images, sorter=order)]
 
 
 def resample(paired: PairedImages, count: int = RESAMPLES, seed: int = 0) -> tuple[Array, Array]:
     """Rates and accuracies, (count, P) each: images are drawn with replacement, the same draw for all points."""
-    n, generator = len(paired.images), np.random.default_rng(seed)
-    columns = np.column_stack([paired.bits, paired.score, paired.pixels])
-    sums = np.empty((count, columns.shape[1]))
-    for start in range(0, count, AT_ONCE):
-        stop = min(start + AT_ONCE, count)
-        chosen = generator.integers(0, n, (stop - start, n))
-        chosen += n * np.arange(stop - start)[:, None]
-        weights = np.bincount(chosen.ravel(), minlength=n * (stop - start)).reshape(stop - start, n)
-        sums[start:stop] = weights.astype(float) @ columns
-    points = paired.bits.shape[1]
+    n, points, generator = len(paired.images), paired.bytes.shape[1], np.random.default_rng(seed)
+    if n > MANY:
+        sums = _sums_by_parts(paired, count, generator)
+    else:
+        columns = np.column_stack([paired.bits, paired.score, paired.pixels])
+        sums = np.empty((count, columns.shape[1]))
+        for start in range(0, count, AT_ONCE):
+            stop = min(start + AT_ONCE, count)
+            chosen = generator.integers(0, n, (stop - start, n))
+            chosen += n * np.arange(stop - start)[:, None]
+            weights = np.bincount(chosen.ravel(), minlength=n * (stop - start)).reshape(stop - start, n)
+            sums[start:stop] = weights.astype(float) @ columns
     return sums[:, :points] / sums[:, -1:], sums[:, points : 2 * points] / n
+
+
+def _sums_by_parts(paired: PairedImages, count: int, generator: np.random.Generator) -> Array:
+    """The sums of bits, scores and pixels over each resample, (count, 2 P + 1), in memory that many images do not change.
+
+    How many of a resample's images fall into each part of the images is multinomial; those of a part are drawn from it
+    with replacement. Together that is the same as drawing from all.
+    """
+    n = len(paired.images)
+    starts = np.arange(0, n, PART)
+    sizes = np.minimum(n - starts, PART)
+    drawn = generator.multinomial(n, sizes / n, count)  # (count, parts)
+    sums = np.zeros((count, 2 * paired.bytes.shape[1] + 1))
+    resamples = np.arange(count, dtype=np.int32) * PART
+    for part, (start, size) in enumerate(zip(starts, sizes, strict=True)):
+        chosen = generator.integers(0, size, int(drawn[:, part].sum()), np.int32)
+        chosen += np.repeat(resamples, drawn[:, part])
+        weights = np.bincount(chosen, minlength=count * PART).reshape(count, PART)[:, :size]
+        rows = slice(start, start + size)
+        columns = np.column_stack([8.0 * paired.bytes[rows], paired.score[rows], paired.pixels[rows]])
+        sums += weights.astype(float) @ columns
+    return sums
 
 
 class ResampledCurves:

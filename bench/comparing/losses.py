@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import norm
 
+from ..reading.columns import rows_of_both
 from ..reading.curves import Measured
 from ..reading.groups import Group
 from ..statistics.intervals import tango
@@ -51,8 +52,4 @@ def _loss(reference: Measured, m: Measured, z: float) -> Loss | None:
 
 def shared_rows(reference: Measured, m: Measured) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """The rows of the images that the originals and a point share, in each, (N,) both; those that failed at the point, too."""
-    before, after = np.flatnonzero(reference.judged), np.flatnonzero(m.judged | ~m.good)
-    _, own, other = np.intersect1d(
-        reference.columns["image"][before], m.columns["image"][after], assume_unique=True, return_indices=True
-    )
-    return before[own], after[other]
+    return rows_of_both(reference.columns["image"], m.columns["image"], reference.judged, m.judged | ~m.good)

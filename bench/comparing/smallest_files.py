@@ -38,8 +38,8 @@ class ImageNeeds:
     curve: Curve
     rows: tuple[int, ...]
     """The settings' positions in the group."""
-    bits: Array
-    """Of each image at each setting, (N, P)."""
+    bytes: NDArray[np.int32]
+    """Of each image's file at each setting, (N, P)."""
     agrees: NDArray[np.bool_]
     """Whether it is seen as the original was, (N, P)."""
     pixels: Array
@@ -52,19 +52,21 @@ class ImageNeeds:
 
     def fixed(self) -> tuple[Array, Array]:
         """Rates in bits per pixel and agreements as shares of each setting, (P,) both."""
-        return self.bits.sum(0) / self.pixels.sum(), self.agrees.mean(0)
+        return 8 * self.bytes.sum(0, dtype=np.float64) / self.pixels.sum(), self.agrees.mean(0)
 
     def oracle(self, agrees: NDArray[np.bool_]) -> tuple[Array, Array]:
         """Rates and agreements of oracles that keep 0, 1, 2, ... images, those first that cost least; (K + 1,) both."""
         smallest, more = self._costs(agrees)
         kept = np.sort(more[np.isfinite(more)])
         bits = smallest.sum() + np.concatenate([[0.0], np.cumsum(kept)])
-        return bits / self.pixels.sum(), np.arange(len(bits)) / len(self.bits)
+        return bits / self.pixels.sum(), np.arange(len(bits)) / len(self.bytes)
 
     def _costs(self, agrees: NDArray[np.bool_]) -> tuple[Array, Array]:
         """The bits of each image's smallest file, and how many more its smallest that agrees takes; inf for none."""
-        smallest = self.bits.min(1)
-        return smallest, np.where(agrees, self.bits, np.inf).min(1) - smallest
+        smallest, least = self.bytes.min(1), np.full(len(self.bytes), np.inf)
+        for setting in range(self.bytes.shape[1]):  # one by one: a million images are many
+            np.minimum(least, self.bytes[:, setting], out=least, where=agrees[:, setting])
+        return 8.0 * smallest, 8 * (least - smallest)
 
     def wasted(self, setting: int, agrees: NDArray[np.bool_]) -> tuple[float, float, float]:
         """The share of a setting's bits that an oracle of its agreement does not spend, with its 95 % interval.
@@ -73,7 +75,7 @@ class ImageNeeds:
         more that agrees lets the oracle keep one image more, at the cost of the dearest that it keeps.
         """
         smallest, more = self._costs(agrees)
-        spent, own = self.bits[:, setting], self.agrees[:, setting]
+        spent, own = 8.0 * self.bytes[:, setting], self.agrees[:, setting]
         kept = np.sort(more)[: int(own.sum())]
         if not np.isfinite(kept).all():
             return np.nan, np.nan, np.nan
@@ -97,7 +99,7 @@ def image_needs(group: Group) -> list[ImageNeeds]:
             continue
         paired = paired_images([measured[i] for i in rows])
         if len(paired.images):
-            needs.append(ImageNeeds(curve, rows, paired.bits, paired.score > 0, paired.pixels))
+            needs.append(ImageNeeds(curve, rows, paired.bytes, paired.score.astype(bool, copy=False), paired.pixels))
     return needs
 
 
@@ -116,7 +118,7 @@ def smallest_files_table(group: Group, needs: list[ImageNeeds]) -> Table | None:
     lines = [line for need in needs for line in _lines(group, need)]
     if not lines:
         return None
-    images = sorted({len(need.bits) for need in needs})
+    images = sorted({len(need.bytes) for need in needs})
     counts = f"{images[0]:,}" if len(images) == 1 else f"{images[0]:,} to {images[-1]:,}"
     note = NOTE.format(images=counts)
     return Table(f"{group.title}: what one image needs", pd.DataFrame(lines, columns=list(kinds)), kinds, (note,))

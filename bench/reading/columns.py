@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import tempfile
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import reduce
 from typing import IO, Any
 from weakref import WeakValueDictionary
 
@@ -151,3 +152,46 @@ class Columns(Mapping[str, NDArray[Any]]):
 
 
 _STORE = Store()
+
+
+Images = NDArray[np.int64]
+"""Positions of images in their data set, (N,), each once."""
+Mask = NDArray[np.bool_]
+Rows = NDArray[np.int64]
+
+
+def rows_of_both(first: Images, second: Images, one: Mask, other: Mask) -> tuple[Rows, Rows]:
+    """The rows, in each of two columns of images, of the images that both have; (N,) both, in the order of the images.
+
+    one, other: which rows of each count.
+    """
+    if np.array_equal(first, second):
+        rows = np.flatnonzero(one & other)
+        return rows, rows
+    if _ordered(first) and _ordered(second):
+        places = np.searchsorted(first, second).clip(max=max(0, len(first) - 1))
+        both = other & one[places] & (first[places] == second) if len(first) else np.zeros(len(second), bool)
+        return places[both], np.flatnonzero(both)
+    own, others = np.flatnonzero(one), np.flatnonzero(other)
+    _, a, b = np.intersect1d(first[own], second[others], assume_unique=True, return_indices=True)
+    return own[a], others[b]
+
+
+def _ordered(images: Images) -> bool:
+    return bool((images[1:] > images[:-1]).all())
+
+
+def images_of_all(columns: Sequence[Images], masks: Sequence[Mask]) -> Images:
+    """The images that every column has, sorted. masks: which rows of each count."""
+    if all(np.array_equal(columns[0], other) for other in columns[1:]):
+        return np.sort(columns[0][reduce(np.logical_and, masks)])
+    return reduce(np.intersect1d, (images[mask] for images, mask in zip(columns, masks, strict=True)))
+
+
+def images_of_any(columns: Iterable[Images]) -> Images:
+    """The images that any column has, sorted."""
+    found: Images | None = None
+    for images in columns:
+        if found is None or not np.array_equal(found, images):
+            found = np.unique(images) if found is None else np.union1d(found, images)
+    return np.empty(0, np.int64) if found is None else found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,14 +14,17 @@ from numpy.typing import NDArray
 
 from ...codecs.base import ByteBreakdown
 from ...quantizers.none import NoQuantizer
+from ..records.format import COLUMNS, OPTIONAL, STAGES, Record
+from ..records.index import Index, Span, block_name
 from ..statistics.intervals import wilson
 from ..study.points import PLUGINS, Point
-from ..study.records import COLUMNS, OPTIONAL, STAGES, Index, Record, Span, block_name
 from ..study.sources import Sources
-from .columns import Columns
+from .columns import Columns, rows_of_both
 
 NAMES = PLUGINS
 """Columns that say which point a row is about."""
+READERS = 4
+"""Threads that read the records of a point."""
 SHARED = ("image", "label", "pixels", "failed")
 """Columns that are mostly equal for all points of a data set."""
 
@@ -133,28 +137,36 @@ def _overhead_bpp(point: Point, record: Record, index: Index, size: tuple[int, i
 
 def _columns(held: Held) -> tuple[dict[str, NDArray[Any]], Held, list[str]]:
     """The rows of records; those that can be read; what is wrong with others."""
-    parts: list[dict[str, NDArray[Any]]] = []
+    tables: list[pa.Table] = []
     readable: Held = []
     bad: list[str] = []
-    for span, record in held:
-        try:
-            table = record.rows()
-        except (pa.ArrowInvalid, OSError) as error:
-            bad.append(f"{record.path}: damaged ({str(error).splitlines()[0][:100]}); delete it and run again")
-            continue
-        columns = {
-            name: table[name].to_numpy() for name in (*COLUMNS, *(n for n in OPTIONAL if n in table.column_names))
-        }
-        columns["failed"] = table["error"].is_valid().to_numpy()
-        columns["image"] = np.arange(span.start, span.start + len(table))  # where the block lies in THIS data set
-        parts.append(columns)
-        readable.append((span, record))
-    if not parts:
+    with ThreadPoolExecutor(READERS if len(held) >= 4 * READERS else 1) as readers:
+        for (span, record), table in zip(held, readers.map(_rows_of, (r for _, r in held)), strict=True):
+            if isinstance(table, str):
+                bad.append(f"{record.path}: damaged ({table}); delete it and run again")
+            else:
+                tables.append(table)
+                readable.append((span, record))
+    if not tables:
         return {}, [], bad
-    for name in (n for n in OPTIONAL if any(n in part for part in parts)):  # a block lost with its worker has none
-        for part in parts:
-            part.setdefault(name, np.full(len(part["image"]), np.nan, OPTIONAL[name]))
-    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}, readable, bad
+    # A column that some records do not have is null there, and NaN below
+    table = pa.concat_tables(tables, promote_options="default")
+    names = (*COLUMNS, *(name for name in OPTIONAL if name in table.column_names))
+    columns = {name: table[name].to_numpy() for name in names}
+    columns["failed"] = table["error"].is_valid().to_numpy()
+    # Where the images lie in THIS data set
+    columns["image"] = np.concatenate(
+        [np.arange(s.start, s.start + len(t)) for (s, _), t in zip(readable, tables, strict=True)]
+    )
+    return columns, readable, bad
+
+
+def _rows_of(record: Record) -> pa.Table | str:
+    """A record's rows, or what is wrong with them."""
+    try:
+        return record.rows()
+    except (pa.ArrowException, OSError) as error:
+        return str(error).splitlines()[0][:100]
 
 
 def summary(measured: Sequence[Measured]) -> pd.DataFrame:
@@ -208,11 +220,9 @@ def _agreement(m: Measured, reference: Measured | None) -> tuple[int, int]:
     """How many images can be compared with the uncompressed ones, and how many of them have the same prediction."""
     if reference is None or not m.point.classifier.predicts:
         return 0, 0
-    both, own, original = np.intersect1d(
-        m.columns["image"][m.good], reference.columns["image"][reference.good], return_indices=True
-    )
-    same = m.columns["prediction"][m.good][own] == reference.columns["prediction"][reference.good][original]
-    return len(both), int(same.sum())
+    own, original = rows_of_both(m.columns["image"], reference.columns["image"], m.good, reference.good)
+    same = m.columns["prediction"][own] == reference.columns["prediction"][original]
+    return len(own), int(same.sum())
 
 
 def psnr(squared_error: int, samples: int) -> float:

@@ -13,6 +13,7 @@ from ...core.errors import BadSetting, Refused, nearest
 from ...metrics.base import Metric
 from ...metrics.psnr import PSNR
 from ..statistics.intervals import mean_interval
+from .columns import rows_of_both
 from .curves import Measured, curves, stored_of
 from .groups import Group
 from .measures import LOG_LOSS, Measure, of_metric
@@ -28,7 +29,8 @@ def values_of(m: Measured, metric: Metric, measured: Measured | None) -> NDArray
     values = np.full(len(m.columns["image"]), np.nan)
     if measured is None:
         return values
-    _, own, other = np.intersect1d(m.columns["image"], measured.columns["image"], return_indices=True)
+    every = np.ones(len(values), bool), np.ones(len(measured.good), bool)
+    own, other = rows_of_both(m.columns["image"], measured.columns["image"], *every)
     values[own] = np.where(measured.good, measured.columns["value"], np.nan)[other]
     return values
 

@@ -13,8 +13,9 @@ from ...core.errors import BadSetting, RabenchError, Refused, Unavailable
 from ...core.networks import weights_hash
 from ...core.origins import PythonFile, data_files
 from ...metrics.base import Metric
+from ..records.index import Index
+from ..records.records import Records
 from ..study.matrix import RUNS, Matrix, Study, with_references
-from ..study.records import Index, Records
 from ..study.sources import Sources
 from .curves import Curve, Measured, curves, gather, merged, stored_of, summary
 from .measures import ACCURACY, AGREEMENT, Measure

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from ..reading.groups import Reading
-from ..study.records import UNREADABLE
+from ..records.format import UNREADABLE
 
 POINTS_NAMED = 5
 """Points whose failed rows are told."""

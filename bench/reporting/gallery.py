@@ -15,9 +15,11 @@ from ...core.errors import RabenchError
 from ...core.images import RGB, AnyImage
 from ...core.plugins import spread
 from ...datasets.base import BadImage
+from ..reading.columns import rows_of_both
 from ..reading.curves import Measured
 from ..reading.groups import Group
 from ..running import chain
+from .page_data import page_images
 
 MOST = 200
 """Images of a gallery."""
@@ -131,11 +133,11 @@ def _points(group: Group) -> list[int]:
 
 def _verdicts(group: Group) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Positions of images, and for each how many points have it right and wrong; (N,), (N, 2)."""
-    images = np.unique(np.concatenate([m.columns["image"] for m in group.measured]))
-    counts = np.zeros((len(images), 2), np.int64)
+    images = page_images(group)
+    counts, every = np.zeros((len(images), 2), np.int64), np.ones(len(images), bool)
     for m in group.measured:
-        places = np.searchsorted(images, m.columns["image"][m.judged])
-        np.add.at(counts, (places, (~m.right[m.judged]).astype(int)), 1)
+        rows, places = rows_of_both(m.columns["image"], images, m.judged, every)
+        counts[places, (~m.right[rows]).astype(int)] += 1
     return images, counts
 
 
@@ -170,8 +172,8 @@ def _shown(group: Group, points: list[int], chosen: list[tuple[int, str]]) -> li
     for size, quantizer in dict.fromkeys(stages.values()):
         places = [place for place in points if stages[place] == (size, quantizer)]
         # What failed when it was measured is not tried again
-        good = set.union(*(set(m.columns["image"][m.good].tolist()) for m in (group.measured[p] for p in places)))
-        sources = chain.resize(size, {i: source for i, source in enumerate(pixels) if shown[i].image in good})
+        good = [any(_cell(group.measured[p], s.image, "bytes") is not None for p in places) for s in shown]
+        sources = chain.resize(size, {i: source for i, source in enumerate(pixels) if good[i]})
         images, _ = chain.quantize(quantizer, sources)
         for place in places:
             for i, picture in _pictures(group.measured[place], images, sources, shown, files).items():

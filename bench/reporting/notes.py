@@ -12,8 +12,8 @@ from ..reading.baseline import baseline, published_warning
 from ..reading.curves import Measured
 from ..reading.fidelity import means
 from ..reading.groups import Group
+from ..records.format import NOT_TAKEN
 from ..study.matrix import Matrix
-from ..study.records import NOT_TAKEN
 
 
 def group_notes(group: Group, matrix: Matrix) -> list[str]:

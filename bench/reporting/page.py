@@ -22,7 +22,17 @@ from ..reading.groups import Group
 from ..reading.measures import Measure
 from .gallery import Gallery, gallery
 from .group_report import GroupReport
-from .page_data import choosing_data, curves_data, metric_key, points_data, predictions_data, shares
+from .page_data import (
+    FEWEST_IMAGES,
+    VERDICTS,
+    choosing_data,
+    curves_data,
+    metric_key,
+    page_images,
+    points_data,
+    predictions_data,
+    shares,
+)
 
 LARGEST = 7_800_000
 """Bytes of a page, about."""
@@ -93,7 +103,7 @@ def _section(part: GroupReport, room: int, study: str) -> Section:
         "less": [metric_key(g) for g in metrics if g.measure.better < 0],
         "labelled": group.labelled,
         "native": group.sources.native_bpp if group.predicts else None,
-        **predictions_data(group),
+        **predictions_data(group, page_images(group)),
         "gallery": {"points": pictures.points, "images": [asdict(image) for image in pictures.images]},
         "classes": _classes(group) if pictures.images else [],
     }
@@ -115,7 +125,8 @@ def _section(part: GroupReport, room: int, study: str) -> Section:
 
 def _without_pictures(group: Group) -> int:
     """Bytes that a group takes in a page beside its pictures, rather too many."""
-    points, images = len(group.measured), int(group.rows.images.max())
+    points = len(group.measured)
+    images = min(int(group.rows.images.max()), max(FEWEST_IMAGES, VERDICTS // points))
     return 20_000 + points * (1_800 + images * 2 // 6) + 450 * len(group.curves) ** 2
 
 

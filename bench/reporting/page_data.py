@@ -15,12 +15,18 @@ from numpy.typing import NDArray
 from ..comparing.bootstrap import enough
 from ..comparing.losses import point_losses
 from ..figures.curve_styles import styles_of
+from ..reading.columns import images_of_any, rows_of_both
 from ..reading.curves import Measured
 from ..reading.groups import Group
 from ..statistics.intervals import wilson
 from ..statistics.pareto import beaten_by
 from ..timing.times import Times
 
+VERDICTS = 6_000_000
+"""The most verdicts, of a point on an image, that a page holds: 2 MB of them."""
+FEWEST_IMAGES = 2000
+"""The images whose verdicts a page holds whatever the number of points."""
+SEED = 0
 SYMBOLS = {
     "o": "circle",
     "s": "square",
@@ -174,12 +180,24 @@ def _percent(*shares: float) -> list[float] | None:
     return [float(f"{100 * s:.6g}") for s in shares] if np.isfinite(shares).all() else None
 
 
-def predictions_data(group: Group) -> dict[str, Any]:
-    """Which points have which images right, a bit each, and which gave what the uncompressed image gave."""
-    images = np.unique(np.concatenate([m.columns["image"] for m in group.measured]))
+def page_images(group: Group) -> NDArray[np.int64]:
+    """The images whose predictions a page holds, sorted: all, or so many drawn at random that the page stays small."""
+    images = images_of_any(m.columns["image"] for m in group.measured)
+    most = max(FEWEST_IMAGES, VERDICTS // len(group.measured))
+    if len(images) <= most:
+        return images
+    return np.sort(np.random.default_rng(SEED).choice(images, most, replace=False))
+
+
+def predictions_data(group: Group, images: NDArray[np.int64]) -> dict[str, Any]:
+    """Which points have which images right, a bit each, and which gave what the uncompressed image gave.
+
+    images: those of ``page_images``.
+    """
     agreed = group.by_agreement().measured if group.predicts and group.reference is not None else []
     return {
-        "images": [int(i) for i in images] if len(images) and images[-1] != len(images) - 1 else len(images),
+        "images": images.tolist() if len(images) and images[-1] != len(images) - 1 else len(images),
+        "drawnFrom": int(group.rows.images.max()),
         "right": [_bits(m, images) for m in group.measured] if group.labelled else [],
         "agrees": [_bits(m, images) for m in agreed],
     }
@@ -187,9 +205,9 @@ def predictions_data(group: Group) -> dict[str, Any]:
 
 def _bits(m: Measured, images: NDArray[np.int64]) -> list[str]:
     """Judged and right, one bit an image, most significant first."""
+    rows, places = rows_of_both(m.columns["image"], images, m.judged, np.ones(len(images), bool))
     judged, right = np.zeros(len(images), bool), np.zeros(len(images), bool)
-    places = np.searchsorted(images, m.columns["image"][m.judged])
     judged[places] = True
-    right[places] = m.right[m.judged]
+    right[places] = m.right[rows]
     text = "" if judged.all() else base64.b64encode(np.packbits(judged).tobytes()).decode("ascii")
     return [text, base64.b64encode(np.packbits(right).tobytes()).decode("ascii")]

@@ -11,7 +11,7 @@ from typing import Any
 from ...core.errors import Refused
 from ...core.images import RGB
 from ...datasets.base import BadImage, Block, Dataset
-from ..study.records import FILES
+from ..records.format import FILES
 from ..study.sources import UNREADABLE_SIZE
 
 CHUNK_IMAGES = 100

@@ -13,8 +13,9 @@ import numpy as np
 
 from ...codecs.base import Codec, StoredFileCodec
 from ...core.images import AnyImage, IndexedImage
+from ..records.format import Identity
+from ..records.index import Index
 from ..study.points import Point
-from ..study.records import Identity, Index
 from ..study.sources import Sources
 from .executors import Pool, one_thread
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import deque
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from ..study.records import Record
+from ..records.format import Record
 
+LAST = 101
+"""The last measurements of a point, of its kind and of all that count."""
 Key = tuple[str, str, str]
 """The keys of quantizer, codec and classifier, as records are filed."""
 
@@ -19,7 +22,7 @@ class Pace:
     """
 
     def __init__(self) -> None:
-        self._seconds: dict[str, list[float]] = {}
+        self._seconds: dict[str, deque[float]] = {}
 
     @classmethod
     def of(cls, records: Iterable[Record]) -> Pace:
@@ -36,11 +39,11 @@ class Pace:
     def learn(self, key: Key, images: int, seconds: float) -> None:
         """Takes in the seconds that some images of a point took."""
         for name in _names(key):
-            self._seconds.setdefault(name, []).append(seconds / max(1, images))
+            self._seconds.setdefault(name, deque(maxlen=LAST)).append(seconds / max(1, images))
 
     def seconds(self, key: Key, images: int) -> float:
         """The seconds that so many images of a point will take one worker; 0 where nothing was measured yet."""
-        seconds = next((self._seconds[name] for name in _names(key) if name in self._seconds), [0.0])
+        seconds: Sequence[float] = next((self._seconds[name] for name in _names(key) if name in self._seconds), [0.0])
         return float(np.median(seconds)) * images
 
 

@@ -13,9 +13,11 @@ from typing import Any
 from ...codecs.base import StoredFileCodec
 from ...core.errors import RabenchError, Refused
 from ...datasets.base import Dataset, blocks
+from ..records.format import BLOCK, FILES, Identity
+from ..records.index import Index, Span, block_name, spans_of_parts
+from ..records.records import Records
 from ..study.matrix import Study, all_points
 from ..study.points import Point
-from ..study.records import BLOCK, FILES, Identity, Index, Records, Span, block_name, spans_of_parts
 from . import task as tasks
 from .content import describe_block
 from .executors import Pool, in_process

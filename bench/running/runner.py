@@ -15,11 +15,13 @@ from ...codecs.base import Codec
 from ...core.errors import BadSetting, Refused
 from ...core.version import __version__
 from ...datasets.base import forget_opened
+from ..records.format import COLUMNS, STAGES, UNREADABLE, Rows
+from ..records.index import Index
+from ..records.records import Records
 from ..study import provenance
 from ..study.folder import prepared
 from ..study.matrix import Matrix, Study, all_points
 from ..study.points import Point
-from ..study.records import COLUMNS, STAGES, UNREADABLE, Index, Records, Rows
 from . import task as tasks
 from .executors import Pool
 from .overhead import measure_overheads

@@ -19,7 +19,7 @@ from ...core.origins import describe_error
 from ...datasets.base import BadImage, Block, Dataset
 from ...metrics.base import Metric
 from ...quantizers.base import Quantizer
-from ..study.records import NOT_TAKEN, UNREADABLE, Rows
+from ..records.format import NOT_TAKEN, UNREADABLE, Rows
 from ..study.sizes import FULL, Size
 from . import chain
 from .classify import BatchedInference

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from ...core.errors import Refused, Unavailable
 from ...core.files import locked, remove_partial, write_text
+from ..records.records import Records
 from .matrix import EMBEDDED, FILE, Study
-from .records import Records
 
 COPIED = "# The study {} that comes with rabench, copied here; this copy is yours to edit.\n"
 BASE = "base = {}  # paths are beside this\n"

@@ -21,10 +21,10 @@ from ...core.images import RGB
 from ...core.learning import Images
 from ...datasets.base import UNLABELLED, BadImage, Block, Dataset, blocks
 from ...quantizers.base import Quantizer
+from ..records.format import BLOCK, UNREADABLE
 from ..running import chain
 from ..running.content import chunks, describe_block
 from ..running.executors import Pool, one_thread
-from ..study.records import BLOCK, UNREADABLE
 
 FORMAT = 1
 

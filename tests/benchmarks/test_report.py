@@ -10,8 +10,9 @@ import sys
 import numpy as np
 import pytest
 from rabench.bench.comparing.compare import compare
+from rabench.bench.records.format import COLUMNS, Identity, Rows
+from rabench.bench.records.records import Records
 from rabench.bench.study.matrix import find_study, with_references
-from rabench.bench.study.records import COLUMNS, Identity, Records, Rows
 
 IMAGES, CLASSES = 10_000, 200
 MATRIX = """

@@ -41,7 +41,7 @@ def test_the_cheapest_level_that_harms_few_is_chosen_and_its_records_are_ordinar
     assert 300 <= rows.images["harmful:level=7:uneven=-1"] <= 6000 and not rows.complete.all()
     answer = table(choice)
     assert answer.frame["take"].tolist() == ["*"] and answer.frame["cheapest"].tolist() == ["level=7"]
-    assert answer.frame["where the search ended"][0].startswith("level=6 is likely to lose more: 6.")
+    assert answer.frame["search ended at"][0].startswith("level=6 is likely to lose more: 6.")
 
 
 def test_a_second_call_measures_nothing_and_answers_the_same(tmp_path):
@@ -152,8 +152,8 @@ def test_after_a_second_start_the_next_cheaper_setting_is_the_one_that_was_not_s
     verdicts = [trial.verdict for trial in search.trials]
     assert verdicts[0] == "open" and verdicts[-1] == "shown"  # it began at 8 colors, then from 64 on
     frame = table(choice).frame.set_index("curve")
-    assert frame.loc["median-cut+png", "where the search ended"].startswith("colors=8 is open: ")
-    assert frame.loc["none+png", "where the search ended"] == "there is none"
+    assert frame.loc["median-cut+png", "search ended at"].startswith("colors=8 is open: ")
+    assert frame.loc["none+png", "search ended at"] == "there is none"
 
 
 def test_by_log_loss_the_answer_is_in_nats(tmp_path):

@@ -18,12 +18,12 @@ from rabench.bench.comparing.compare import Method, compare, find_curve
 from rabench.bench.comparing.comparison import as_text
 from rabench.bench.comparing.operating_points import operating_points, requirement
 from rabench.bench.reading.curves import Curve
+from rabench.bench.records.format import write_table
 from rabench.bench.reporting.report import report
 from rabench.bench.statistics.bjontegaard import Distances
 from rabench.bench.statistics.intervals import holm, mcnemar, tango, wilson
 from rabench.bench.statistics.pareto import beaten_by, dominated, pareto_front
 from rabench.bench.study.matrix import find_study
-from rabench.bench.study.records import write_table
 from rabench.core.errors import BadSetting, Refused, Unavailable
 from scipy.optimize import minimize_scalar
 

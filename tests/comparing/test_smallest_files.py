@@ -18,7 +18,7 @@ def drawn(seed, images=6, settings=3):
     rng = np.random.default_rng(seed)
     bits = np.sort(rng.integers(10, 100, (images, settings)), axis=1).astype(float)
     agrees = rng.random((images, settings)) < np.linspace(0.4, 0.9, settings)
-    return ImageNeeds(CURVE, (0, 1, 2), bits, agrees, np.full(images, 8.0))
+    return ImageNeeds(CURVE, (0, 1, 2), bits / 8, agrees, np.full(images, 8.0))
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -28,7 +28,7 @@ def test_no_choice_of_settings_keeps_as_many_images_for_fewer_bits(seed):
     best = {}
     for settings in product(range(3), repeat=6):
         places = (np.arange(6), settings)
-        count, bits = int(needs.agrees[places].sum()), needs.bits[places].sum() / needs.pixels.sum()
+        count, bits = int(needs.agrees[places].sum()), 8 * needs.bytes[places].sum() / needs.pixels.sum()
         for fewer in range(count + 1):
             best[fewer] = min(bits, best.get(fewer, np.inf))
     assert rates == pytest.approx([best[round(6 * share)] for share in kept])
@@ -49,11 +49,11 @@ def test_what_is_wasted_is_what_the_oracle_of_equal_agreement_spares(seed):
 def test_without_luck_an_image_must_be_seen_at_every_dearer_setting():
     agrees = np.array([[1, 0, 1], [1, 1, 1], [0, 1, 1], [1, 1, 0]], bool)
     bits = np.tile([1.0, 2.0, 4.0], (4, 1))
-    needs = ImageNeeds(CURVE, (0, 1, 2), bits, agrees, np.ones(4))
+    needs = ImageNeeds(CURVE, (0, 1, 2), bits / 8, agrees, np.ones(4))
     assert needs.lasting.tolist() == [[False, False, True], [True] * 3, [False, True, True], [False] * 3]
     assert needs.oracle(needs.agrees)[0].tolist() == [1, 1, 1, 1, 1.25]
     assert needs.oracle(needs.lasting)[0].tolist() == [1, 1, 1.25, 2]
-    assert np.isnan(ImageNeeds(CURVE, (0, 1, 2), bits, agrees, np.ones(4)).wasted(1, agrees & False)[0])
+    assert np.isnan(ImageNeeds(CURVE, (0, 1, 2), bits / 8, agrees, np.ones(4)).wasted(1, agrees & False)[0])
 
 
 def test_the_photographs_need_fewer_bits_than_any_one_setting_spends():
@@ -72,7 +72,7 @@ def test_the_interval_of_what_is_wasted_is_that_of_resampled_images():
     rng, values = np.random.default_rng(0), []
     for _ in range(1000):
         rows = rng.integers(0, 800, 800)
-        again = ImageNeeds(CURVE, (0, 1, 2), needs.bits[rows], needs.agrees[rows], needs.pixels[rows])
+        again = ImageNeeds(CURVE, (0, 1, 2), needs.bytes[rows], needs.agrees[rows], needs.pixels[rows])
         values.append(again.wasted(1, again.agrees)[0])
     assert (low, high) == pytest.approx(np.quantile(values, [0.025, 0.975]), abs=0.15 * (high - low))
     assert low < share < high
@@ -80,7 +80,7 @@ def test_the_interval_of_what_is_wasted_is_that_of_resampled_images():
 
 def test_chance_in_how_many_images_agree_counts():
     agrees = np.stack([np.zeros(400, bool), np.arange(400) % 2 == 0], axis=1)
-    needs = ImageNeeds(CURVE, (0, 1), np.tile([1.0, 10.0], (400, 1)), agrees, np.ones(400))
+    needs = ImageNeeds(CURVE, (0, 1), np.tile([1.0, 10.0], (400, 1)) / 8, agrees, np.ones(400))
     share, low, high = needs.wasted(1, agrees)
     assert share == pytest.approx(1 - 5.5 / 10)  # each image of the half that agrees costs 9 more
     assert (high - low) / 2 == pytest.approx(1.96 * 0.9 * np.sqrt(0.25 / 400), rel=0.01)

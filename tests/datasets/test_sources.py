@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 from PIL import Image
+from rabench.bench.records.index import Index
 from rabench.bench.running.content import describe_block
-from rabench.bench.study.records import Index
 from rabench.bench.study.sources import Sources
 from rabench.datasets import DATASETS
 

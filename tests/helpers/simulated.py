@@ -22,7 +22,7 @@ def synthetic(rng, n, shares, bits):
     limit = norm.ppf(shares) * np.sqrt(1 + CHANCE**2)
     right = (rng.normal(size=(n, 1)) + noise < limit).astype(float)
     sizes = np.asarray(bits) * rng.lognormal(0, 0.3, (n, 1))
-    return PairedImages(np.arange(n), sizes, right, np.full(n, 64.0 * 64))
+    return PairedImages(np.arange(n), sizes / 8, right, np.full(n, 64.0 * 64))
 
 
 @dataclass(frozen=True)

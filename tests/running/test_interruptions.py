@@ -9,8 +9,8 @@ from unittest.mock import patch
 import pytest
 from given_studies import PHOTOS_AS_PNG, given_study, measure, point, written_study
 from plugins_for_tests import Constant, Logged
-from rabench.bench.study import records as records_module
-from rabench.bench.study.records import Records
+from rabench.bench.records import records as records_module
+from rabench.bench.records.records import Records
 from rabench.codecs import CODECS
 
 

@@ -7,8 +7,10 @@ import pytest
 from given_studies import given_study, measure, point
 from image_files import noise_folder
 from PIL import Image
+from rabench.bench.records.format import Identity
+from rabench.bench.records.index import Index
+from rabench.bench.records.records import Records
 from rabench.bench.running import executors, plan
-from rabench.bench.study.records import Identity, Index, Records
 from rabench.codecs import CODECS
 from rabench.quantizers import QUANTIZERS
 

@@ -11,7 +11,7 @@ from given_studies import PHOTOS_AS_PNG, given_study, measure, point, rows_of, w
 from image_files import encoded, write_shard
 from plugins_for_tests import Noise
 from rabench.bench.reading.groups import read
-from rabench.bench.study.records import Index
+from rabench.bench.records.index import Index
 from rabench.classifiers import weights
 from rabench.codecs import CODECS
 from rabench.core.networks import read_weights

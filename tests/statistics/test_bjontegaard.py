@@ -188,7 +188,7 @@ def test_many_curves_at_once_are_each_what_they_are_alone():
 
 def test_bootstrap_resamples_are_paired_and_seeded():
     table = synthetic(np.random.default_rng(0), 500, [0.3, 0.3], [900, 900])
-    one = PairedImages(table.images, table.bits[:, [0, 0]], table.score[:, [0, 0]], table.pixels)
+    one = PairedImages(table.images, table.bytes[:, [0, 0]], table.score[:, [0, 0]], table.pixels)
     r, a = resample(one, 300)
     np.testing.assert_array_equal(a[:, 0], a[:, 1])
     np.testing.assert_array_equal(resample(one, 300)[1], a)

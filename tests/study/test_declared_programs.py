@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from given_studies import measure, photos_matrix, written_study
 from processes import needs_proc, runs, wait_until
+from rabench.bench.records.records import Records
 from rabench.bench.study.plugin_files import load_plugins
-from rabench.bench.study.records import Records
 from rabench.codecs import CODECS
 from rabench.core.errors import BadSetting, Unavailable
 

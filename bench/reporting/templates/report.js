@@ -291,7 +291,7 @@
       const say = (count) => count.toLocaleString("en");
       const counts = judged ? verdicts.between(a, b) : null;
       this.find(".counts").textContent = !judged ? "" :
-        `Of ${say(counts.images)} images, ${say(counts.gained)} are ${this.word(true)} in B alone (${here("gained")} of them below), ` +
+        `Of ${say(counts.images)} images${verdicts.count < this.data.drawnFrom ? `, drawn at random from ${say(this.data.drawnFrom)}` : ""}, ${say(counts.gained)} are ${this.word(true)} in B alone (${here("gained")} of them below), ` +
         `${say(counts.lost)} in A alone (${here("lost")} below), ${say(counts.right)} in both, ${say(counts.wrong)} in neither.`;
       const cards = this.find(".cards");
       if (!cards) return;

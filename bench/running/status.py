@@ -1,0 +1,124 @@
+"""Where a study stands: what is measured of each point, at what pace, and how long the rest takes."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+from filelock import FileLock, Timeout
+
+from ...core.tables import Kind, Table
+from ..records.format import Record
+from ..records.index import Index
+from ..records.records import Records
+from ..study.matrix import Study, all_points
+from ..study.points import Point
+from .pace import Pace
+from .plan import identity_of
+
+RECENT = 600.0
+"""The seconds that the pace of a run is told from."""
+
+
+@dataclass(frozen=True)
+class Standing:
+    """How far one point is measured."""
+
+    point: Point
+    images: int
+    """The images of the last run."""
+    done: int
+    """The images in records, those that failed among them."""
+    failed: int
+    seconds_left: float
+    """The seconds that the missing images take one worker; NaN where nothing tells."""
+
+
+@dataclass(frozen=True)
+class Status:
+    """Where a study stands."""
+
+    title: str
+    points: list[Standing]
+    running: bool
+    """Whether a run is going on."""
+    recent: float
+    """The images a second, over all points, that came in the last RECENT seconds."""
+
+    @property
+    def seconds_left(self) -> float | None:
+        """The seconds that the run that goes on will take, at its pace; None without one, or before anything came."""
+        missing = sum(p.images - p.done for p in self.points)
+        return missing / self.recent if self.running and self.recent else None
+
+    @property
+    def table(self) -> Table:
+        """A row a point."""
+        kinds = {"point": Kind.NAME, **dict.fromkeys(("done", "of", "failed", "one worker, s"), Kind.NUMBER)}
+        rows = [
+            [p.point.title, f"{p.done:,}", f"{p.images:,}", f"{p.failed:,}", f"{p.seconds_left:,.0f}"]
+            for p in self.points
+        ]
+        done, images = (sum(getattr(p, name) for p in self.points) for name in ("done", "images"))
+        share = f"{100 * done / images:.1f} %" if images else "nothing"
+        notes = [f"{done:,} of {images:,} images are measured, over all points ({share})."]
+        if self.running:
+            left = f"; about {self.seconds_left:,.0f} s left" if self.seconds_left is not None else ""
+            notes.append(f"A run is going on: {self.recent:,.1f} images/s in the last ten minutes{left}.")
+        notes.append("one worker, s: the seconds that the images that are missing take one worker.")
+        return Table(self.title, pd.DataFrame(rows, columns=list(kinds)), kinds, tuple(notes))
+
+
+def status(study: Study) -> Status:
+    """Where a study stands, while a run goes on or not; reads records and measures nothing.
+
+    A data set that no run has looked at yet counts no images.
+    """
+    matrix, index, records = study.load(), Index(study.records), Records(study.records)
+    found, _ = records.read()
+    pace, by_name = Pace.of(found), {r.identity.name: r for r in found}
+    points = [_standing(point, index, by_name, pace) for point in all_points(matrix)]
+    now = time.time()
+    written = {r.path for r in found}
+    recent = {path for path in written if now - path.stat().st_mtime < RECENT}
+    images = sum(r.images for r in found if r.path in recent)
+    return Status(matrix.title, points, _locked(study.folder / ".lock"), images / RECENT)
+
+
+def _standing(point: Point, index: Index, records: dict[str, Record], pace: Pace) -> Standing:
+    label = point.dataset.label
+    if label not in index.datasets:
+        return Standing(point, 0, 0, 0, float("nan"))
+    images, done, failed = index.expected(label), 0, 0
+    if (noted := index.noted(point.labels)) is not None:
+        versions = (noted[1][0], noted[1][1], noted[1][2])
+        for whole, parts in index.layout(label):
+            spans = [whole] if whole is not None else []
+            names = [identity_of(point, versions, span).name for span in spans]
+            if not any(name in records for name in names):
+                names = [identity_of(point, versions, part).name for part in parts]
+            for record in (records[name] for name in names if name in records):
+                done += record.images
+                failed += _failed(record)
+    return Standing(point, images, done, failed, pace.seconds(point.key, images - done) if pace else float("nan"))
+
+
+def _failed(record: Record) -> int:
+    if record.path.parent.name != "failed":
+        return 0
+    return int(record.rows()["error"].is_valid().to_numpy().sum())
+
+
+def _locked(path: Path) -> bool:
+    """Whether another process measures the study."""
+    if not path.is_file():
+        return False
+    try:
+        with FileLock(path, timeout=0):
+            return False
+    except Timeout:
+        return True
+    except OSError:  # a folder that cannot be written is not being measured
+        return False

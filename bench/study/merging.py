@@ -1,0 +1,129 @@
+"""Studies into one: records are copied, and what their indices know of images and versions is joined."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ...core.errors import Refused
+from ...core.files import atomic_write, write_text
+from ...core.toml_files import TomlFile
+from ..records.index import Index
+from ..records.records import Records
+from . import provenance
+from .folder import prepared
+from .matrix import FILE, Study, base_of
+
+
+@dataclass
+class Merged:
+    """What merging has done."""
+
+    copied: int = 0
+    """The files that were copied."""
+    there: int = 0
+    """The files that were there already."""
+    remarks: list[str] = field(default_factory=list)
+    """Lines on what does not go together."""
+
+
+def merge(sources: Sequence[Study], folder: Path) -> Merged:
+    """Copies the records of studies into a folder, whose study is then that of all of them.
+
+    A folder without a matrix gets that of the first study. Raises Refused where a source is the folder itself or holds no
+    records, Unavailable where the folder is being measured or cannot be written.
+    """
+    for source in sources:
+        if source.folder.resolve() == folder.resolve():
+            raise Refused(f"{folder} cannot be merged into itself; name another folder as `into`")
+        if not source.records.is_dir():
+            raise Refused(f"{source.folder} holds no records; measure it: rabench run {source.name}")
+    if not (folder / FILE).is_file():
+        _begin(folder, sources[0])
+    target, merged = Study(folder.resolve().name, folder / FILE, folder), Merged()
+    with prepared(target) as records:
+        index = Index(target.records)
+        for source in sources:
+            _copy(Records(source.records), records, merged)
+            _join(Index(source.records), index, source.name, merged)
+            _add_runs(source.folder, folder)
+        index.save()
+    return merged
+
+
+def _begin(folder: Path, source: Study) -> None:
+    """Gives a folder the matrix of a study, its paths beginning where they did."""
+    folder.mkdir(parents=True, exist_ok=True)
+    text = source.matrix.read_text(encoding="utf-8-sig")
+    file = TomlFile.open(source.matrix)
+    head = f"# The study {source.name}, merged with others.\n"
+    if "base" not in file.content:
+        head += f"base = {json.dumps(str(base_of(file).resolve()))}\n"
+    write_text(folder / FILE, head + text)
+    if source.added.is_file():
+        shutil.copyfile(source.added, folder / source.added.name)
+
+
+def _copy(source: Records, target: Records, merged: Merged) -> None:
+    there = target.names()
+    for path, to in _files(source, target):
+        if to.is_file() or (path.parent != source.packs and path.stem in there):
+            merged.there += 1
+            continue
+        to.parent.mkdir(parents=True, exist_ok=True)
+        with atomic_write(to) as partial:
+            shutil.copyfile(path, partial)
+        merged.copied += 1
+        if to.parent == target.folder:
+            (target.failed / to.name).unlink(missing_ok=True)
+
+
+def _files(source: Records, target: Records) -> Iterator[tuple[Path, Path]]:
+    """Each file of records and where it goes: packs and records before those with failures."""
+    folders = ((source.packs, target.packs), (source.folder, target.folder), (source.failed, target.failed))
+    for own, other in folders:
+        for path in sorted(own.glob("*.parquet")):
+            if own != source.failed or not (target.folder / path.name).is_file():
+                yield path, other / path.name
+
+
+def _join(source: Index, target: Index, name: str, merged: Merged) -> None:
+    for label, entry in source.datasets.items():
+        known = target.datasets.setdefault(label, entry)
+        if known is not entry:
+            _join_blocks(entry, known, label, name, merged)
+    for point, noted in source.versions.items():
+        known = target.versions.setdefault(point, noted)
+        if known != noted:
+            merged.remarks.append(
+                f"{name}: {point} was measured with other versions than in the studies before it; its records are kept, "
+                "and tables show the others"
+            )
+    target.overheads = {**source.overheads, **target.overheads}
+
+
+def _join_blocks(entry: dict[str, Any], known: dict[str, Any], label: str, name: str, merged: Merged) -> None:
+    for kind in ("blocks", "parts"):
+        blocks = known.setdefault(kind, {}) if entry.get(kind) else known.get(kind, {})
+        for span, description in entry.get(kind, {}).items():
+            if blocks.setdefault(span, description)["sha256"] != description["sha256"]:
+                merged.remarks.append(
+                    f"{name}: images {span} of {label} are others than in the studies before it; its records of them are "
+                    "kept, and tables do not show them"
+                )
+    known["images"] = max(known["images"], entry["images"])
+    mine, others = known.get("limit"), entry.get("limit")
+    known["limit"] = None if mine is None or others is None else max(mine, others)
+
+
+def _add_runs(source: Path, target: Path) -> None:
+    """Adds a study's runs to those of another, each once, in their order in time."""
+    runs = provenance.runs(target)
+    runs += [entry for entry in provenance.runs(source) if entry not in runs]
+    if runs:
+        ordered = sorted(runs, key=lambda entry: str(entry.get("date", "")))
+        write_text(target / provenance.FILE, json.dumps({"runs": ordered}, indent=1) + "\n")
