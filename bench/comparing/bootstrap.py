@@ -42,13 +42,14 @@ class PairedImages:
     @property
     def bits(self) -> Array:
         """Of the files, (N, P)."""
-        return 8.0 * self.bytes
+        return self.bytes.astype(np.float64) * 8
 
     @property
     def whole(self) -> tuple[Array, Array]:
         """Rates in bits per pixel and accuracies as shares of all images, as if one resample: (1, P) each."""
-        bits = 8 * self.bytes.sum(0, dtype=np.float64)
-        return (bits / self.pixels.sum())[None], self.score.astype(float).mean(0)[None]
+        bits: Array = 8 * self.bytes.sum(0, dtype=np.float64)
+        score: Array = self.score.sum(0, dtype=np.float64)
+        return (bits / float(self.pixels.sum()))[None], (score / len(self.images))[None]
 
 
 def enough(measured: Sequence[Measured]) -> set[int]:

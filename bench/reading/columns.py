@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from ...core.errors import Unavailable
 
-HELD = 1 << 30
+HELD = 1 << 29
 """The bytes of columns that are held in memory."""
 SMALL = 1 << 16
 """Arrays of fewer bytes stay in memory whatever is held."""

@@ -47,18 +47,31 @@ def by_metric(group: Group, metric: Metric) -> Group:
 
     Raises Refused where no point has one.
     """
-    values = [values_of(m, metric, group.fidelity.get((stored_of(m.point), metric))) for m in group.measured]
-    kept = [i for i, v in enumerate(values) if np.isfinite(v).any() and group.measured[i].point.tuned_from is None]
-    if not kept:
+    values = (
+        values_of(m, metric, group.fidelity.get((stored_of(m.point), metric))) if m.point.tuned_from is None else None
+        for m in group.measured
+    )
+    judged = by_values(group, values, of_metric(metric))
+    if judged is None:
         raise Refused(f"{group.title}: {metric.short} is not measured for any point; rabench run measures it")
-    return by_values(group, values, kept, of_metric(metric))
+    return judged
 
 
-def by_values(group: Group, values: Sequence[NDArray[np.float64]], kept: Sequence[int], measure: Measure) -> Group:
-    """The group judged by a number of each image. values: for each point, (N,), NaN for none. kept: the points to keep."""
-    measured = [replace(group.measured[i], columns=group.measured[i].columns.having(value=values[i])) for i in kept]
+def by_values(group: Group, values: Iterable[NDArray[np.float64] | None], measure: Measure) -> Group | None:
+    """The group judged by a number of each image; points without any are left out; None where that leaves none.
+
+    values: for each point, (N,), NaN for none; None for a point to leave out.
+    """
+    kept, measured, summaries = [], [], []
+    for i, (m, own) in enumerate(zip(group.measured, values, strict=True)):  # one by one: a million images are many
+        if own is not None and np.isfinite(own).any():
+            kept.append(i)
+            measured.append(replace(m, columns=m.columns.having(value=own)))
+            summaries.append(_summary(own))
+    if not kept:
+        return None
     rows = group.rows.iloc[kept].reset_index(drop=True)
-    summary = pd.DataFrame([_summary(values[i]) for i in kept])
+    summary = pd.DataFrame(summaries)
     rows = rows.assign(**{name: summary[name] for name in summary})
     lines = curves([m.point for m in measured], rows.bpp.to_numpy())
     return replace(group, measured=measured, rows=rows, curves=lines, measure=measure)

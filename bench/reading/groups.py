@@ -199,7 +199,7 @@ def agreeing(m: Measured, reference: Measured) -> Measured:
     predictions = reference.columns["prediction"][reference.good]
     order = np.argsort(images, kind="stable")
     places = np.searchsorted(images, m.columns["image"], sorter=order).clip(max=max(0, len(order) - 1))
-    labels = np.full(len(m.columns["image"]), -1, np.int64)
+    labels = np.full(len(m.columns["image"]), -1, np.int32)
     if len(order):
         shared = images[order[places]] == m.columns["image"]
         labels[shared] = predictions[order[places]][shared]

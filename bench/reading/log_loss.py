@@ -31,11 +31,10 @@ def by_log_loss(group: Group, labels: str | None = None) -> Group:
     if labels == "agreement" or not group.labelled:
         reason = "agreement has none; leave `labels` out" if labels == "agreement" else "its images have none"
         raise Refused(f"{group.title}: log-loss is that of the data set's labels, and {reason}")
-    values = [log_likelihoods(m) for m in group.measured]
-    kept = [i for i, v in enumerate(values) if np.isfinite(v).any()]
-    if not kept:
+    judged = by_values(group, map(log_likelihoods, group.measured), LOG_LOSS)
+    if judged is None:
         raise Refused(f"{group.title}: the records hold no probabilities of labels; measure them again")
-    return by_values(group, values, kept, LOG_LOSS)
+    return judged
 
 
 def log_loss_of(group: Group) -> Group | None:

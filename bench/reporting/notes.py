@@ -115,8 +115,10 @@ def _uneven(group: Group) -> str:
 
 def few_classes(group: Group) -> list[str]:
     """A warning where the images measured are of a part of the classes, as the first ones of a sorted data set are."""
-    labels = np.concatenate([m.columns["label"] for m in group.measured])
-    held, images = len(np.unique(labels[labels >= 0])), int(group.rows.images.max())
+    labels: set[int] = set()
+    for m in group.measured:
+        labels.update(np.flatnonzero(np.bincount(m.columns["label"].clip(min=-1) + 1)[1:]).tolist())
+    held, images = len(labels), int(group.rows.images.max())
     if 2 * held >= min(group.sources.classes, images) or not held:
         return []
     return [

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
+from rabench.bench.comparing import bootstrap
 from rabench.bench.comparing.bootstrap import PairedImages, resample
 from rabench.bench.statistics.bjontegaard import (
     bd_accuracy,
@@ -215,3 +216,17 @@ def test_intervals_of_bd_accuracy_hold_it_as_often_as_they_say(name):
     anchor, test, bits = CURVES[name]
     found = of_bd((BITS, anchor), (bits * BITS, test), 1000, 300, count=400)
     assert found.discordant >= 30 and 271 / 300 <= found.held <= 296 / 300
+
+
+def test_resamples_drawn_part_by_part_are_those_of_all_images(monkeypatch):
+    """Of 500 images in parts of 64: means and covariances of rates and accuracies as when drawn at once."""
+    table = synthetic(np.random.default_rng(5), 500, [0.3, 0.6], [4000, 9000])
+    at_once = resample(table, 4000)
+    monkeypatch.setattr(bootstrap, "MANY", 100)
+    monkeypatch.setattr(bootstrap, "PART", 64)
+    by_parts = resample(table, 4000)
+    for one, other in zip(at_once, by_parts, strict=True):
+        scale = np.sqrt(np.diag(np.cov(one.T)))
+        assert np.abs(one.mean(0) - other.mean(0)).max() < 0.1 * scale.max()
+        assert np.abs(np.cov(one.T) - np.cov(other.T)).max() < 0.12 * (scale**2).max()
+    assert (resample(table, 4000)[0] == by_parts[0]).all()
