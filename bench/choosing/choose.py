@@ -77,7 +77,7 @@ def choose(
     which no more is measured. Interrupted, it keeps what is measured, and the same call goes on. Raises RabenchError for
     what the user can set right, such as more confidence than the images allow, before anything is measured.
     """
-    progress, matrix = progress or Progress(), study.load()
+    progress, matrix = progress or Progress(), study.load(measuring=True)
     with session(study, make_pool, progress, command, timeout) as (runner, index):
         until = monotonic() + budget
         try:

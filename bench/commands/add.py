@@ -75,7 +75,7 @@ def add(
     index = Index(study.records)
     if not index.datasets:
         raise Unavailable(f"{study.folder} is not measured yet; measure it first: rabench run {study.folder}")
-    points = study.load().points  # a codec in a file that the study names already needs no word on it
+    points = study.load(measuring=True).points  # a codec in a file that the study names already needs no word on it
     for path in plugins:
         load_plugins(path)
     codecs, chosen = _swept(text, quantizers, study, points)

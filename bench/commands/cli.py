@@ -25,7 +25,9 @@ from .console import (
     AxisOption,
     PluginOption,
     PSNROption,
+    ResultsOption,
     StudyName,
+    WorkersOption,
     among,
     app,
     as_options,
@@ -37,6 +39,7 @@ from .console import (
     out,
     print_report,
     print_table,
+    with_trust,
     worker_count,
 )
 
@@ -52,6 +55,9 @@ COMMANDS = (_choosing, _records, _results, _training)
 
 def main() -> None:
     """Runs the command line; a user's mistake is one line on standard error, without a traceback."""
+    for command in app.registered_commands:
+        if command.callback is not None:
+            command.callback = with_trust(command.callback)
     try:
         app()
     except RabenchError as error:
@@ -70,12 +76,8 @@ def main() -> None:
 @app.command()
 def run(
     study: StudyName,
-    out_folder: Annotated[
-        Path | None, typer.Option("--out", help="Where results go; default: the study's folder, or runs/NAME.")
-    ] = None,
-    workers: Annotated[
-        int | None, typer.Option(help="Worker processes; 0: in this process. Default: one a core.")
-    ] = None,
+    out_folder: ResultsOption = None,
+    workers: WorkersOption = None,
     dask: Annotated[
         str | None, typer.Option(metavar="tcp://HOST:8786", help="Run on the workers of a Dask cluster.")
     ] = None,
@@ -205,7 +207,7 @@ def add(
         list[str] | None, typer.Option(help="Before the codec, may be repeated; default: none, the originals.")
     ] = None,
     out_folder: Annotated[Path | None, typer.Option("--out", help="Where the run's --out put its records.")] = None,
-    workers: Annotated[int | None, typer.Option(help="Worker processes; 0: in this process.")] = None,
+    workers: WorkersOption = None,
     plugin: PluginOption = None,
 ) -> None:
     """Measure one codec more on a study's images, add its curve, and say how it compares with each other."""

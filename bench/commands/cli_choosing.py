@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -13,12 +12,13 @@ from .console import (
     TABLE_FORMATS,
     LabelsOption,
     PluginOption,
+    ResultsOption,
     StudyName,
+    WorkersOption,
     among,
     app,
     at_least,
     command_line,
-    end,
     end_soon,
     err,
     print_tables,
@@ -49,12 +49,8 @@ def choose(
     budget: Annotated[
         str | None, typer.Option(metavar="20min", help="The time after which no more is measured.")
     ] = None,
-    workers: Annotated[
-        int | None, typer.Option(help="Worker processes; 0: in this process. Default: one a core.")
-    ] = None,
-    out_folder: Annotated[
-        Path | None, typer.Option("--out", help="Where results go; default: the study's folder, or runs/NAME.")
-    ] = None,
+    workers: WorkersOption = None,
+    out_folder: ResultsOption = None,
     form: Annotated[str, typer.Option("--format", help="text, markdown, latex or csv")] = "text",
     plugin: PluginOption = None,
 ) -> None:
@@ -93,7 +89,7 @@ def _print(choices: list[Choice], form: str) -> None:
 
     print_tables(map(table, choices), form)
     if any(choice.out_of_time for choice in choices):
-        end("the budget is spent before all is decided; the same command goes on from here", INCOMPLETE)
+        raise typer.Exit(INCOMPLETE)
 
 
 @app.command()
@@ -105,9 +101,7 @@ def time(
     budget: Annotated[str, typer.Option(metavar="5min", help="The time that all takes, about.")] = "5min",
     images: Annotated[int, typer.Option(help="Images of each data set at the most, a random part of it.")] = 32,
     rounds: Annotated[int, typer.Option(help="How often everything is timed, from 6.")] = 15,
-    out_folder: Annotated[
-        Path | None, typer.Option("--out", help="Where results go; default: the study's folder, or runs/NAME.")
-    ] = None,
+    out_folder: ResultsOption = None,
     form: Annotated[str, typer.Option("--format", help="text, markdown, latex or csv")] = "text",
     plugin: PluginOption = None,
 ) -> None:

@@ -1,4 +1,4 @@
-"""The commands about what is stored: pack, merge, status."""
+"""The commands about what is stored: pack, merge, status, verify."""
 
 from __future__ import annotations
 
@@ -9,13 +9,18 @@ import typer
 
 from .console import (
     INCOMPLETE,
+    STOPPED,
     TABLE_FORMATS,
     PluginOption,
     StudyName,
+    WorkersOption,
     among,
     app,
+    at_least,
+    end_soon,
     err,
     print_tables,
+    worker_count,
 )
 
 OutOption = Annotated[Path | None, typer.Option("--out", help="Where the run's --out put its records.")]
@@ -24,19 +29,13 @@ OutOption = Annotated[Path | None, typer.Option("--out", help="Where the run's -
 @app.command()
 def pack(study: StudyName, out_folder: OutOption = None) -> None:
     """Put a study's records into one file a point. Every command reads them; a run measures what is missing beside them."""
+    from ..study.folder import pack_study
     from ..study.matrix import find_study
-    from ..study.packing import pack_study
 
     target, complaints = find_study(study, out_folder), []
     packed = pack_study(target, complaints.append)
-    err.print(
-        f"{target.name}: {packed.records:,} records in {packed.packs:,} packs; {packed.files:,} files are gone",
-        soft_wrap=True,
-    )
-    for line in complaints:
-        err.print(line, soft_wrap=True, markup=False)
-    if complaints:
-        raise typer.Exit(INCOMPLETE)
+    told = f"{target.name}: {packed.records:,} records in {packed.packs:,} packs; {packed.files:,} files are gone"
+    _say(told, complaints)
 
 
 @app.command()
@@ -49,10 +48,13 @@ def merge(
     from ..study.merging import merge as merging
 
     merged = merging([find_study(study) for study in studies], into)
-    err.print(f"{into}: {merged.copied:,} files copied, {merged.there:,} were there", soft_wrap=True)
-    for line in merged.remarks:
+    _say(f"{into}: {merged.copied:,} files copied, {merged.there:,} were there", merged.remarks)
+
+
+def _say(told: str, complaints: list[str]) -> None:
+    for line in (told, *complaints):
         err.print(line, soft_wrap=True, markup=False)
-    if merged.remarks:
+    if complaints:
         raise typer.Exit(INCOMPLETE)
 
 
@@ -64,8 +66,43 @@ def status(
     plugin: PluginOption = None,
 ) -> None:
     """Where a study stands, also while a run goes on: for each point what is done, what failed, and the time left."""
-    from ..running.status import status as standing
+    from ..auditing.status import status as standing
     from ..study.matrix import find_study
 
     among("--format", form, TABLE_FORMATS)
     print_tables([standing(find_study(study, out_folder)).table], form)
+
+
+@app.command()
+def verify(
+    study: StudyName,
+    rows: Annotated[int, typer.Option(help="How many rows, drawn at random from all points and images.")] = 300,
+    every: Annotated[bool, typer.Option("--all", help="All rows, and the hash of all images, too.")] = False,
+    seed: Annotated[int, typer.Option(help="Another seed draws other rows.")] = 0,
+    workers: WorkersOption = None,
+    out_folder: OutOption = None,
+    form: Annotated[str, typer.Option("--format", help="text, markdown, latex or csv")] = "text",
+    plugin: PluginOption = None,
+) -> None:
+    """Measure stored rows again on this machine, and say which are not as recorded; writes nothing."""
+    from ..auditing.verifying import verify as verifying
+    from ..running import executors
+    from ..study.matrix import find_study
+    from .progress import Shown
+
+    among("--format", form, TABLE_FORMATS)
+    at_least("--rows", rows, 1)
+    at_least("--workers", workers, 0)
+    target = find_study(study, out_folder)
+    pool = executors.make(worker_count(workers), None)
+    with Shown(err, target.name) as shown:
+        try:
+            verified = verifying(target, pool, None if every else rows, seed, shown.progress)
+        except KeyboardInterrupt:
+            shown.close()
+            end_soon("stopped; nothing is kept of it", STOPPED)
+        finally:
+            pool.stop()
+    print_tables([verified.table], form)
+    if verified.differences or verified.left_out:
+        raise typer.Exit(INCOMPLETE)

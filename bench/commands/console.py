@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 import os
 import re
@@ -9,7 +10,7 @@ import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from threading import Timer
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import rich.table
 import typer
@@ -65,6 +66,10 @@ PluginOption = Annotated[
         help="A .py file of plug-ins, or a .toml file of programs; may be repeated.",
     ),
 ]
+WorkersOption = Annotated[int | None, typer.Option(help="Worker processes; 0: in this process. Default: one a core.")]
+ResultsOption = Annotated[
+    Path | None, typer.Option("--out", help="Where results go; default: the study's folder, or runs/NAME.")
+]
 PSNROption = Annotated[bool, typer.Option("--psnr", help="A PSNR column in the tables.")]
 
 
@@ -81,6 +86,36 @@ def with_options(*templates: Callable[..., None]) -> Callable[[Callable[..., Non
         return command
 
     return decorate
+
+
+TrustOption = Annotated[
+    bool,
+    typer.Option(
+        "--trust", help="Let the code that the study brings run, now and later, as long as it stays as it is."
+    ),
+]
+
+
+def with_trust(command: Callable[..., None]) -> Callable[..., None]:
+    """Gives a command on a study the option --trust; others stay as they are."""
+    parameters = inspect.signature(command).parameters
+    if "study" not in parameters or "trust" in parameters:
+        return command
+
+    @functools.wraps(command)
+    def trusting(*, trust: bool, **options: Any) -> None:
+        if trust and options["study"]:
+            from ..study.matrix import find_study
+
+            find_study(options["study"], options.get("out_folder")).trust()
+        command(**options)
+
+    own = inspect.signature(command, eval_str=True)
+    option = inspect.Parameter("trust", inspect.Parameter.KEYWORD_ONLY, default=False, annotation=TrustOption)
+    all_of_them = [*own.parameters.values(), option]
+    trusting.__signature__ = own.replace(parameters=all_of_them)  # type: ignore[attr-defined]
+    trusting.__annotations__ = {p.name: p.annotation for p in all_of_them}
+    return trusting
 
 
 def as_options(message: str) -> str:

@@ -19,7 +19,13 @@ from ..study.matrix import RUNS, Matrix, Study, with_references
 from ..study.sources import Sources
 from .curves import Curve, Measured, curves, gather, merged, stored_of, summary
 from .measures import ACCURACY, AGREEMENT, Measure
+from .recorded import recorded_points
 
+NOT_TRUSTED = (
+    "{} came from elsewhere and is not trusted: {} did not run, and what is shown of it is what the records say; read its "
+    "code, then trust the study"
+)
+"""The line on a study whose plug-ins may not run."""
 LABELS = ("dataset", "agreement")
 """What a prediction may be held against: the data set's labels, or the prediction on the uncompressed image."""
 
@@ -134,6 +140,10 @@ def read(study: Study) -> Reading:
     """Raises Unavailable where nothing has been measured yet."""
     matrix, index = study.load(), Index(study.records)
     records, bad = Records(study.records).read()
+    if matrix.unrun:
+        more = recorded_points(matrix.unrun, with_references(matrix), records)
+        matrix = replace(matrix, points=tuple(dict.fromkeys((*matrix.points, *more))))
+        bad = [NOT_TRUSTED.format(study.folder, ", ".join(matrix.unrun)), *bad]
     measured, damaged = gather(with_references(matrix), records, index)
     by_metrics, lost = gather(matrix.fidelity, records, index)
     fidelity = {(stored_of(m.point), m.point.metric): m for m in by_metrics if m.point.metric is not None}

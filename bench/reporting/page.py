@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -68,6 +70,7 @@ def write_page(
     room = LARGEST - len(plotly.encode()) - sum(_without_pictures(part.group) for part in groups)
     name = path.absolute().parent.name
     sections = [_section(part, max(0, min(PICTURES, room)) // len(groups), name) for part in groups]
+    code = _environment().get_template("report.js").render()
     write_text(
         path,
         _environment()
@@ -83,6 +86,8 @@ def write_page(
             versions=_versions([part.group for part in groups]),
             version=__version__,
             plotly=plotly,
+            code=code,
+            hashes=" ".join(map(_csp_hash, (plotly, code))),
             script=json.dumps([section.script for section in sections], allow_nan=False).replace("<", "\\u003c"),
         ),
     )
@@ -147,6 +152,11 @@ def _classes(group: Group) -> list[str]:
         return list(point.dataset.classes or point.frozen.classes)
     except RabenchError:  # a page needs neither images nor weights
         return []
+
+
+def _csp_hash(script: str) -> str:
+    """What a Content-Security-Policy allows a script by: nothing else that may get into a page runs."""
+    return f"'sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode('ascii')}'"
 
 
 def _script(text: str) -> str:

@@ -62,7 +62,7 @@ def show(
     if target is not None and target.suffix != ".png":
         raise BadSetting(f"`out` must end in .png, got {target}")
     groups: dict[tuple[str, str], list[Point]] = {}
-    for point in with_references(study.load()):
+    for point in with_references(study.load(measuring=True)):
         groups.setdefault((point.dataset.label, point.frozen.label), []).append(point)
     written = []
     target = target or study.folder / f"{'cam' if cam else 'show'}-{image}.png"

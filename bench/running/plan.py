@@ -290,7 +290,7 @@ def preview(study: Study, limit: int | None, say: Say) -> Preview:
     is estimated by measuring a few images; nothing is written.
     """
     pool, records = in_process(), Records(study.records)
-    points = all_points(study.load())
+    points = all_points(study.load(measuring=True))
     plan = make_plan(points, records, Index(study.records), limit, pool, say)
     missing = Counter(m.point for m in plan.missing)
     states = {p: f"missing: {missing[p]}" if p in missing else "done" for p in points if p in plan.possible}

@@ -226,7 +226,7 @@ def _loaded(study: Study, limit: int | None) -> Matrix:
     if limit is not None and limit < 1:
         raise BadSetting(f"`limit` must be 1 or more, got {limit}")
     forget_opened()
-    return study.load()
+    return study.load(measuring=True)
 
 
 def _put_damaged_aside(records: Records, progress: Progress) -> None:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from ...core.errors import Refused, Unavailable
 from ...core.files import locked, remove_partial, write_text
+from ..records.packs import Packed, pack
 from ..records.records import Records
+from . import trust
 from .matrix import EMBEDDED, FILE, Study
 
 COPIED = "# The study {} that comes with rabench, copied here; this copy is yours to edit.\n"
@@ -24,7 +26,7 @@ def prepared(study: Study) -> Iterator[Records]:
     Raises Unavailable where another process is measuring the study or the folder cannot be written, Refused where the
     folder holds the matrix of another study.
     """
-    folder, records = study.folder, Records(study.records)
+    folder, records, begun_here = study.folder, Records(study.records), not study.measured
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -36,6 +38,8 @@ def prepared(study: Study) -> Iterator[Records]:
             _copy_matrix(study, folder / FILE)
         except OSError as error:
             raise _unwritable(folder, error) from None
+        if begun_here:
+            trust.made_here(folder)
         yield records
 
 
@@ -54,3 +58,14 @@ def _copy_matrix(study: Study, target: Path) -> None:
     if study.matrix.parent != EMBEDDED and "base" not in tomllib.loads(text):
         head += BASE.format(json.dumps(str(study.matrix.parent.absolute())))
     write_text(target, head + text)
+
+
+def pack_study(study: Study, say: Callable[[str], None] = lambda _: None) -> Packed:
+    """Puts a study's records without failures into one file a point.
+
+    A kill leaves every record in a file of its own, in a pack, or in both. say: receives a line for each point that stays
+    as it is, as a record is damaged. Raises Unavailable where the study is being measured or cannot be written.
+    """
+    with prepared(study) as records:
+        records.packs.mkdir(exist_ok=True)
+        return pack(records.loose(), records.opened_packs(), records.packs, say)

@@ -4,24 +4,25 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from itertools import product
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from ...classifiers import CLASSIFIERS
 from ...classifiers.none import NoClassifier
 from ...codecs import CODECS
 from ...codecs.raw import Raw
 from ...core.errors import BadSetting, RabenchError, Unavailable, nearest
-from ...core.plugins import Family, Location, Plugin
-from ...core.specs import quote
+from ...core.plugins import Family
 from ...core.toml_files import TomlFile
 from ...datasets import DATASETS
 from ...metrics import METRICS
 from ...metrics.base import Metric
 from ...quantizers import QUANTIZERS
 from ...quantizers.none import NoQuantizer
+from . import trust
+from .paths import NOWHERE, Base, T
 from .plugin_files import load_plugins, load_programs
 from .points import Point, fine_tuned
 from .published import PublishedCurve, read_published
@@ -74,6 +75,8 @@ class Matrix:
     """The published curves that figures and tables show beside the study's own."""
     fidelity: tuple[Point, ...] = ()
     """The points that measure fidelity: each data set, size, quantizer and codec with each metric of its block."""
+    unrun: tuple[str, ...] = ()
+    """The names of plug-ins whose code may not run here, so that no point above has them."""
 
 
 def all_points(matrix: Matrix) -> tuple[Point, ...]:
@@ -113,16 +116,40 @@ class Study:
     def load_plugins(self) -> None:
         """Registers the plug-ins that the matrix, and what was added to it, name or declare; reads no point.
 
-        Raises RabenchError for a file that cannot be read or a mistake in it, naming the line.
+        Raises RabenchError for a file that cannot be read or a mistake in it, naming the line, and Refused where the study
+        came from elsewhere and is not trusted.
         """
-        load_plugins_of(self.matrix, self.added)
+        load_plugins_of(self.matrix, self.added, self._access(True))
 
-    def load(self) -> Matrix:
+    def load(self, measuring: bool = False) -> Matrix:
         """The study's points, read from the matrix and from what was added to it, once its plug-ins are loaded.
 
-        Raises RabenchError for a mistake, naming file, line, key and what was meant.
+        measuring: for a command that measures, and does not only read: what the study brings runs then, and Refused is
+        raised where it came from elsewhere and is not trusted. Else the code of such a study is left alone, and what needs
+        it stands in ``unrun``. Raises RabenchError for a mistake, naming file, line, key and what was meant.
         """
-        return load(self.matrix, self.added)
+        return load(self.matrix, self.added, self._access(measuring))
+
+    def trust(self) -> None:
+        """Lets what the study brings run here from now on, as long as it stays as it is."""
+        trust.remember(self._brought())
+
+    @property
+    def measured(self) -> bool:
+        """Whether the folder holds results."""
+        return (self.folder / "run.json").exists() or any(self.records.glob("*.parquet"))
+
+    def _brought(self) -> trust.Brought:
+        file = TomlFile.open(self.matrix)
+        files = [(file, base_of(file))]
+        if self.added.is_file():
+            files.append((TomlFile.open(self.added), self.folder))
+        return trust.brought(files)
+
+    def _access(self, measuring: bool) -> trust.Access:
+        if self.matrix.parent == EMBEDDED and not self.added.is_file():
+            return trust.EVERYTHING
+        return trust.access(self.folder, self._brought(), self.measured, measuring)
 
     def base(self) -> Path:
         """The folder that paths in the matrix begin at."""
@@ -155,13 +182,13 @@ def find_study(text: str, out: Path | None = None) -> Study:
     )
 
 
-def load(path: Path, added: Path | None = None) -> Matrix:
+def load(path: Path, added: Path | None = None, access: trust.Access = trust.EVERYTHING) -> Matrix:
     """The points of a matrix file and of what was added beside it, once their plug-ins are loaded.
 
-    Raises RabenchError for a mistake, naming file, line, key and what was meant.
+    access: what of it may be used. Raises RabenchError for a mistake, naming file, line, key and what was meant.
     """
-    file, addition = load_plugins_of(path, added)
-    base = base_of(file)
+    file, addition = load_plugins_of(path, added, access)
+    base = Base(base_of(file), None if access.paths else path.parent, None if access.code else {})
     report = file.table("report")
     file.check_keys(report, REPORT_KEYS, " in [report]")
     axis = report.get("axis", "log2")
@@ -173,17 +200,26 @@ def load(path: Path, added: Path | None = None) -> Matrix:
     points = dict.fromkeys(_points(file, base, file.content, file.content.get("points", [{}])))
     if addition is not None:
         points |= dict.fromkeys(_points(addition, base, file.content, addition.content.get("points", [])))
-    if not points:
+    if not points and not base.unrun:
         raise file.error("points", "there is no point to measure; write a [[points]] block with codecs")
     measured = [p for p in points if p.metric is None]
     _check_labels(measured, file)
     metrics = tuple(dict.fromkeys(p.metric for p in points if p.metric is not None))
     fidelity = tuple(p for p in points if p.metric is not None and p.metric.needs_pixels)
     title = str(file.content.get("title", path.parent.name))
-    return Matrix(title, tuple(measured), axis, tuple(cam), metrics, _published(file, base, report), fidelity)
+    return Matrix(
+        title,
+        tuple(measured),
+        axis,
+        tuple(cam),
+        metrics,
+        _published(file, base, report),
+        fidelity,
+        tuple(base.unrun or ()),
+    )
 
 
-def _published(file: TomlFile, base: Path, report: dict[str, Any]) -> tuple[PublishedCurve, ...]:
+def _published(file: TomlFile, base: Base, report: dict[str, Any]) -> tuple[PublishedCurve, ...]:
     """The published curves that [report.published] names: the study's curve = the file."""
     named = report.get("published", {})
     if not isinstance(named, dict) or not all(isinstance(path, str) for path in named.values()):
@@ -191,37 +227,41 @@ def _published(file: TomlFile, base: Path, report: dict[str, Any]) -> tuple[Publ
             "published", f'[report.published] has lines such as "bpg:chroma=444" = "bpg.json", got {named!r}'
         )
     try:
-        return tuple(read_published(base / path, curve) for curve, path in named.items())
+        return tuple(read_published(base.path(path), curve) for curve, path in named.items() if base.reaches(path))
     except BadSetting as error:
         raise file.error("published", str(error)) from None
 
 
-def load_plugins_of(path: Path, added: Path | None = None) -> tuple[TomlFile, TomlFile | None]:
-    """Registers the plug-ins that a matrix file, and the file added beside it, name or declare.
+def load_plugins_of(
+    path: Path, added: Path | None = None, access: trust.Access = trust.EVERYTHING
+) -> tuple[TomlFile, TomlFile | None]:
+    """Registers the plug-ins that a matrix file, and the file added beside it, name or declare, if ``access`` lets them run.
 
     Returns both files; None for the second where there is none. Raises RabenchError, naming the file and the line.
     """
     file = TomlFile.open(path)
     file.check_keys(file.content, TOP_KEYS)
-    _load_plugins(file, base_of(file))
+    _load_plugins(file, base_of(file), access)
     if added is None or not added.is_file():
         return file, None
     addition = TomlFile.open(added)
     addition.check_keys(addition.content, ADDED_KEYS)
     try:
-        _load_plugins(addition, added.parent)
+        _load_plugins(addition, added.parent, access)
     except RabenchError as error:
         raise type(error)(f"{error}; or take it and its [[points]] out of {added}") from None
     return file, addition
 
 
-def _load_plugins(file: TomlFile, folder: Path) -> None:
+def _load_plugins(file: TomlFile, folder: Path, access: trust.Access) -> None:
     """Registers the plug-ins that one file names, by paths that begin at ``folder``, or declares."""
     plugins = file.table("plugins")
     file.check_keys(plugins, PLUGIN_KEYS, " in [plugins]")
     names = plugins.get("files", [])
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
         raise file.error("files", f'plugins.files is a list of paths, such as files = ["mycodec.py"], got {names!r}')
+    if not access.code:
+        return
     for name in names:
         try:
             load_plugins(Path(os.path.normpath(folder / name)))
@@ -230,7 +270,7 @@ def _load_plugins(file: TomlFile, folder: Path) -> None:
     load_programs(file)
 
 
-def _points(file: TomlFile, base: Path, defaults: dict[str, Any], blocks: Any) -> Iterable[Point]:
+def _points(file: TomlFile, base: Base, defaults: dict[str, Any], blocks: Any) -> Iterable[Point]:
     """The points of [[points]] blocks in a file. defaults: what a block does not say; base: where its paths begin."""
     if not isinstance(blocks, list) or not all(isinstance(block, dict) for block in blocks):
         raise file.error("points", "points is written as [[points]], once for each block")
@@ -244,7 +284,7 @@ def base_of(file: TomlFile) -> Path:
     return file.path.parent / str(file.content.get("base", ""))
 
 
-def _block_points(file: TomlFile, base: Path, block: dict[str, Any]) -> Iterable[Point]:
+def _block_points(file: TomlFile, base: Base, block: dict[str, Any]) -> Iterable[Point]:
     datasets = _sweep(file, base, DATASETS, "dataset", block)
     quantizers = _sweep(file, base, QUANTIZERS, "quantizers", {"quantizers": ["none"], **block})
     codecs = _sweep(file, base, CODECS, "codecs", block)
@@ -274,11 +314,13 @@ def _sizes(file: TomlFile, texts: Any) -> list[Size]:
         raise file.error("sizes", f"sizes: {error}") from None
 
 
-def _tuned(file: TomlFile, base: Path, folder: Any, points: Iterable[Point]) -> Iterable[Point]:
+def _tuned(file: TomlFile, base: Base, folder: Any, points: Iterable[Point]) -> Iterable[Point]:
     """Each point once more, its classifier fine-tuned on that point's images, weights in ``folder``."""
     if not isinstance(folder, str) or not folder:
         raise file.error("tuned", f'tuned is the folder of fine-tuned weights, such as tuned = "tuned", got {folder!r}')
-    weights = os.path.normpath((base / folder).absolute())
+    weights = os.path.normpath(base.path(folder).absolute())
+    if not base.reaches(folder):
+        weights = str(NOWHERE)
     for point in points:
         try:
             tuned = fine_tuned(point.classifier, weights, point.quantizer, point.codec)
@@ -299,10 +341,7 @@ def _check_labels(points: Iterable[Point], file: TomlFile) -> None:
                 )
 
 
-T = TypeVar("T", bound=Plugin)
-
-
-def _sweep(file: TomlFile, base: Path, family: Family[T], key: str, block: dict[str, Any]) -> list[T]:
+def _sweep(file: TomlFile, base: Base, family: Family[T], key: str, block: dict[str, Any]) -> list[T]:
     """Every plug-in that the text or texts of a block's key ask for, their paths beside ``base``."""
     texts = block.get(key)
     if texts is None:
@@ -312,8 +351,10 @@ def _sweep(file: TomlFile, base: Path, family: Family[T], key: str, block: dict[
         raise file.error(key, f"{key} is a text or a list of texts such as {key} = {_example(family)}")
     plugins: dict[T, None] = {}
     for text in texts:
+        if base.unknown(text, family):
+            continue
         try:
-            plugins |= dict.fromkeys(beside(plugin, base) for plugin in family.sweep(text))
+            plugins |= dict.fromkeys(base.beside(plugin) for plugin in family.sweep(text))
         except RabenchError as error:
             raise file.error(text, f"{key}: {error}") from None
     return list(plugins)
@@ -323,27 +364,3 @@ def _example(family: Family[Any]) -> str:
     return {"codec": '["png", "jpeg:quality=10..90/10"]', "data set": '"photos"'}.get(
         family.kind, f'["{family.names()[0]}"]'
     )
-
-
-def beside(plugin: T, folder: Path) -> T:
-    """The plug-in with its relative paths begun at ``folder``, where something lies there; others stay as they are."""
-    moved = {
-        f.name: os.path.normpath((folder / value).absolute())  # workers may stand elsewhere
-        for f in fields(plugin)
-        if isinstance(among := f.metadata["among"], Location)
-        and (value := getattr(plugin, f.name)) not in ("", f.default)  # a default is the name of what ships
-        and not Path(value).is_absolute()
-        and among.found(folder / value)
-    }
-    return replace(plugin, **moved) if moved else plugin
-
-
-def written(plugin: Plugin, folder: Path) -> str:
-    """The short spec of a plug-in with whole paths instead of mere file names, relative to ``folder``."""
-    text = plugin.short
-    for f in fields(plugin):
-        value = getattr(plugin, f.name)
-        if isinstance(f.metadata["among"], Location) and value and value != f.default:
-            relative = os.path.relpath(value, folder.absolute()) if Path(value).is_absolute() else value
-            text = text.replace(f"{f.name}={quote(Path(value).stem)}", f"{f.name}={quote(Path(relative).as_posix())}")
-    return text

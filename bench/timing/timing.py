@@ -66,7 +66,7 @@ def time_study(
     make_pool: a pool of one worker process. Raises BadSetting for a codec that the study lacks, Refused where the budget
     is too short or nothing can be timed.
     """
-    points = study.load().points
+    points = study.load(measuring=True).points
     if unknown := [c for c in extent.codecs if c not in {p.codec.name for p in points}]:
         names = sorted({p.codec.name for p in points})
         raise BadSetting(

@@ -22,7 +22,7 @@ from ...core.learning import Images, split
 from ...core.networks import device, on_device, round_weights
 from ...core.progress import TrainingProgress
 from ...datasets.base import UNLABELLED, BadImage, Dataset
-from ..study.matrix import written
+from ..study.paths import written
 from .learning_curve import learning_curve
 from .options import TrainingPlan, changed_options, environment
 

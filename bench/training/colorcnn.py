@@ -24,7 +24,7 @@ from ...quantizers.colorcnn.network import BACKBONES, ColorCNN
 from ...quantizers.colorcnn.plus import ColorCNNPlus
 from ...quantizers.colorcnn.recipes import RECIPES, Recipe
 from ...quantizers.colorcnn.training import ColorRange, FrozenClassifier
-from ..study.matrix import written
+from ..study.paths import written
 from .classifier import load
 from .colorcnn_figure import training_figure
 from .options import TrainingPlan, changed_options, environment

@@ -27,7 +27,8 @@ from ...datasets.base import Dataset
 from ...quantizers import QUANTIZERS
 from ...quantizers.base import Quantizer
 from ..running.executors import Pool
-from ..study.matrix import Study, beside, written
+from ..study.matrix import Study
+from ..study.paths import beside, written
 from ..study.points import Point, fine_tuned
 from .encoded import EncodedSet
 from .learning_curve import learning_curve
@@ -107,7 +108,7 @@ def targets(
 
     Raises BadSetting, Refused or Unavailable for what cannot be tuned.
     """
-    matrix = study.load()
+    matrix = study.load(measuring=True)
     tuned = [p for p in matrix.points if p.tuned_from]
     if not texts:
         points = [p for p in tuned if classifier is None or p.tuned_from == classifier]

@@ -15,7 +15,8 @@ from ...datasets.base import Dataset
 from ...quantizers.colorcnn import weights as files
 from ...quantizers.colorcnn.quantizer import ColorCNNPlusQuantizer, LearnedQuantizer
 from ...quantizers.colorcnn.training import ColorRange
-from ..study.matrix import Study, beside
+from ..study.matrix import Study
+from ..study.paths import beside
 from ..study.points import Point
 from .colorcnn import ColorPlan
 from .requests import recipe_and_plan
@@ -35,7 +36,9 @@ def colorcnn_queue(
     dataset: whose training split, where the study has several. options: fields of ColorPlan and of its recipe.
     Raises BadSetting for a study without a ColorCNN, and where it is not clear what to train on.
     """
-    points = [p for p in study.load().points if isinstance(p.quantizer, LearnedQuantizer) and p.metric is None]
+    points = [
+        p for p in study.load(measuring=True).points if isinstance(p.quantizer, LearnedQuantizer) and p.metric is None
+    ]
     if not points:
         raise BadSetting(f"{study.name} names no colorcnn and no colorcnn-plus; there is nothing to train")
     images = replace(_training_images(study, points, dataset), split="train")

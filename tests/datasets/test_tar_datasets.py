@@ -6,7 +6,7 @@ import tarfile
 import numpy as np
 import pytest
 from image_files import encoded
-from rabench.bench.study.matrix import beside
+from rabench.bench.study.paths import beside
 from rabench.core.errors import BadSetting, Refused, Unavailable
 from rabench.datasets import DATASETS
 from rabench.datasets.base import BadImage

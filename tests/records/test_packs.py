@@ -7,14 +7,14 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 from large_studies import large_study
+from rabench.bench.auditing.status import status
 from rabench.bench.reading.groups import read
 from rabench.bench.records.format import STAGES, Identity, Rows
 from rabench.bench.records.packs import Pack
 from rabench.bench.records.records import Records
-from rabench.bench.running.status import status
+from rabench.bench.study.folder import pack_study
 from rabench.bench.study.matrix import find_study
 from rabench.bench.study.merging import merge
-from rabench.bench.study.packing import pack_study
 from rabench.core.errors import Refused
 
 MATRIX = """

@@ -11,7 +11,7 @@ from rabench.bench.figures.rate_accuracy import styles_of
 from rabench.bench.reading.curves import Curve
 from rabench.bench.reporting.report import report
 from rabench.bench.running import executors
-from rabench.bench.study.matrix import written
+from rabench.bench.study.paths import written
 from rabench.bench.training.encoded import EncodedSet, code_block
 from rabench.bench.training.finetune import RECIPE, Target, Tuning, finetune, targets
 from rabench.classifiers import CLASSIFIERS, weights

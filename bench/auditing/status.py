@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,12 +12,12 @@ from filelock import FileLock, Timeout
 
 from ...core.tables import Kind, Table
 from ..records.format import Record
-from ..records.index import Index
+from ..records.index import Index, Span
 from ..records.records import Records
+from ..running.pace import Pace
+from ..running.plan import identity_of
 from ..study.matrix import Study, all_points
 from ..study.points import Point
-from .pace import Pace
-from .plan import identity_of
 
 RECENT = 600.0
 """The seconds that the pace of a run is told from."""
@@ -91,18 +92,24 @@ def _standing(point: Point, index: Index, records: dict[str, Record], pace: Pace
     label = point.dataset.label
     if label not in index.datasets:
         return Standing(point, 0, 0, 0, float("nan"))
-    images, done, failed = index.expected(label), 0, 0
-    if (noted := index.noted(point.labels)) is not None:
-        versions = (noted[1][0], noted[1][1], noted[1][2])
-        for whole, parts in index.layout(label):
-            spans = [whole] if whole is not None else []
-            names = [identity_of(point, versions, span).name for span in spans]
-            if not any(name in records for name in names):
-                names = [identity_of(point, versions, part).name for part in parts]
-            for record in (records[name] for name in names if name in records):
-                done += record.images
-                failed += _failed(record)
+    held = [record for _, record in noted_records(point, index, records)]
+    images, done, failed = index.expected(label), sum(r.images for r in held), sum(map(_failed, held))
     return Standing(point, images, done, failed, pace.seconds(point.key, images - done) if pace else float("nan"))
+
+
+def noted_records(point: Point, index: Index, records: Mapping[str, Record]) -> list[tuple[Span, Record]]:
+    """The records of a point, as it was last measured here, and the images that each holds; of blocks, else of their parts."""
+    noted, held = index.noted(point.labels), []
+    if noted is None:
+        return held
+    versions = (noted[1][0], noted[1][1], noted[1][2])
+    for whole, parts in index.layout(point.dataset.label):
+        for spans in ([whole] if whole is not None else [], parts):
+            found = [(span, records.get(identity_of(point, versions, span).name)) for span in spans]
+            if there := [(span, record) for span, record in found if record is not None]:
+                held += there
+                break
+    return held
 
 
 def _failed(record: Record) -> int:

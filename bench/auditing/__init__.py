@@ -1,0 +1,1 @@
+"""How far a study is measured, and whether its rows are as recorded."""

@@ -1,0 +1,124 @@
+"""Whether what a study brings may run here: plug-in files, programs, and paths that lead out of its folder.
+
+A study that came from elsewhere is read without running anything of it. It is trusted once it was measured here from
+the beginning, or once its owner has said so; that is kept outside the study's folder, where no study can write it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import platformdirs
+
+from ...core.errors import Refused
+from ...core.files import write_text
+from ...core.toml_files import TomlFile
+
+CONFIG = "RABENCH_CONFIG"
+"""The environment variable that names another folder for what is trusted."""
+FILE = "trusted.json"
+
+
+@dataclass(frozen=True)
+class Access:
+    """What of a study may be used."""
+
+    code: bool = True
+    """Plug-in files and programs may run."""
+    paths: bool = True
+    """Paths may lead out of the study's folder."""
+
+
+EVERYTHING = Access()
+
+
+@dataclass(frozen=True)
+class Brought:
+    """What a study's files bring: the names of its code, and a hash of all of it."""
+
+    code: tuple[str, ...]
+    sha256: str
+
+
+def brought(files: Iterable[tuple[TomlFile, Path]]) -> Brought:
+    """What a matrix and what was added to it bring. files: each with the folder that its plug-in files lie beside."""
+    content, names = hashlib.sha256(), []
+    for file, folder in files:
+        content.update(hashlib.sha256(file.text.encode()).digest())
+        plugins, programs = file.content.get("plugins", {}), file.content.get("programs", {})
+        listed = plugins.get("files", []) if isinstance(plugins, dict) else []
+        for name in listed if isinstance(listed, list) else []:
+            names.append(str(name))
+            with suppress(OSError, ValueError):  # a file that cannot be read cannot run
+                content.update(hashlib.sha256((folder / str(name)).read_bytes()).digest())
+        names += [f"[programs.{name}]" for name in programs] if isinstance(programs, dict) else []
+    return Brought(tuple(names), content.hexdigest())
+
+
+def remember(what: Brought) -> None:
+    """Trusts this content from now on, in whatever folder it lies."""
+    known = _known()
+    _write({**known, "contents": sorted({*known["contents"], what.sha256})})
+
+
+def access(folder: Path, what: Brought, measured: bool, measuring: bool) -> Access:
+    """What may be used of a study in a folder.
+
+    measured: whether the folder holds results already. measuring: whether a command measures, and does not only read.
+    Raises Refused, saying how to allow it, where measuring needs code of a study that came from elsewhere.
+    """
+    known = _known()
+    trusted = what.sha256 in known["contents"] or known["folders"].get(str(folder.resolve())) == _mark(folder)
+    if trusted:
+        return EVERYTHING
+    if not measuring:
+        return Access(code=not what.code, paths=False)
+    if what.code and measured:
+        raise Refused(
+            f"{folder} was measured elsewhere and brings code that has not run here: {', '.join(what.code)}; read it, "
+            "then give `trust=True` (in Python: rabench.trust)"
+        )
+    return EVERYTHING
+
+
+def made_here(folder: Path) -> None:
+    """Trusts a folder from now on, whatever it comes to hold: it was measured here from the beginning."""
+    with suppress(OSError):  # without a place to remember it is asked for again
+        known = _known()
+        mark, name = _mark(folder), str(folder.resolve())
+        if known["folders"].get(name) != mark:
+            _write({**known, "folders": {**known["folders"], name: mark}})
+
+
+def _mark(folder: Path) -> list[int] | None:
+    """What tells a folder from another that later has its name; None where there is none."""
+    try:
+        stat = folder.stat()
+    except OSError:
+        return None
+    return [stat.st_dev, stat.st_ino]
+
+
+def _path() -> Path:
+    named = os.environ.get(CONFIG)
+    return (Path(named) if named else platformdirs.user_config_path("rabench")) / FILE
+
+
+def _known() -> dict[str, Any]:
+    try:
+        content = json.loads(_path().read_text())
+        return {"contents": list(content["contents"]), "folders": dict(content["folders"])}
+    except (OSError, ValueError, KeyError, TypeError):
+        return {"contents": [], "folders": {}}
+
+
+def _write(known: dict[str, Any]) -> None:
+    _path().parent.mkdir(parents=True, exist_ok=True)
+    write_text(_path(), json.dumps(known, indent=1) + "\n")

@@ -1,0 +1,173 @@
+"""Studies that came from elsewhere: nothing of them runs unasked, no path leads out, and their records can be read."""
+
+import shutil
+import subprocess
+import sys
+
+import pytest
+import rabench
+from rabench.bench.reading.groups import read
+from rabench.bench.study.matrix import find_study
+from rabench.core.errors import Refused
+
+CODEC = '''
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+import numpy as np
+import rabench
+
+with Path(__file__).with_name("r" + "an").open("a") as file:
+    file.write("x")
+
+@dataclass(frozen=True)
+class Deflate{number}(rabench.Codec):
+    """zlib of pixels."""
+    name = "deflate{number}"
+    level: int = rabench.setting(6, range(10), quality_parameter=True)
+    def version(self):
+        return "1"
+    def encode(self, image):
+        pixels = rabench.as_rgb(image)
+        return np.array(pixels.shape[:2], np.uint32).tobytes() + zlib.compress(pixels.tobytes(), self.level)
+    def decode(self, data):
+        height, width = np.frombuffer(data[:8], np.uint32)
+        return np.frombuffer(zlib.decompress(data[8:]), np.uint8).reshape(height, width, 3).copy()
+'''
+MATRIX = """
+dataset = "photos"
+classifiers = ["small:weights=small-photos"]
+plugins.files = ["mine.py"]
+[[points]]
+quantizers = ["none", "median-cut:colors=4"]
+codecs = ["png", "deflate{number}:level=1,9"]
+"""
+PROGRAM = """
+[programs.shout]
+encode = ["{python}", "shout.py", "{input.png}", "{output}"]
+decode = ["{python}", "shout.py", "{input}", "{output.png}"]
+version = ["{python}", "shout.py", "--version"]
+"""
+
+
+def study_of(folder, number):
+    folder.mkdir(exist_ok=True)
+    (folder / "mine.py").write_text(CODEC.format(number=number))
+    (folder / "matrix.toml").write_text(MATRIX.format(number=number))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def here(tmp_path_factory):
+    """A study that was measured here."""
+    folder = study_of(tmp_path_factory.mktemp("trust") / "here", 1)
+    rabench.run(folder, limit=8)
+    return folder
+
+
+def fresh(*arguments):
+    """A command in a process that has not seen the plug-in; gives exit status, output and errors."""
+    done = subprocess.run([sys.executable, "-m", "rabench", *map(str, arguments)], capture_output=True, text=True)
+    return done.returncode, done.stdout, done.stderr
+
+
+@pytest.fixture
+def stranger(here, tmp_path):
+    """The same study as it comes from somebody else."""
+    shutil.copytree(here, tmp_path / "stranger")
+    (tmp_path / "stranger" / "ran").unlink()
+    return tmp_path / "stranger"
+
+
+def test_a_study_measured_here_runs_its_plugins_even_edited(tmp_path):
+    here = study_of(tmp_path / "edited", 2)
+    rabench.run(here, limit=8)
+    before = (here / "ran").stat().st_size
+    with (here / "mine.py").open("a") as file:
+        file.write("# edited\n")
+    status, _, errors = fresh("report", here)
+    assert status == 3 and "is another now" in errors  # edited, so that the rows shown are of the old one
+    assert (here / "ran").stat().st_size > before
+
+
+@pytest.mark.parametrize(
+    "command",
+    [("report",), ("compare", "--anchor", "png"), ("points", "--at-least", "50"), ("classes",), ("status",), ("pack",)],
+)
+def test_what_only_reads_runs_nothing_of_a_stranger(stranger, command):
+    status, _, errors = fresh(command[0], stranger, *command[1:])
+    assert status in (0, 3) and "Traceback" not in errors
+    assert not (stranger / "ran").exists()
+
+
+def test_the_records_of_a_plugin_that_did_not_run_are_shown(stranger, here, monkeypatch):
+    rows = read(find_study(str(here))).rows.set_index(["quantizer", "codec"])
+    reading = fresh_reading(stranger)
+    found = reading.set_index(["quantizer", "codec"])
+    assert set(found.index) == set(rows.index)
+    for name, row in rows.iterrows():
+        assert found.loc[name, "bytes"] == row.bytes and found.loc[name, "correct"] == row.correct
+
+
+def fresh_reading(folder):
+    import pandas as pd
+
+    status, _, errors = fresh("report", folder)
+    assert status == 3 and "came from elsewhere and is not trusted" in errors
+    return pd.read_csv(folder / "summary.csv")
+
+
+def test_measuring_needs_a_word_and_the_word_is_for_this_content(stranger):
+    status, _, errors = fresh("run", stranger)
+    assert status == 2 and "mine.py" in errors and "--trust" in errors
+    assert not (stranger / "ran").exists()
+    assert fresh("run", stranger, "--trust")[0] == 0 and (stranger / "ran").exists()
+    assert fresh("report", stranger)[0] == 0
+    (stranger / "ran").unlink()
+    with (stranger / "mine.py").open("a") as file:
+        file.write("# edited\n")
+    assert fresh("report", stranger)[0] == 3 and not (stranger / "ran").exists()
+    with pytest.raises(Refused, match=r"came from elsewhere|measured elsewhere"):
+        find_study(str(stranger)).load(measuring=True)
+
+
+def test_programs_need_a_word_too(stranger):
+    with (stranger / "matrix.toml").open("a") as file:
+        file.write(PROGRAM)
+    (stranger / "shout.py").write_text("from pathlib import Path\nPath(__file__).with_name('ran').write_text('x')\n")
+    assert fresh("report", stranger)[0] == 3
+    assert fresh("run", stranger)[0] == 2
+    assert not (stranger / "ran").exists()
+
+
+def test_paths_of_a_stranger_do_not_lead_out(tmp_path):
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    study = tmp_path / "study"
+    study.mkdir()
+    (study / "inside").mkdir()
+    (study / "matrix.toml").write_text(
+        'base = ".."\nclassifiers = ["small:weights=small-photos"]\n'
+        '[[points]]\ndataset = "folder:path=outside"\ncodecs = ["png"]\n'
+        f'[[points]]\ndataset = "folder:path={outside.as_posix()}"\ncodecs = ["png"]\n'
+        '[[points]]\ndataset = "folder:path=study/inside"\ncodecs = ["png"]\n'
+    )
+    (study / "run.json").write_text("{}")
+    places = [p.dataset.path for p in find_study(str(study)).load().points]  # type: ignore[attr-defined]
+    assert not any(place.startswith(str(outside)) for place in places)
+    assert places[-1] == str(study / "inside")
+    rabench.trust(study)
+    places = [p.dataset.path for p in find_study(str(study)).load().points]  # type: ignore[attr-defined]
+    assert str(outside) in places
+
+
+def test_a_link_that_leads_out_is_not_followed(tmp_path):
+    (tmp_path / "secret").mkdir()
+    study = tmp_path / "study"
+    study.mkdir()
+    (study / "images").symlink_to(tmp_path / "secret")
+    (study / "matrix.toml").write_text(
+        'dataset = "folder:path=images"\nclassifiers = ["small:weights=small-photos"]\n[[points]]\ncodecs = ["png"]\n'
+    )
+    (study / "run.json").write_text("{}")
+    assert "not-trusted" in find_study(str(study)).load().points[0].dataset.path  # type: ignore[attr-defined]
