@@ -33,8 +33,8 @@ from .reporting.points_table import points_table
 from .reporting.report import Report
 from .running import executors, runner
 from .running.runner import Outcome, Progress
-from .study.matrix import Study, find_study
 from .study.plugin_files import load_plugins
+from .study.study import Study, find_study
 
 
 def named_study(study: str | Path, out: str | Path | None = None, plugins: Sequence[str | Path] = ()) -> Study:

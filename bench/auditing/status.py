@@ -16,8 +16,9 @@ from ..records.index import Index, Span
 from ..records.records import Records
 from ..running.pace import Pace
 from ..running.plan import identity_of
-from ..study.matrix import Study, all_points
+from ..study.matrix import all_points
 from ..study.points import Point
+from ..study.study import Study
 
 RECENT = 600.0
 """The seconds that the pace of a run is told from."""

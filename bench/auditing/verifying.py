@@ -23,8 +23,9 @@ from ..running.executors import Pool
 from ..running.plan import Missing, task_of
 from ..running.runner import Progress
 from ..running.task import Changed, Task
-from ..study.matrix import Study, all_points
+from ..study.matrix import all_points
 from ..study.points import Point
+from ..study.study import Study
 from .status import noted_records
 
 ROWS = 300

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from ...core.tables import Kind, Table
 from ..reading.baseline import baseline
-from ..study.sources import Sources
+from ..records.sources import Sources
 from .choose import Choice
 from .curve_search import CurveSearch
 from .setting_search import Trial

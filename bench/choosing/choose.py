@@ -15,8 +15,9 @@ from ..records.format import PART
 from ..records.index import Index
 from ..running.executors import Pool
 from ..running.runner import TIMEOUT, Progress, Runner, session
-from ..study.matrix import Study, with_references
+from ..study.matrix import with_references
 from ..study.points import Point
+from ..study.study import Study
 from .curve_search import CurveSearch, Steps
 from .measuring import ShuffledImages
 from .question import Question

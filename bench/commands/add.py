@@ -33,9 +33,9 @@ from ..reporting.group_report import GroupReport
 from ..running import chain, runner
 from ..running.executors import Pool
 from ..running.runner import Outcome, Progress
-from ..study.matrix import Study
 from ..study.plugin_files import load_plugins
 from ..study.points import Point
+from ..study.study import Study
 
 SWEPT = 8
 """Values of the quality parameter that are measured where none are named."""

@@ -46,8 +46,8 @@ from .console import (
 if TYPE_CHECKING:
     from ..reporting.report import Report
     from ..running.runner import Outcome
-    from ..study.matrix import Study
     from ..study.points import Point
+    from ..study.study import Study
 
 COMMANDS = (_choosing, _records, _results, _training)
 """Files whose commands are known once they are imported."""
@@ -55,9 +55,6 @@ COMMANDS = (_choosing, _records, _results, _training)
 
 def main() -> None:
     """Runs the command line; a user's mistake is one line on standard error, without a traceback."""
-    for command in app.registered_commands:
-        if command.callback is not None:
-            command.callback = with_trust(command.callback)
     try:
         app()
     except RabenchError as error:
@@ -93,7 +90,8 @@ def run(
     plugin: PluginOption = None,
 ) -> None:
     """Measure what is missing of a study, then report. Stop it at any time; the same command goes on."""
-    from ..study.matrix import AXES, find_study
+    from ..study.matrix import AXES
+    from ..study.study import find_study
 
     at_least("--workers", workers, 0)
     at_least("--limit", limit, 1)
@@ -212,7 +210,7 @@ def add(
 ) -> None:
     """Measure one codec more on a study's images, add its curve, and say how it compares with each other."""
     from ..running import executors
-    from ..study.matrix import find_study
+    from ..study.study import find_study
     from . import add as adding
     from .add import comparison_tables
     from .progress import Shown
@@ -264,3 +262,8 @@ def _root(version: Annotated[bool, typer.Option("--version", help="Print the ver
 
         out.print(__version__)
         raise typer.Exit
+
+
+for _command in (*app.registered_commands, *_training.train_app.registered_commands):
+    if _command.callback is not None:
+        _command.callback = with_trust(_command.callback)

@@ -28,7 +28,7 @@ from .console import (
 if TYPE_CHECKING:
     from ..choosing.choose import Choice
     from ..choosing.question import Question
-    from ..study.matrix import Study
+    from ..study.study import Study
 
 
 @app.command()
@@ -57,7 +57,7 @@ def choose(
     """Find the cheapest setting of each codec that loses no more than you tolerate; measures only what decides it."""
     from ..choosing.quantities import names, seconds
     from ..choosing.question import Question
-    from ..study.matrix import find_study
+    from ..study.study import find_study
 
     at_least("--workers", workers, 0)
     among("--format", form, TABLE_FORMATS)
@@ -108,7 +108,7 @@ def time(
     """Time encoding and decoding: one pinned worker, warm, points interleaved, medians with intervals."""
     from ..choosing.quantities import names, seconds
     from ..running import executors
-    from ..study.matrix import find_study
+    from ..study.study import find_study
     from ..timing.table import times_table
     from ..timing.timing import Extent, time_study
 

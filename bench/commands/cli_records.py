@@ -30,7 +30,7 @@ OutOption = Annotated[Path | None, typer.Option("--out", help="Where the run's -
 def pack(study: StudyName, out_folder: OutOption = None) -> None:
     """Put a study's records into one file a point. Every command reads them; a run measures what is missing beside them."""
     from ..study.folder import pack_study
-    from ..study.matrix import find_study
+    from ..study.study import find_study
 
     target, complaints = find_study(study, out_folder), []
     packed = pack_study(target, complaints.append)
@@ -44,8 +44,8 @@ def merge(
     into: Annotated[Path, typer.Option(help="The folder that receives them; made where it is missing.")],
 ) -> None:
     """Copy the records of several studies into one: parts measured on machines that share nothing become one study."""
-    from ..study.matrix import find_study
     from ..study.merging import merge as merging
+    from ..study.study import find_study
 
     merged = merging([find_study(study) for study in studies], into)
     _say(f"{into}: {merged.copied:,} files copied, {merged.there:,} were there", merged.remarks)
@@ -67,7 +67,7 @@ def status(
 ) -> None:
     """Where a study stands, also while a run goes on: for each point what is done, what failed, and the time left."""
     from ..auditing.status import status as standing
-    from ..study.matrix import find_study
+    from ..study.study import find_study
 
     among("--format", form, TABLE_FORMATS)
     print_tables([standing(find_study(study, out_folder)).table], form)
@@ -87,7 +87,7 @@ def verify(
     """Measure stored rows again on this machine, and say which are not as recorded; writes nothing."""
     from ..auditing.verifying import verify as verifying
     from ..running import executors
-    from ..study.matrix import find_study
+    from ..study.study import find_study
     from .progress import Shown
 
     among("--format", form, TABLE_FORMATS)

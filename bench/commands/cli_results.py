@@ -45,7 +45,8 @@ def report(
     plugin: PluginOption = None,
 ) -> None:
     """Write a page (report.html), tables and figures from a study's records; measures nothing."""
-    from ..study.matrix import AXES, find_study
+    from ..study.matrix import AXES
+    from ..study.study import find_study
 
     among("--axis", axis, AXES)
     among("--style", style, ("paper",))
@@ -82,7 +83,7 @@ def _draw(
     study: str, image: int, every: bool, target: Path | None, plugin: list[Path] | None, cam: bool = False
 ) -> None:
     from ..reporting import show as drawing
-    from ..study.matrix import find_study
+    from ..study.study import find_study
 
     with err.status("coding and classifying the image") as status:
 
@@ -127,7 +128,7 @@ def compare(
     """Compare curves on the same images: BD figures and paired differences with 95 % intervals."""
     from ..comparing import compare as comparing
     from ..comparing.comparison import FORMATS, as_text
-    from ..study.matrix import find_study
+    from ..study.study import find_study
 
     among("--format", form, FORMATS)
     if out_folder and len(studies) > 1:
@@ -169,7 +170,7 @@ def points(
 ) -> None:
     """What each curve needs to reach an accuracy, or reaches within a rate: measured points, and between them."""
     from ..comparing.operating_points import operating_points, requirement
-    from ..study.matrix import find_study
+    from ..study.study import find_study
 
     need = requirement(at_least, _bpp(at_most), metric)
     tables, bad = operating_points(find_study(study, out_folder), need, labels, metric)
@@ -190,7 +191,7 @@ def classes(
 ) -> None:
     """Which classes pay for a codec: those that lose more than the others, and the pairs that are confused more."""
     from ..comparing.classes import classes as by_class
-    from ..study.matrix import find_study
+    from ..study.study import find_study
 
     tables, bad = by_class(find_study(study, out_folder), point or [], labels)
     for table in tables:

@@ -128,7 +128,7 @@ def finetune(
     **options: Any,
 ) -> None:
     """Tune a classifier on training images as a quantizer and a codec leave them. Test images are never seen."""
-    from ..study.matrix import find_study
+    from ..study.study import find_study
     from ..training.requests import tunings
     from .training_command import run_finetune
 
@@ -184,7 +184,7 @@ def train_colorcnn(
     **options: Any,
 ) -> None:
     """Train a ColorCNN for a classifier; a killed run goes on from its last minute. Test images are never seen."""
-    from ..study.matrix import find_study
+    from ..study.study import find_study
     from ..training.queue import colorcnn_queue
     from ..training.requests import colorcnn_plans
     from .training_command import run_colorcnn

@@ -20,7 +20,7 @@ from ...core.tables import Kind, Table
 
 if TYPE_CHECKING:
     from ..reporting.report import Report
-    from ..study.matrix import Study
+    from ..study.study import Study
 
 app = typer.Typer(
     help="What a bit is worth to a neural network: rate-accuracy benchmarks of image codecs.",
@@ -89,33 +89,28 @@ def with_options(*templates: Callable[..., None]) -> Callable[[Callable[..., Non
 
 
 TrustOption = Annotated[
-    bool,
-    typer.Option(
-        "--trust", help="Let the code that the study brings run, now and later, as long as it stays as it is."
-    ),
+    bool, typer.Option("--trust", help="Let the study's own code run, now and later, as long as it stays as it is.")
 ]
+
+
+def _trust_option(trust: TrustOption = False) -> None:
+    """The template of the option that every command on a study has."""
 
 
 def with_trust(command: Callable[..., None]) -> Callable[..., None]:
     """Gives a command on a study the option --trust; others stay as they are."""
-    parameters = inspect.signature(command).parameters
-    if "study" not in parameters or "trust" in parameters:
+    if "study" not in inspect.signature(command).parameters:
         return command
 
     @functools.wraps(command)
-    def trusting(*, trust: bool, **options: Any) -> None:
-        if trust and options["study"]:
-            from ..study.matrix import find_study
+    def trusting(**options: Any) -> None:
+        if options.pop("trust") and options["study"]:
+            from ..study.study import find_study
 
-            find_study(options["study"], options.get("out_folder")).trust()
+            find_study(str(options["study"]), options.get("out_folder")).trust()
         command(**options)
 
-    own = inspect.signature(command, eval_str=True)
-    option = inspect.Parameter("trust", inspect.Parameter.KEYWORD_ONLY, default=False, annotation=TrustOption)
-    all_of_them = [*own.parameters.values(), option]
-    trusting.__signature__ = own.replace(parameters=all_of_them)  # type: ignore[attr-defined]
-    trusting.__annotations__ = {p.name: p.annotation for p in all_of_them}
-    return trusting
+    return with_options(_trust_option)(trusting)
 
 
 def as_options(message: str) -> str:

@@ -16,8 +16,8 @@ from ...core.tables import Kind, Table
 from ...datasets.base import Dataset
 from ...metrics.base import Metric
 from ...quantizers.base import Quantizer
-from ..study.matrix import EMBEDDED
 from ..study.plugin_files import FAMILIES
+from ..study.study import EMBEDDED
 
 BY_NAME: dict[str, Family[Any]] = {family.package.rpartition(".")[2]: family for _, family in FAMILIES}
 KINDS = {"name": Kind.TEXT, "settings": Kind.TEXT, "here": Kind.TEXT, "what": Kind.TEXT}

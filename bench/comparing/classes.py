@@ -14,7 +14,7 @@ from ...core.errors import Refused
 from ...core.tables import Kind, Table
 from ..reading.groups import Group, read
 from ..statistics.intervals import holm, mcnemar, tango
-from ..study.matrix import Study
+from ..study.study import Study
 from .compare import curve_or_point
 from .losses import shared_rows
 

@@ -20,7 +20,7 @@ from ..reading.measures import Measure
 from ..statistics.bjontegaard import BETWEEN, CurveSamples, Distances, Range, bd_accuracy, bd_rate
 from ..statistics.intervals import Paired, PairedMeans, holm, paired, paired_means
 from ..statistics.pareto import dominated
-from ..study.matrix import Study
+from ..study.study import Study
 from .bootstrap import RESAMPLES, ResampledCurves, paired_images
 from .comparison import Comparison, no_name
 

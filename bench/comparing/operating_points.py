@@ -15,7 +15,7 @@ from ..reading.groups import Group, read
 from ..reading.judging import judged
 from ..reading.measures import Measure
 from ..statistics.bjontegaard import Array, pareto_knots, value_at
-from ..study.matrix import Study
+from ..study.study import Study
 from .bootstrap import RESAMPLES, enough, paired_images, resample
 
 NOTE = (

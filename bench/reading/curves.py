@@ -16,9 +16,9 @@ from ...codecs.base import ByteBreakdown
 from ...quantizers.none import NoQuantizer
 from ..records.format import COLUMNS, OPTIONAL, STAGES, Record
 from ..records.index import Index, Span, block_name
+from ..records.sources import Sources
 from ..statistics.intervals import wilson
 from ..study.points import PLUGINS, Point
-from ..study.sources import Sources
 from .columns import Columns, rows_of_both
 
 NAMES = PLUGINS

@@ -15,8 +15,9 @@ from ...core.origins import PythonFile, data_files
 from ...metrics.base import Metric
 from ..records.index import Index
 from ..records.records import Records
-from ..study.matrix import RUNS, Matrix, Study, with_references
-from ..study.sources import Sources
+from ..records.sources import Sources
+from ..study.matrix import Matrix, with_references
+from ..study.study import RUNS, Study
 from .curves import Curve, Measured, curves, gather, merged, stored_of, summary
 from .measures import ACCURACY, AGREEMENT, Measure
 from .recorded import recorded_points

@@ -30,9 +30,10 @@ from ..reading.curves import timings
 from ..reading.fidelity import means
 from ..reading.groups import Reading, read
 from ..study import provenance
-from ..study.matrix import Matrix, Study
+from ..study.matrix import Matrix
 from ..study.points import Point
 from ..study.published import PublishedCurve
+from ..study.study import Study
 from ..timing.times import read as read_times
 from .failures import failures
 from .group_report import GroupReport, group_report

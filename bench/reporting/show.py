@@ -19,8 +19,9 @@ from ...datasets.base import BadImage
 from ..figures.style import save
 from ..reading.curves import curves
 from ..running import chain
-from ..study.matrix import Study, with_references
+from ..study.matrix import with_references
 from ..study.points import Point
+from ..study.study import Study
 
 COLUMNS = 6
 """Points of a curve that are shown where not every one is asked for."""

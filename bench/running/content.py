@@ -12,7 +12,7 @@ from ...core.errors import Refused
 from ...core.images import RGB
 from ...datasets.base import BadImage, Block, Dataset
 from ..records.format import FILES
-from ..study.sources import UNREADABLE_SIZE
+from ..records.sources import UNREADABLE_SIZE
 
 CHUNK_IMAGES = 100
 """The most images that are held at a time."""

@@ -15,8 +15,8 @@ from ...codecs.base import Codec, StoredFileCodec
 from ...core.images import AnyImage, IndexedImage
 from ..records.format import Identity
 from ..records.index import Index
+from ..records.sources import Sources
 from ..study.points import Point
-from ..study.sources import Sources
 from .executors import Pool, one_thread
 
 GREY = 128

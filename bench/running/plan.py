@@ -16,8 +16,9 @@ from ...datasets.base import Dataset, blocks
 from ..records.format import BLOCK, FILES, Identity
 from ..records.index import Index, Span, block_name, spans_of_parts
 from ..records.records import Records
-from ..study.matrix import Study, all_points
+from ..study.matrix import all_points
 from ..study.points import Point
+from ..study.study import Study
 from . import task as tasks
 from .content import describe_block
 from .executors import Pool, in_process

@@ -20,8 +20,9 @@ from ..records.index import Index
 from ..records.records import Records
 from ..study import provenance
 from ..study.folder import prepared
-from ..study.matrix import Matrix, Study, all_points
+from ..study.matrix import Matrix, all_points
 from ..study.points import Point
+from ..study.study import Study
 from . import task as tasks
 from .executors import Pool
 from .overhead import measure_overheads

@@ -13,7 +13,8 @@ from ...core.files import locked, remove_partial, write_text
 from ..records.packs import Packed, pack
 from ..records.records import Records
 from . import trust
-from .matrix import EMBEDDED, FILE, Study
+from .matrix import FILE
+from .study import EMBEDDED, Study
 
 COPIED = "# The study {} that comes with rabench, copied here; this copy is yours to edit.\n"
 BASE = "base = {}  # paths are beside this\n"

@@ -16,7 +16,8 @@ from ..records.index import Index
 from ..records.records import Records
 from . import provenance
 from .folder import prepared
-from .matrix import FILE, Study, base_of
+from .matrix import FILE, base_of
+from .study import Study
 
 
 @dataclass

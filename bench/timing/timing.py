@@ -14,9 +14,9 @@ from ...core.errors import BadSetting, RabenchError, Refused, nearest
 from ...core.version import __version__
 from ...datasets.base import Dataset
 from ..running.executors import Pool
-from ..study.matrix import Study
 from ..study.points import Point
 from ..study.provenance import processor_name
+from ..study.study import Study
 from .times import FEWEST_ROUNDS, Name, Times, name_of, write
 from .worker import Chain, Setup, load, time_round, warm_up
 

@@ -27,9 +27,9 @@ from ...datasets.base import Dataset
 from ...quantizers import QUANTIZERS
 from ...quantizers.base import Quantizer
 from ..running.executors import Pool
-from ..study.matrix import Study
 from ..study.paths import beside, written
 from ..study.points import Point, fine_tuned
+from ..study.study import Study
 from .encoded import EncodedSet
 from .learning_curve import learning_curve
 from .options import TrainingPlan, changed_options, environment

@@ -15,9 +15,9 @@ from ...datasets.base import Dataset
 from ...quantizers.colorcnn import weights as files
 from ...quantizers.colorcnn.quantizer import ColorCNNPlusQuantizer, LearnedQuantizer
 from ...quantizers.colorcnn.training import ColorRange
-from ..study.matrix import Study
 from ..study.paths import beside
 from ..study.points import Point
+from ..study.study import Study
 from .colorcnn import ColorPlan
 from .requests import recipe_and_plan
 

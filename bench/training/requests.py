@@ -17,8 +17,8 @@ from ...datasets import DATASETS
 from ...quantizers.colorcnn.recipes import OPTIMIZERS, RECIPES
 from ...quantizers.colorcnn.recipes import Recipe as ColorRecipe
 from ...quantizers.colorcnn.training import ColorRange
-from ..study.matrix import Study
 from ..study.paths import beside
+from ..study.study import Study
 from .classifier import Plan
 from .colorcnn import ColorPlan
 from .finetune import RECIPE, Tuning, targets

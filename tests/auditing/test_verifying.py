@@ -16,7 +16,7 @@ from rabench.bench.records.format import write_table
 from rabench.bench.records.records import Records
 from rabench.bench.running.executors import in_process
 from rabench.bench.study.folder import pack_study
-from rabench.bench.study.matrix import find_study
+from rabench.bench.study.study import find_study
 from rabench.core.errors import Unavailable
 
 MATRIX = """

@@ -8,8 +8,8 @@ from given_studies import PHOTOS_AS_PNG, measured_study, photos_matrix, times_of
 from plugin_texts import CODEC, python_file
 from rabench.bench.commands.add import add, comparison_tables
 from rabench.bench.running import executors
-from rabench.bench.study.matrix import find_study
 from rabench.bench.study.plugin_files import load_plugins
+from rabench.bench.study.study import find_study
 from rabench.codecs import CODECS
 from rabench.core.errors import BadSetting, Unavailable
 

@@ -9,7 +9,7 @@ from rabench.bench.comparing.classes import affordable_settings_tables
 from rabench.bench.comparing.losses import RISK, point_losses
 from rabench.bench.reading.groups import read
 from rabench.bench.statistics.intervals import tango
-from rabench.bench.study.matrix import find_study
+from rabench.bench.study.study import find_study
 from scipy.stats import norm
 
 PHOTOS = Path(__file__).parent.parent.parent / "results" / "photos"

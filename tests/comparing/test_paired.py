@@ -23,7 +23,7 @@ from rabench.bench.reporting.report import report
 from rabench.bench.statistics.bjontegaard import Distances
 from rabench.bench.statistics.intervals import holm, mcnemar, tango, wilson
 from rabench.bench.statistics.pareto import beaten_by, dominated, pareto_front
-from rabench.bench.study.matrix import find_study
+from rabench.bench.study.study import find_study
 from rabench.core.errors import BadSetting, Refused, Unavailable
 from scipy.optimize import minimize_scalar
 

@@ -15,7 +15,7 @@ from rabench.bench.reading.curves import Measured
 from rabench.bench.reading.fidelity import by_metric, metric_of
 from rabench.bench.reading.groups import read
 from rabench.bench.reporting.report import report
-from rabench.bench.study.matrix import find_study
+from rabench.bench.study.study import find_study
 from rabench.codecs import CODECS
 from rabench.core.errors import BadSetting, Unavailable
 from rabench.datasets import DATASETS

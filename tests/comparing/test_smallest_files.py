@@ -8,7 +8,7 @@ import pytest
 from rabench.bench.comparing.smallest_files import ImageNeeds, image_needs, smallest_files_table
 from rabench.bench.reading.curves import Curve
 from rabench.bench.reading.groups import read
-from rabench.bench.study.matrix import find_study
+from rabench.bench.study.study import find_study
 
 PHOTOS = Path(__file__).parent.parent.parent / "results" / "photos"
 CURVE = Curve("none", "jpeg", (0, 1, 2))

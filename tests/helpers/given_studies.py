@@ -7,8 +7,9 @@ from plugins_for_tests import Brightness, Noise
 from rabench.bench.reading.groups import read
 from rabench.bench.running import executors, runner
 from rabench.bench.running.runner import Progress
-from rabench.bench.study.matrix import Matrix, Study, find_study
+from rabench.bench.study.matrix import Matrix
 from rabench.bench.study.points import Point
+from rabench.bench.study.study import Study, find_study
 from rabench.codecs import CODECS
 from rabench.quantizers import QUANTIZERS
 

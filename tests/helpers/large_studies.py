@@ -7,7 +7,8 @@ import numpy as np
 from rabench.bench.records.format import BLOCK, COLUMNS, STAGES, Identity, Rows
 from rabench.bench.records.index import block_name
 from rabench.bench.records.records import Records
-from rabench.bench.study.matrix import find_study, with_references
+from rabench.bench.study.matrix import with_references
+from rabench.bench.study.study import find_study
 
 PLUGIN = '''
 from dataclasses import dataclass

@@ -13,8 +13,8 @@ from rabench.bench.records.format import STAGES, Identity, Rows
 from rabench.bench.records.packs import Pack
 from rabench.bench.records.records import Records
 from rabench.bench.study.folder import pack_study
-from rabench.bench.study.matrix import find_study
 from rabench.bench.study.merging import merge
+from rabench.bench.study.study import find_study
 from rabench.core.errors import Refused
 
 MATRIX = """

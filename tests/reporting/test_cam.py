@@ -9,7 +9,7 @@ from given_studies import measured_study
 from plugins_for_tests import Constant
 from rabench.bench.reporting.report import report
 from rabench.bench.reporting.show import show
-from rabench.bench.study.matrix import find_study
+from rabench.bench.study.study import find_study
 from rabench.classifiers import CLASSIFIERS
 from rabench.classifiers.activation import activation_maps
 from rabench.classifiers.small import Small

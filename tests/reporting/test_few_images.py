@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from rabench.bench.comparing.bootstrap import with_enough
 from rabench.bench.reading.groups import read
-from rabench.bench.study.matrix import find_study
+from rabench.bench.study.study import find_study
 
 PHOTOS = Path(__file__).parent.parent.parent / "results" / "photos"
 

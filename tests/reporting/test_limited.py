@@ -7,7 +7,7 @@ from given_studies import measured_fixture, measured_study, photos_matrix
 from PIL import Image
 from rabench.bench.reporting.report import report
 from rabench.bench.running import executors, runner
-from rabench.bench.study.matrix import find_study
+from rabench.bench.study.study import find_study
 from rabench.core.errors import BadSetting
 from rabench.datasets import DATASETS
 

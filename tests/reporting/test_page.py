@@ -18,7 +18,7 @@ from rabench.bench.reading.groups import read
 from rabench.bench.reporting.gallery import gallery
 from rabench.bench.reporting.page_data import SYMBOLS
 from rabench.bench.reporting.report import report
-from rabench.bench.study.matrix import find_study
+from rabench.bench.study.study import find_study
 
 pytestmark = pytest.mark.slow
 

@@ -17,14 +17,14 @@ from rabench.bench.figures.curve_styles import styles_of
 from rabench.bench.figures.rate_accuracy import rate_accuracy
 from rabench.bench.reading.curves import Curve, curves, psnr
 from rabench.bench.reading.groups import read
+from rabench.bench.records.sources import Sources
 from rabench.bench.reporting.notes import few_classes
 from rabench.bench.reporting.report import report
 from rabench.bench.running import executors, runner
 from rabench.bench.running.runner import Progress
 from rabench.bench.statistics.intervals import wilson
-from rabench.bench.study.matrix import find_study
 from rabench.bench.study.points import Point
-from rabench.bench.study.sources import Sources
+from rabench.bench.study.study import find_study
 from rabench.codecs import CODECS
 from rabench.core.tables import Kind, Table
 from rabench.datasets import DATASETS

@@ -1,7 +1,7 @@
 """Loading a study's plug-ins is a step of its own: it registers names, and reads no point."""
 
 import pytest
-from rabench.bench.study.matrix import find_study
+from rabench.bench.study.study import find_study
 from rabench.codecs import CODECS
 from rabench.core.errors import BadSetting, UnknownName
 

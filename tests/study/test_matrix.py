@@ -2,7 +2,8 @@
 
 import pytest
 from given_studies import PHOTOS_AS_PNG
-from rabench.bench.study.matrix import EMBEDDED, find_study, load
+from rabench.bench.study.matrix import load
+from rabench.bench.study.study import EMBEDDED, find_study
 from rabench.core.errors import BadSetting, Unavailable
 
 GOOD = """\

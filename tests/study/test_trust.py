@@ -7,7 +7,7 @@ import sys
 import pytest
 import rabench
 from rabench.bench.reading.groups import read
-from rabench.bench.study.matrix import find_study
+from rabench.bench.study.study import find_study
 from rabench.core.errors import Refused
 
 CODEC = '''

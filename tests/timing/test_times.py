@@ -13,7 +13,7 @@ from rabench.bench.figures.rate_time import rate_time
 from rabench.bench.reading.groups import read
 from rabench.bench.reporting.report import report
 from rabench.bench.running import executors
-from rabench.bench.study.matrix import find_study
+from rabench.bench.study.study import find_study
 from rabench.bench.timing import times as kept
 from rabench.bench.timing import timing, worker
 from rabench.bench.timing.table import times_table

@@ -4,7 +4,7 @@ import pytest
 import rabench
 from command_line import rabench as command
 from given_studies import photos_matrix
-from rabench.bench.study.matrix import find_study
+from rabench.bench.study.study import find_study
 from rabench.bench.training.queue import colorcnn_queue
 from rabench.core.errors import BadSetting
 from rabench.quantizers.colorcnn import weights as files

@@ -6,7 +6,7 @@ import math
 from collections import Counter
 from dataclasses import dataclass, field
 
-from ..records.index import Index
+from .index import Index
 
 LOSSY = {"JPEG", "MPO", "JPEG2000", "AVIF", "HEIF"}
 """Formats, by Pillow's names, in which an image has lost something before it is measured."""
