@@ -55,6 +55,7 @@ def choose(
     plugin: PluginOption = None,
 ) -> None:
     """Find the cheapest setting of each codec that loses no more than you tolerate; measures only what decides it."""
+    from ..choosing.answer import table
     from ..choosing.quantities import names, seconds
     from ..choosing.question import Question
     from ..study.study import find_study
@@ -65,7 +66,10 @@ def choose(
         lose_at_most, at_most, bytes, images, by=by, labels=labels, confidence=confidence, codecs=names(codecs)
     )
     time = seconds(budget) if budget else float("inf")
-    _print(_choose(find_study(study, out_folder), question, worker_count(workers), time), form)
+    choices = _choose(find_study(study, out_folder), question, worker_count(workers), time)
+    print_tables(map(table, choices), form)
+    if any(choice.out_of_time for choice in choices):
+        raise typer.Exit(INCOMPLETE)
 
 
 def _choose(study: Study, question: Question, workers: int, budget: float) -> list[Choice]:
@@ -81,15 +85,6 @@ def _choose(study: Study, question: Question, workers: int, budget: float) -> li
         except KeyboardInterrupt:
             shown.close()
             end_soon("stopped; what is measured is kept. The same command goes on from here.", STOPPED)
-
-
-def _print(choices: list[Choice], form: str) -> None:
-    """Prints the answers; ends with a status of its own where one is left open by the budget."""
-    from ..choosing.answer import table
-
-    print_tables(map(table, choices), form)
-    if any(choice.out_of_time for choice in choices):
-        raise typer.Exit(INCOMPLETE)
 
 
 @app.command()

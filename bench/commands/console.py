@@ -99,15 +99,16 @@ def _trust_option(trust: TrustOption = False) -> None:
 
 def with_trust(command: Callable[..., None]) -> Callable[..., None]:
     """Gives a command on a study the option --trust; others stay as they are."""
-    if "study" not in inspect.signature(command).parameters:
+    if not {"study", "studies"} & inspect.signature(command).parameters.keys():
         return command
 
     @functools.wraps(command)
     def trusting(**options: Any) -> None:
-        if options.pop("trust") and options["study"]:
+        if options.pop("trust"):
             from ..study.study import find_study
 
-            find_study(str(options["study"]), options.get("out_folder")).trust()
+            for name in filter(None, options.get("studies", [options.get("study")])):
+                find_study(str(name), options.get("out_folder")).trust()
         command(**options)
 
     return with_options(_trust_option)(trusting)

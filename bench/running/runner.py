@@ -18,7 +18,7 @@ from ...datasets.base import forget_opened
 from ..records.format import COLUMNS, STAGES, UNREADABLE, Rows
 from ..records.index import Index
 from ..records.records import Records
-from ..study import provenance
+from ..study import provenance, trust
 from ..study.folder import prepared
 from ..study.matrix import Matrix, all_points
 from ..study.points import Point
@@ -281,8 +281,10 @@ def session(
     What was measured is noted in the study's run.json, however the session ends; an error stops the pool at once. Takes
     what ``run`` takes.
     """
-    begun = monotonic()
+    begun, begun_here = monotonic(), not study.measured
     with prepared(study) as records:
+        if begun_here:
+            trust.made_here(study.folders)
         _put_damaged_aside(records, progress)
         pool, index = make_pool(), Index(study.records)
         runner = Runner(pool, records, progress, timeout)

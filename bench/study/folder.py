@@ -12,7 +12,6 @@ from ...core.errors import Refused, Unavailable
 from ...core.files import locked, remove_partial, write_text
 from ..records.packs import Packed, pack
 from ..records.records import Records
-from . import trust
 from .matrix import FILE
 from .study import EMBEDDED, Study
 
@@ -27,7 +26,7 @@ def prepared(study: Study) -> Iterator[Records]:
     Raises Unavailable where another process is measuring the study or the folder cannot be written, Refused where the
     folder holds the matrix of another study.
     """
-    folder, records, begun_here = study.folder, Records(study.records), not study.measured
+    folder, records = study.folder, Records(study.records)
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -39,8 +38,6 @@ def prepared(study: Study) -> Iterator[Records]:
             _copy_matrix(study, folder / FILE)
         except OSError as error:
             raise _unwritable(folder, error) from None
-        if begun_here:
-            trust.made_here(folder)
         yield records
 
 

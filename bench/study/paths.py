@@ -45,15 +45,13 @@ class Base:
         moved = beside(plugin, self.folder)
         if self.within is None:
             return moved
-        places = {
-            f.name: str(getattr(moved, f.name)) for f in fields(moved) if isinstance(f.metadata["among"], Location)
-        }
         outside = {
-            name: str(NOWHERE / Path(value).name)
-            for name, value in places.items()
-            if value
-            and (Path(value).is_absolute() or os.sep in value or "/" in value or Path(value).exists())
-            and not self.reaches(value)
+            f.name: str(NOWHERE / value.name)
+            for f in fields(moved)
+            if isinstance(f.metadata["among"], Location)
+            and (value := Path(getattr(moved, f.name))) != Path(str(f.default))
+            # What is still relative does not lie beside the matrix: it ships, or lies beside whoever reads the study
+            and not (self.reaches(str(value)) if value.is_absolute() else not value.exists())
         }
         return replace(moved, **outside) if outside else moved
 

@@ -14,6 +14,7 @@ EMBEDDED = Path(__file__).parent / "embedded"
 """The folder of the studies that come with rabench."""
 RUNS = Path("runs")
 """The folder that their results go to."""
+RECORDS = "records"
 ADDED = "added.toml"
 """The file beside a matrix that holds the blocks that `rabench add` wrote."""
 
@@ -31,7 +32,7 @@ class Study:
     @property
     def records(self) -> Path:
         """The folder of the study's records."""
-        return self.folder / "records"
+        return self.folder / RECORDS
 
     @property
     def added(self) -> Path:
@@ -61,8 +62,13 @@ class Study:
 
     @property
     def measured(self) -> bool:
-        """Whether the folder holds results."""
-        return (self.folder / "run.json").exists() or any(self.records.glob("*.parquet"))
+        """Whether the folder holds results, or the one that its matrix came in."""
+        return any((f / "run.json").exists() or any((f / RECORDS).rglob("*.parquet")) for f in self.folders)
+
+    @property
+    def folders(self) -> list[Path]:
+        """The folders of the matrix and of the results; the results' alone for a study that comes with rabench."""
+        return list(dict.fromkeys([*([] if self.matrix.parent == EMBEDDED else [self.matrix.parent]), self.folder]))
 
     def _brought(self) -> trust.Brought:
         file = TomlFile.open(self.matrix)
@@ -74,7 +80,7 @@ class Study:
     def _access(self, measuring: bool) -> trust.Access:
         if self.matrix.parent == EMBEDDED and not self.added.is_file():
             return trust.EVERYTHING
-        return trust.access(self.folder, self._brought(), self.measured, measuring)
+        return trust.access(self.folders, self._brought(), self.measured, measuring)
 
     def base(self) -> Path:
         """The folder that paths in the matrix begin at."""

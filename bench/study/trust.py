@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -68,33 +68,34 @@ def remember(what: Brought) -> None:
     _write({**known, "contents": sorted({*known["contents"], what.sha256})})
 
 
-def access(folder: Path, what: Brought, measured: bool, measuring: bool) -> Access:
-    """What may be used of a study in a folder.
+def access(folders: Sequence[Path], what: Brought, measured: bool, measuring: bool) -> Access:
+    """What may be used of a study.
 
-    measured: whether the folder holds results already. measuring: whether a command measures, and does not only read.
-    Raises Refused, saying how to allow it, where measuring needs code of a study that came from elsewhere.
+    folders: those of its matrix and of its results. measured: whether one of them holds results already. measuring:
+    whether a command measures, and does not only read. Raises Refused, saying how to allow it, where measuring needs code
+    of a study that came from elsewhere.
     """
     known = _known()
-    trusted = what.sha256 in known["contents"] or known["folders"].get(str(folder.resolve())) == _mark(folder)
-    if trusted:
+    marks = [(known["folders"].get(str(folder.resolve())), _mark(folder)) for folder in folders]
+    if what.sha256 in known["contents"] or all(then is not None and then == now for then, now in marks):
         return EVERYTHING
     if not measuring:
         return Access(code=not what.code, paths=False)
     if what.code and measured:
         raise Refused(
-            f"{folder} was measured elsewhere and brings code that has not run here: {', '.join(what.code)}; read it, "
+            f"{folders[0]} was measured elsewhere and brings code that has not run here: {', '.join(what.code)}; read it, "
             "then give `trust=True` (in Python: rabench.trust)"
         )
     return EVERYTHING
 
 
-def made_here(folder: Path) -> None:
-    """Trusts a folder from now on, whatever it comes to hold: it was measured here from the beginning."""
-    with suppress(OSError):  # without a place to remember it is asked for again
-        known = _known()
-        mark, name = _mark(folder), str(folder.resolve())
-        if known["folders"].get(name) != mark:
-            _write({**known, "folders": {**known["folders"], name: mark}})
+def made_here(folders: Sequence[Path]) -> None:
+    """Trusts the folders of a study from now on, whatever they come to hold: it was measured here from the beginning."""
+    known = _known()
+    marks = {str(folder.resolve()): mark for folder in folders if (mark := _mark(folder)) is not None}
+    if not marks.items() <= known["folders"].items():
+        with suppress(OSError):  # without a place to remember it is asked for again
+            _write({**known, "folders": {**known["folders"], **marks}})
 
 
 def _mark(folder: Path) -> list[int] | None:

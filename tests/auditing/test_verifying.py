@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-import rabench
+from given_studies import measured_study, written_study
 from PIL import Image
 from rabench.bench.auditing.verifying import verify
 from rabench.bench.records.format import write_table
@@ -30,11 +30,7 @@ codecs = ["png", "webp-lossless"]
 
 @pytest.fixture(scope="module")
 def measured(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("verify") / "study"
-    folder.mkdir()
-    (folder / "matrix.toml").write_text(MATRIX)
-    rabench.run(folder, limit=60)
-    return folder
+    return measured_study(tmp_path_factory.mktemp("verify") / "study", MATRIX, 60).folder
 
 
 @pytest.fixture
@@ -122,11 +118,8 @@ def test_images_that_changed_are_told(tmp_path):
         for number in range(3):
             picture = Image.fromarray(rng.integers(0, 255, (8, 8, 3), np.uint8))
             picture.save(tmp_path / "images" / name / f"{number}.png")
-    (tmp_path / "matrix.toml").write_text(
-        'dataset = "folder:path=images"\nclassifiers = []\n[[points]]\ncodecs = ["png"]\n'
-    )
-    rabench.run(tmp_path)
-    study = find_study(str(tmp_path))
+    matrix = 'dataset = "folder:path=images"\nclassifiers = []\n[[points]]\ncodecs = ["png"]\n'
+    study = measured_study(tmp_path, matrix, None)
     assert verified(study).rows == verified(study).of == 12
     Image.new("RGB", (8, 8)).save(tmp_path / "images" / "b" / "1.png")
     found = verified(study)
@@ -135,6 +128,5 @@ def test_images_that_changed_are_told(tmp_path):
 
 
 def test_what_cannot_be_verified_is_refused(tmp_path):
-    (tmp_path / "matrix.toml").write_text(MATRIX)
     with pytest.raises(Unavailable, match="holds no records"):
-        verified(find_study(str(tmp_path)))
+        verified(written_study(tmp_path, MATRIX))

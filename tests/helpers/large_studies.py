@@ -4,11 +4,12 @@ import hashlib
 import json
 
 import numpy as np
+from given_studies import written_study
+from plugin_texts import python_file
 from rabench.bench.records.format import BLOCK, COLUMNS, STAGES, Identity, Rows
 from rabench.bench.records.index import block_name
 from rabench.bench.records.records import Records
 from rabench.bench.study.matrix import with_references
-from rabench.bench.study.study import find_study
 
 PLUGIN = '''
 from dataclasses import dataclass
@@ -47,11 +48,9 @@ class Guess(rabench.Classifier):
 def large_study(folder, matrix, images, classes=200, missing=0):
     """A study whose records are all there but for the last ``missing`` blocks of each point; gives it and its points."""
     folder.mkdir(parents=True)
-    (folder / "made_up.py").write_text(PLUGIN.format(images=images, classes=classes))
-    (folder / "matrix.toml").write_text(
-        f'dataset = "made-up"\nclassifiers = ["guess"]\nplugins.files = ["made_up.py"]\n{matrix}'
-    )
-    study, rng = find_study(str(folder)), np.random.default_rng(0)
+    python_file(folder, PLUGIN.format(images=images, classes=classes), "made_up")
+    head = 'dataset = "made-up"\nclassifiers = ["guess"]\nplugins.files = ["made_up.py"]\n'
+    study, rng = written_study(folder, head + matrix), np.random.default_rng(0)
     study.trust()  # its records are made up, so that nothing was measured here
     records = Records(study.records)
     records.create()

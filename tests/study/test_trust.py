@@ -6,9 +6,13 @@ import sys
 
 import pytest
 import rabench
+from given_studies import written_study
+from plugin_texts import python_file
 from rabench.bench.reading.groups import read
+from rabench.bench.study.paths import NOWHERE
 from rabench.bench.study.study import find_study
 from rabench.core.errors import Refused
+from rabench.datasets.folder import Folder
 
 CODEC = '''
 import zlib
@@ -51,10 +55,15 @@ version = ["{python}", "shout.py", "--version"]
 
 
 def study_of(folder, number):
-    folder.mkdir(exist_ok=True)
-    (folder / "mine.py").write_text(CODEC.format(number=number))
-    (folder / "matrix.toml").write_text(MATRIX.format(number=number))
-    return folder
+    folder.mkdir()
+    python_file(folder, CODEC.format(number=number), "mine")
+    return written_study(folder, MATRIX.format(number=number)).folder
+
+
+@pytest.fixture(autouse=True)
+def config(tmp_path, monkeypatch):
+    """What is trusted, for each test apart."""
+    monkeypatch.setenv("RABENCH_CONFIG", str(tmp_path / "config"))
 
 
 @pytest.fixture(scope="module")
@@ -63,6 +72,11 @@ def here(tmp_path_factory):
     folder = study_of(tmp_path_factory.mktemp("trust") / "here", 1)
     rabench.run(folder, limit=8)
     return folder
+
+
+def path_of(dataset):
+    assert isinstance(dataset, Folder)
+    return dataset.path
 
 
 def fresh(*arguments):
@@ -153,11 +167,11 @@ def test_paths_of_a_stranger_do_not_lead_out(tmp_path):
         '[[points]]\ndataset = "folder:path=study/inside"\ncodecs = ["png"]\n'
     )
     (study / "run.json").write_text("{}")
-    places = [p.dataset.path for p in find_study(str(study)).load().points]  # type: ignore[attr-defined]
+    places = [path_of(p.dataset) for p in find_study(str(study)).load().points]
     assert not any(place.startswith(str(outside)) for place in places)
     assert places[-1] == str(study / "inside")
     rabench.trust(study)
-    places = [p.dataset.path for p in find_study(str(study)).load().points]  # type: ignore[attr-defined]
+    places = [path_of(p.dataset) for p in find_study(str(study)).load().points]
     assert str(outside) in places
 
 
@@ -170,4 +184,35 @@ def test_a_link_that_leads_out_is_not_followed(tmp_path):
         'dataset = "folder:path=images"\nclassifiers = ["small:weights=small-photos"]\n[[points]]\ncodecs = ["png"]\n'
     )
     (study / "run.json").write_text("{}")
-    assert "not-trusted" in find_study(str(study)).load().points[0].dataset.path  # type: ignore[attr-defined]
+    assert "not-trusted" in path_of(find_study(str(study)).load().points[0].dataset)
+
+
+def test_a_merged_study_is_not_made_here(stranger, tmp_path):
+    assert fresh("merge", stranger, "--into", tmp_path / "both")[0] == 0
+    assert fresh("report", tmp_path / "both")[0] == 3 and fresh("pack", tmp_path / "both")[0] == 0
+    status, _, errors = fresh("run", tmp_path / "both")
+    assert status == 2 and "--trust" in errors and not (stranger / "ran").exists()
+
+
+def test_results_elsewhere_do_not_make_a_stranger_trusted(stranger, tmp_path):
+    assert fresh("report", stranger, "--out", tmp_path / "nowhere")[0] == 2  # no records
+    assert fresh("run", stranger, "--out", tmp_path / "new")[0] == 2
+    assert not (stranger / "ran").exists()
+
+
+def test_a_stranger_whose_records_are_all_packed_was_measured_elsewhere(stranger):
+    assert fresh("pack", stranger)[0] == 0
+    (stranger / "run.json").unlink()
+    assert fresh("run", stranger)[0] == 2 and not (stranger / "ran").exists()
+
+
+def test_what_lies_beside_the_reader_is_not_what_a_stranger_names(tmp_path, monkeypatch):
+    (tmp_path / "reader" / "pictures").mkdir(parents=True)
+    (tmp_path / "study").mkdir()
+    (tmp_path / "study" / "matrix.toml").write_text(
+        'dataset = "folder:path=pictures"\nclassifiers = ["small:weights=small-photos"]\n[[points]]\ncodecs = ["png"]\n'
+    )
+    monkeypatch.chdir(tmp_path / "reader")
+    point = find_study(str(tmp_path / "study")).load().points[0]
+    assert path_of(point.dataset) == str(NOWHERE / "pictures")
+    assert "sha256" in point.classifier.version()  # what ships is found
