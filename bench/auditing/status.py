@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,11 +11,11 @@ import pandas as pd
 from filelock import FileLock, Timeout
 
 from ...core.tables import Kind, Table
+from ..reading.curves import Held, held_records
 from ..records.format import Record
-from ..records.index import Index, Span
+from ..records.index import Index
 from ..records.records import Records
 from ..running.pace import Pace
-from ..running.plan import identity_of
 from ..study.matrix import all_points
 from ..study.points import Point
 from ..study.study import Study
@@ -80,16 +80,15 @@ def status(study: Study) -> Status:
     """
     matrix, index, records = study.load(), Index(study.records), Records(study.records)
     found, _ = records.read()
-    pace, by_name = Pace.of(found), {r.identity.name: r for r in found}
-    points = [_standing(point, index, by_name, pace) for point in all_points(matrix)]
+    pace, noted = Pace.of(found), by_point(found)
+    points = [_standing(point, index, noted, pace) for point in all_points(matrix)]
     now = time.time()
-    written = {r.path for r in found}
-    recent = {path for path in written if now - path.stat().st_mtime < RECENT}
+    recent = {path for path in {r.path for r in found} if now - path.stat().st_mtime < RECENT}
     images = sum(r.images for r in found if r.path in recent)
     return Status(matrix.title, points, _locked(study.folder / ".lock"), images / RECENT)
 
 
-def _standing(point: Point, index: Index, records: dict[str, Record], pace: Pace) -> Standing:
+def _standing(point: Point, index: Index, records: Noted, pace: Pace) -> Standing:
     label = point.dataset.label
     if label not in index.datasets:
         return Standing(point, 0, 0, 0, float("nan"))
@@ -98,19 +97,24 @@ def _standing(point: Point, index: Index, records: dict[str, Record], pace: Pace
     return Standing(point, images, done, failed, pace.seconds(point.key, images - done) if pace else float("nan"))
 
 
-def noted_records(point: Point, index: Index, records: Mapping[str, Record]) -> list[tuple[Span, Record]]:
+Noted = dict[tuple[tuple[str, ...], tuple[str, ...]], dict[str, Record]]
+"""Records by the key and the versions of their point, then by the hash of their images."""
+
+
+def by_point(records: Iterable[Record]) -> Noted:
+    """Records, to be asked for point by point."""
+    found: Noted = {}
+    for record in records:
+        identity = record.identity
+        found.setdefault((identity.key, identity.versions), {})[identity.block] = record
+    return found
+
+
+def noted_records(point: Point, index: Index, records: Noted) -> Held:
     """The records of a point, as it was last measured here, and the images that each holds; of blocks, else of their parts."""
-    noted, held = index.noted(point.labels), []
-    if noted is None:
-        return held
-    versions = (noted[1][0], noted[1][1], noted[1][2])
-    for whole, parts in index.layout(point.dataset.label):
-        for spans in ([whole] if whole is not None else [], parts):
-            found = [(span, records.get(identity_of(point, versions, span).name)) for span in spans]
-            if there := [(span, record) for span, record in found if record is not None]:
-                held += there
-                break
-    return held
+    noted = index.noted(point.labels)
+    of_point = records.get(noted, {}) if noted is not None else {}
+    return held_records(point, index.layout(point.dataset.label), of_point)
 
 
 def _failed(record: Record) -> int:

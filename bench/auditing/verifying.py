@@ -26,7 +26,7 @@ from ..running.task import Changed, Task
 from ..study.matrix import all_points
 from ..study.points import Point
 from ..study.study import Study
-from .status import noted_records
+from .status import by_point, noted_records
 
 ROWS = 300
 """The rows of a sample: with 95 % confidence it finds that a hundredth of the rows were altered."""
@@ -93,7 +93,7 @@ class _Stored:
     span: Span
     record: Record
     versions: tuple[str, str, str]
-    """Of the point's plug-ins here."""
+    """The versions that the point's quantizer, codec and classifier have on this machine."""
 
 
 def verify(
@@ -114,13 +114,14 @@ def verify(
         if why is None:
             raise Unavailable(f"{study.folder} holds no records of its matrix; measure it: rabench run {study.name}")
         raise Refused(f"{study.name}: nothing can be verified here: {why}")
-    batches = _batches(stored, rows, seed)
+    whole = rows is None or rows >= verified.of
+    batches = _batches(stored, None if whole else rows, seed)
     progress.total = sum(sum(len(places) for _, places in members) for _, members in batches)
     begun = monotonic()
     waiting, flying = iter(batches), dict[Future[list[Rows]], _Batch]()
     while True:
         while len(flying) < 2 * pool.slots and (batch := next(waiting, None)) is not None:
-            flying[pool.submit(_measured, batch[0], rows is None)] = batch
+            flying[pool.submit(_measured, batch[0], whole)] = batch
         if not flying:
             break
         for future in wait(flying, return_when=FIRST_COMPLETED)[0]:
@@ -143,9 +144,9 @@ _Batch = tuple[Task, list[tuple[_Stored, list[int]]]]
 
 
 def _stored(study: Study, verified: Verified) -> Iterator[_Stored]:
-    """What is stored of the study's points that can be measured here; notes the others."""
+    """The records of the study's points that can be measured here; those that cannot are noted as left out."""
     matrix, index = study.load(), Index(study.records)
-    records = {r.identity.name: r for r in Records(study.records).read()[0]}
+    records = by_point(Records(study.records).read()[0])
     for name in matrix.unrun:
         verified.left_out[name] = "its code came with the study and may not run here; read it, then trust the study"
     for point in all_points(matrix):
@@ -166,15 +167,17 @@ def _stored(study: Study, verified: Verified) -> Iterator[_Stored]:
 
 
 def _batches(stored: Sequence[_Stored], rows: int | None, seed: int) -> list[_Batch]:
-    """What is measured together: all rows of a block that go through one quantizer, or the rows drawn of one image."""
+    """Tasks that measure stored rows again.
+
+    rows: how many are drawn at random, those of one image and quantizer to a task; None for all, a block's rows of one
+    quantizer and codec to a task.
+    """
     ends = np.cumsum([s.record.images for s in stored])
-    if rows is None or rows >= ends[-1]:
-        chosen = np.arange(ends[-1])
-    else:
-        chosen = np.sort(np.random.default_rng(seed).choice(ends[-1], rows, replace=False))
+    whole = rows is None
+    chosen = np.arange(ends[-1]) if whole else np.random.default_rng(seed).choice(ends[-1], rows, replace=False)
+    chosen.sort()
     owners = np.searchsorted(ends, chosen, side="right")
     groups: defaultdict[tuple[object, ...], dict[int, list[int]]] = defaultdict(dict)
-    whole = rows is None or rows >= ends[-1]
     for row, owner in zip(chosen.tolist(), owners.tolist(), strict=True):
         own = stored[owner]
         place = int(row - (ends[owner] - own.record.images))

@@ -11,6 +11,7 @@ from ..reading.baseline import baseline
 from ..records.sources import Sources
 from .choose import Choice
 from .curve_search import CurveSearch
+from .quantities import counted
 from .setting_search import Trial
 
 SORTED = 0.3
@@ -138,15 +139,15 @@ def _round(count: float) -> str:
 
 
 def _title(choice: Choice) -> str:
-    question, unit = choice.question, "nats of log-loss" if choice.by == "log-loss" else f"points of {choice.by}"
-    if question.lose_at_most == 1:
-        return f"{choice.title}: the cheapest that lose at most 1 {unit.replace('s of', ' of', 1)}"
+    question, unit = choice.question, "nat" if choice.by == "log-loss" else "point"
     if question.lose_at_most is not None:
-        return f"{choice.title}: the cheapest that lose at most {question.lose_at_most:g} {unit}"
+        return f"{choice.title}: the cheapest that lose at most {counted(question.lose_at_most, unit)} of {choice.by}"
     if question.bpp_at_most is not None:
-        return f"{choice.title}: the least {unit} lost within {question.bpp_at_most:g} bpp"
+        return f"{choice.title}: the least {unit}s of {choice.by} lost within {question.bpp_at_most:g} bpp"
     assert question.bits_at_most is not None
-    return f"{choice.title}: the least {unit} lost within {question.bits_at_most / 8:,.0f} bytes an image"
+    return (
+        f"{choice.title}: the least {unit}s of {choice.by} lost within {question.bits_at_most / 8:,.0f} bytes an image"
+    )
 
 
 def _notes(choice: Choice) -> list[str]:
@@ -189,10 +190,9 @@ def _images_notes(choice: Choice) -> list[str]:
         notes += baseline(choice.reference, right, int(labelled.sum()))
     sources = Sources.of(choice.images.index, choice.images.dataset.label)
     notes += sources.audit()
-    stored = [length for _, length in sources.formats.values()]
-    if stored and all(stored):
-        images = sum(count for count, _ in sources.formats.values())
-        notes.append(f"As they are stored now, a million of them take {sum(stored) / images * COUNT / 1e9:.3g} GB.")
+    if sources.native_bytes is not None:
+        size = sources.native_bytes / sum(sources.sizes.values()) * COUNT / 1e9
+        notes.append(f"As they are stored now, a million of them take {size:.3g} GB.")
     return notes
 
 

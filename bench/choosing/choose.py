@@ -20,6 +20,7 @@ from ..study.points import Point
 from ..study.study import Study
 from .curve_search import CurveSearch, Steps
 from .measuring import ShuffledImages
+from .quantities import counted
 from .question import Question
 from .race import Race
 from .setting_search import SEQUENCE, Trial
@@ -86,10 +87,7 @@ def choose(
             if not choices:
                 raise Refused(f"{study.name} has no classifier to lose anything by; name one in its matrix")
             for choice in choices:
-                progress.say(
-                    f"{choice.title}: {len(choice.images):,} images, {len(choice.searches)} "
-                    f"curve{'s' if len(choice.searches) != 1 else ''}"
-                )
+                progress.say(f"{choice.title}: {len(choice.images):,} images, {counted(len(choice.searches), 'curve')}")
                 _answer(choice, runner, index, until)
         finally:
             index.save()
@@ -182,9 +180,8 @@ def _check_images(choice: Choice) -> None:
     if needed > images - choice.pilot:
         fewer = ", fewer `codecs`" if count > 1 else ""
         raise Refused(
-            f"{choice.title}: {images:,} images cannot show a loss of at most {question.lose_at_most:g} point"
-            f"{'s' if question.lose_at_most != 1 else ''} with "
-            f"{question.confidence:g} % confidence for {count} curve{'s' if count > 1 else ''}, not even for a codec that "
+            f"{choice.title}: {images:,} images cannot show a loss of at most {counted(question.lose_at_most, 'point')} "
+            f"with {question.confidence:g} % confidence for {counted(count, 'curve')}, not even for a codec that "
             f"loses nothing: that takes {needed + choice.pilot:,}; give more images, a larger `lose_at_most`, less "
             f"`confidence`{fewer}"
         )

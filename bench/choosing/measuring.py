@@ -97,7 +97,7 @@ class ShuffledImages:
     def seconds(self, point: Point, stage: str) -> float:
         """The seconds that a stage took an image, over the records of a point; NaN without any."""
         records = {piece.record: self._read[piece.record][0] for piece in self._pieces.get(point, [])}.values()
-        images = sum(r.about["stop"] - r.about["start"] for r in records)
+        images = sum(r.images for r in records)
         return sum(r.about["seconds"][stage] for r in records) / images if images else np.nan
 
     def _first_parts(self, images: int) -> list[tuple[tuple[int, int], tuple[int, int]]]:

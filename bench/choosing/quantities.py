@@ -70,3 +70,8 @@ def rate(
 def names(text: str | Sequence[str] | None) -> tuple[str, ...]:
     """The names of a text such as ``jpeg,webp``, or of a sequence of them; none of None."""
     return tuple(name.strip() for name in text.split(",")) if isinstance(text, str) else tuple(text or ())
+
+
+def counted(number: float, noun: str) -> str:
+    """A number and what it counts: 1 point, 0.5 points."""
+    return f"{number:g} {noun}{'' if number == 1 else 's'}"

@@ -41,7 +41,7 @@ class PairedImages:
 
     @property
     def bits(self) -> Array:
-        """Of the files, (N, P)."""
+        """The bits of each image's file at each point, (N, P)."""
         return self.bytes.astype(np.float64) * 8
 
     @property

@@ -39,7 +39,7 @@ class ImageNeeds:
     rows: tuple[int, ...]
     """The settings' positions in the group."""
     bytes: NDArray[np.int32]
-    """Of each image's file at each setting, (N, P)."""
+    """The bytes of each image's file at each setting, (N, P)."""
     agrees: NDArray[np.bool_]
     """Whether it is seen as the original was, (N, P)."""
     pixels: Array

@@ -91,7 +91,7 @@ def gather(points: Iterable[Point], records: Iterable[Record], index: Index) -> 
             candidates = [by_name.get((*noted, noted[1]), {})]
         else:
             candidates = [blocks for name, blocks in sorted(by_name.items(), key=str) if name[0] == point.labels[1:]]
-        held = [_held(point, layout, blocks) for blocks in candidates]
+        held = [held_records(point, layout, blocks) for blocks in candidates]
         columns, readable, broken = _columns(max(held, key=_images, default=[]))
         bad += broken
         if columns:
@@ -113,7 +113,7 @@ Held = list[tuple[Span, Record]]
 """Records by the images that they hold, in order."""
 
 
-def _held(point: Point, layout: Sequence[tuple[Span | None, list[Span]]], records: dict[str, Record]) -> Held:
+def held_records(point: Point, layout: Sequence[tuple[Span | None, list[Span]]], records: dict[str, Record]) -> Held:
     """The records of a point, by the hash of their block: of whole blocks, else of their parts."""
     held: Held = []
     for whole, parts in layout:
@@ -236,7 +236,7 @@ def timings(measured: Sequence[Measured]) -> pd.DataFrame:
     """Milliseconds an image, one row a point, one column a stage."""
     rows = []
     for m in measured:
-        images = sum(r.about["stop"] - r.about["start"] for r in m.records)
+        images = sum(r.images for r in m.records)
         stages = {
             f"{stage}_ms": 1000 * sum(r.about["seconds"][stage] for r in m.records) / max(1, images) for stage in STAGES
         }

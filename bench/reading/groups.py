@@ -251,7 +251,7 @@ def _starts(measured: Sequence[Measured]) -> dict[str, int]:
         begin = 0
         for record, block in zip(m.records, m.blocks, strict=True):
             starts.setdefault(block, int(m.columns["image"][begin]))
-            begin += record.about["stop"] - record.about["start"]
+            begin += record.images
     return starts
 
 
@@ -259,9 +259,8 @@ def _joined(group: Group, other: Group, starts: dict[str, int]) -> Group:
     """The first group with the points and curves of the other; its images bear the positions of ``starts``."""
     first, measured = len(group.measured), []
     for m in other.measured:
-        lengths = [r.about["stop"] - r.about["start"] for r in m.records]
-        spans = [(starts[block], length) for block, length in zip(m.blocks, lengths, strict=True)]
-        images = np.concatenate([np.arange(start, start + length) for start, length in spans])
+        places = zip((starts[block] for block in m.blocks), m.records, strict=True)
+        images = np.concatenate([np.arange(start, start + record.images) for start, record in places])
         measured.append(replace(m, columns=m.columns.having(image=images)))
     moved = [replace(c, rows=tuple(i + first for i in c.rows)) for c in other.curves]
     rows = pd.concat([group.rows, other.rows], ignore_index=True)

@@ -11,11 +11,9 @@ import pyarrow.feather as feather
 import pyarrow.parquet as pq
 
 from ...core.files import atomic_write
-from .format import FORMAT, Identity, Record, identity_and_about
+from .format import FORMAT, Newer, Record, identity_and_about
 
 FILE = "catalog.arrow"
-NEWER = Identity(("", "", "", ""), ("", "", ""), ("", "", ""), "")
-"""What stands for a record of a newer format, which only a newer rabench can read."""
 ENOUGH = 2000
 """From this many new records on the catalog is written; fewer are as soon opened."""
 
@@ -27,10 +25,15 @@ class Catalog:
         """Reads nothing before a record is asked for."""
         self.path = folder / FILE
         self._known: dict[str, tuple[int, int, bytes]] | None = None
+        self._opened: dict[str, Record] = {}
+        """The records that were asked for, as long as their files are as they were."""
         self._new = 0
 
-    def opened(self, path: Path) -> tuple[Record, int]:
-        """A file's record and format, without its rows. Raises what pyarrow and JSON raise for a file that is none."""
+    def opened(self, path: Path) -> Record:
+        """A file's record, without its rows.
+
+        Raises Newer for one of a newer format, and what pyarrow and JSON raise for a file that is none.
+        """
         known = self._known if self._known is not None else self._load()
         stat, name = path.stat(), f"{path.parent.name}/{path.name}"
         entry = known.get(name)
@@ -38,11 +41,13 @@ class Catalog:
             footer = (pq.read_metadata(path).metadata or {})[b"rabench"]
             entry = known[name] = (stat.st_size, stat.st_mtime_ns, footer)
             self._new += 1
-        about = json.loads(entry[2])
-        written = about.pop("format", FORMAT)
-        if written > FORMAT:
-            return Record(path, NEWER, {}), written
-        return Record(path, *identity_and_about(about)), written
+            self._opened.pop(name, None)
+        if name not in self._opened:
+            about = json.loads(entry[2])
+            if (written := about.pop("format", FORMAT)) > FORMAT:
+                raise Newer(path, written)
+            self._opened[name] = Record(path, *identity_and_about(about))
+        return self._opened[name]
 
     def save(self) -> None:
         """Writes the catalog where there is much new in it; a folder that cannot be written goes without."""

@@ -71,6 +71,13 @@ ROW_GROUP = 1 << 17
 """The rows of a row group of a pack."""
 
 
+class Newer(Exception):
+    """The error for a file of a format that only a newer rabench reads."""
+
+    def __init__(self, path: Path, written: int) -> None:
+        super().__init__(f"{path}: of a newer rabench (format {written}, this one reads {FORMAT}); update rabench")
+
+
 @dataclass(frozen=True)
 class Identity:
     """What a record holds: which plug-ins, in which versions, measured which images."""

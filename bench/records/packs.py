@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ...core.files import atomic_write
-from .format import FORMAT, Identity, Record, identity_and_about, read_table, write_table
+from .format import FORMAT, Newer, Record, identity_and_about, read_table, write_table
 
 KEY = b"rabench-pack"
 """The key in a pack's footer under which its records are told."""
@@ -24,16 +24,15 @@ class Pack:
     """A pack as it lies in a study's folder, and the records in it, in the order of their rows."""
 
     path: Path
-    format: int
     records: tuple[Record, ...]
 
     @classmethod
     def open(cls, path: Path) -> Pack:
-        """Reads a pack's footer. Raises what pyarrow and JSON raise for a file that is none."""
+        """Reads a pack's footer. Raises Newer for one of a newer format, and what pyarrow and JSON raise for a file that is none."""
         metadata = pq.read_metadata(path)
         content = json.loads((metadata.metadata or {})[KEY])
         if content["format"] > FORMAT:
-            return cls(path, content["format"], ())
+            raise Newer(path, content["format"])
         records, first = [], 0
         for about in content["records"]:
             names = {**content["identity"], "labels": about.pop("labels"), "block": about.pop("block")}
@@ -42,7 +41,7 @@ class Pack:
             first += records[-1].images
         if first != metadata.num_rows:
             raise ValueError(f"{metadata.num_rows:,} rows, of which its footer tells {first:,}")
-        return cls(path, content["format"], tuple(records))
+        return cls(path, tuple(records))
 
 
 def write_pack(folder: Path, records: Sequence[Record]) -> Path:
@@ -70,19 +69,15 @@ def _footer(records: Sequence[Record]) -> dict[str, Any]:
 
 def _equal(a: pa.Table, b: pa.Table) -> bool:
     """Whether two tables hold the same bits; NaN is equal to itself."""
-    if a.column_names != b.column_names or len(a) != len(b):
-        return False
-    for name in a.column_names:
-        x, y = (table[name].combine_chunks() for table in (a, b))
-        if pa.types.is_floating(x.type):
-            if (
-                x.null_count != y.null_count
-                or x.fill_null(0).to_numpy().tobytes() != y.fill_null(0).to_numpy().tobytes()
-            ):
-                return False
-        elif not x.equals(y):
-            return False
-    return True
+    same_shape = a.column_names == b.column_names and len(a) == len(b)
+    return same_shape and all(_equal_columns(a[name], b[name]) for name in a.column_names)
+
+
+def _equal_columns(a: pa.ChunkedArray, b: pa.ChunkedArray) -> bool:
+    if not pa.types.is_floating(a.type):
+        return a.equals(b)
+    bits = (column.fill_null(0).to_numpy().tobytes() for column in (a, b))
+    return a.is_null().equals(b.is_null()) and next(bits) == next(bits)
 
 
 @dataclass(frozen=True)
@@ -106,7 +101,7 @@ def pack(
     """
     points: dict[tuple[Any, ...], dict[str, Record]] = {}
     for record in [*(r for p in packs for r in p.records), *loose]:
-        identity: Identity = record.identity
+        identity = record.identity
         points.setdefault((identity.key, identity.versions), {}).setdefault(identity.name, record)
     gone = kept = 0
     made: set[Path] = set()

@@ -9,19 +9,20 @@ later run measures them without one. Packs, in ``packs/``, hold all records of a
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pyarrow as pa
 
 from ...core.files import atomic_write, remove_partial
 from .catalog import Catalog
-from .format import FORMAT, Identity, Record, Rows, table_of, write_table
+from .format import FORMAT, Identity, Newer, Record, Rows, table_of, write_table
 from .packs import Pack
 
+T = TypeVar("T")
 NO_RECORD = (pa.ArrowException, OSError, KeyError, TypeError, ValueError)
 """What opening a file raises that is no whole record."""
 
@@ -66,7 +67,7 @@ class Records:
         """
         for folder in (self.folder, self.failed):
             if (path := folder / f"{name}.parquet").is_file():
-                return self._catalog.opened(path)[0]
+                return self._catalog.opened(path)
         return self._in_packs().get(name)
 
     def read(self) -> tuple[list[Record], list[str]]:
@@ -76,17 +77,10 @@ class Records:
         """
         good = dict(self._in_packs())
         bad = list(self._bad_packs)
-        for path in sorted([*self.failed.glob("*.parquet"), *self.folder.glob("*.parquet")], key=lambda p: p.name):
-            try:
-                record, written = self._catalog.opened(path)
-            except NO_RECORD as error:
-                bad.append(_no_record(path, error))
-                continue
-            if written > FORMAT:
-                bad.append(_newer(path, written))
-                continue
-            if path.parent == self.folder or path.stem not in good:
-                good[path.stem] = record
+        files = sorted([*self.failed.glob("*.parquet"), *self.folder.glob("*.parquet")], key=lambda p: p.name)
+        for record in _opened(files, self._catalog.opened, bad.append):
+            if record.path.parent == self.folder or record.path.stem not in good:
+                good[record.path.stem] = record
         self._catalog.save()
         return list(good.values()), bad
 
@@ -95,39 +89,29 @@ class Records:
 
         Their records are then missing, so that a run measures them again. Records of a newer format stay.
         """
-        moved = []
-        for path in sorted(self.folder.glob("*.parquet")):
-            with suppress(*NO_RECORD):  # what is no record is moved
-                record, written = self._catalog.opened(path)
-                if written > FORMAT or record.identity.name == path.stem:
-                    continue
-            moved.append(self._put_aside(path))
-        for path in sorted(self.packs.glob("*.parquet")):
-            try:
-                Pack.open(path)
-            except NO_RECORD:
-                moved.append(self._put_aside(path))
+        moved = [
+            self._put_aside(path)
+            for folder, opened in ((self.folder, self._loose_of_its_name), (self.packs, Pack.open))
+            for path in sorted(folder.glob("*.parquet"))
+            if _damaged(path, opened)
+        ]
         self._catalog.save()
         return moved
 
     def loose(self) -> list[Record]:
         """The records without failures that lie in files of their own; damaged files are left out."""
-        found = []
-        for path in sorted(self.folder.glob("*.parquet")):
-            with suppress(*NO_RECORD):  # a run puts it aside
-                record, written = self._catalog.opened(path)
-                if written <= FORMAT and record.identity.name == path.stem:
-                    found.append(record)
-        return found
+        return list(_opened(sorted(self.folder.glob("*.parquet")), self._loose_of_its_name))
 
     def opened_packs(self) -> list[Pack]:
         """The packs that this version reads; damaged ones are left out."""
-        found = []
-        for path in sorted(self.packs.glob("*.parquet")):
-            with suppress(*NO_RECORD):  # a run puts it aside
-                if (pack := Pack.open(path)).format <= FORMAT:
-                    found.append(pack)
-        return found
+        return list(_opened(sorted(self.packs.glob("*.parquet")), Pack.open))
+
+    def _loose_of_its_name(self, path: Path) -> Record:
+        """The record in a file that is named as it is. Raises ValueError for one under another's name."""
+        record = self._catalog.opened(path)
+        if record.identity.name != path.stem:
+            raise ValueError(f"{path}: a record under another's name")
+        return record
 
     def _put_aside(self, path: Path) -> Path:
         self.damaged.mkdir(exist_ok=True)
@@ -150,24 +134,33 @@ def _records_of(packs: Iterable[Path]) -> tuple[dict[str, Record], list[str]]:
     """The records in packs, by name; and a line for each file that is no pack or of a newer format."""
     found: dict[str, Record] = {}
     bad: list[str] = []
-    for path in packs:
-        try:
-            pack = Pack.open(path)
-        except NO_RECORD as error:
-            bad.append(_no_record(path, error))
-            continue
-        if pack.format > FORMAT:
-            bad.append(_newer(path, pack.format))
-            continue
+    for pack in _opened(packs, Pack.open, bad.append):
         for record in pack.records:
             found.setdefault(record.identity.name, record)
     return found, bad
 
 
-def _no_record(path: Path, error: Exception) -> str:
-    reason = (str(error).splitlines() or [type(error).__name__])[0][:100]
-    return f"{path}: no whole record ({reason}); rabench run puts it aside and measures it again"
+def _opened(
+    paths: Iterable[Path], opened: Callable[[Path], T], say: Callable[[str], None] = lambda _: None
+) -> Iterator[T]:
+    """What lies in files, as ``opened`` gives it. say: receives a line for each that is damaged or of a newer format."""
+    for path in paths:
+        try:
+            content = opened(path)
+        except Newer as error:
+            say(str(error))
+        except NO_RECORD as error:
+            reason = (str(error).splitlines() or [type(error).__name__])[0][:100]
+            say(f"{path}: no whole record ({reason}); rabench run puts it aside and measures it again")
+        else:
+            yield content
 
 
-def _newer(path: Path, written: int) -> str:
-    return f"{path}: of a newer rabench (format {written}, this one reads {FORMAT}); update rabench"
+def _damaged(path: Path, opened: Callable[[Path], Any]) -> bool:
+    try:
+        opened(path)
+    except Newer:
+        return False
+    except NO_RECORD:
+        return True
+    return False

@@ -69,11 +69,16 @@ class Sources:
         return max(self.sizes, key=lambda size: self.sizes[size], default=None)
 
     @property
+    def native_bytes(self) -> int | None:
+        """The bytes of the data set's own files together; None unless every image is a file of its own."""
+        lengths = [length for _, length in self.formats.values()]
+        return sum(lengths) if lengths and all(lengths) else None
+
+    @property
     def native_bpp(self) -> float | None:
         """The bits per pixel of the data set's own files; None unless every image is a file of its own."""
         pixels = sum(count * math.prod(size) for size, count in self.sizes.items())
-        lengths = [length for _, length in self.formats.values()]
-        return 8 * sum(lengths) / pixels if pixels and lengths and all(lengths) else None
+        return 8 * self.native_bytes / pixels if pixels and self.native_bytes else None
 
     def audit(self) -> list[str]:
         """Sentences on the formats of the sources; a lossy one flatters the codec that made it."""

@@ -19,7 +19,6 @@ from ..reading.columns import rows_of_both
 from ..reading.curves import Measured
 from ..reading.groups import Group
 from ..running import chain
-from .page_data import page_images
 
 MOST = 200
 """Images of a gallery."""
@@ -81,8 +80,8 @@ class Gallery:
     """Why there is no gallery."""
 
 
-def gallery(group: Group, room: int) -> Gallery:
-    """The images that points agree on least, and as many at random; as many as ``room`` bytes hold.
+def gallery(group: Group, images: NDArray[np.int64], room: int) -> Gallery:
+    """Of some images those that points agree on least, and as many at random; as many as ``room`` bytes hold.
 
     Quantizers and codecs run anew, so that a page shows what was measured; without the data set there is no gallery.
     """
@@ -95,8 +94,7 @@ def gallery(group: Group, room: int) -> Gallery:
     except RabenchError as error:
         return Gallery(left_out=str(error))
     points, shown = _points(group), list[ShownImage]()
-    images, verdicts = _verdicts(group)
-    chosen = _chosen(images, verdicts)[: _affordable(group, points)]
+    chosen = _chosen(images, _verdicts(group, images))[: _affordable(group, points)]
     try:
         for part in (chosen[at : at + AT_ONCE] for at in range(0, len(chosen), AT_ONCE)):
             new = _shown(group, points, part)
@@ -131,14 +129,13 @@ def _points(group: Group) -> list[int]:
     return [i for rows in chosen for i in rows][:POINTS]
 
 
-def _verdicts(group: Group) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Positions of images, and for each how many points have it right and wrong; (N,), (N, 2)."""
-    images = page_images(group)
+def _verdicts(group: Group, images: NDArray[np.int64]) -> NDArray[np.int64]:
+    """How many points have each of these images right and wrong, (N, 2)."""
     counts, every = np.zeros((len(images), 2), np.int64), np.ones(len(images), bool)
     for m in group.measured:
         rows, places = rows_of_both(m.columns["image"], images, m.judged, every)
         counts[places, (~m.right[rows]).astype(int)] += 1
-    return images, counts
+    return counts
 
 
 def _chosen(images: NDArray[np.int64], verdicts: NDArray[np.int64]) -> list[tuple[int, str]]:

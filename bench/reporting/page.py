@@ -97,7 +97,8 @@ def _section(part: GroupReport, room: int, study: str) -> Section:
     group = part.group
     metrics = (*part.fidelity, *([part.log_loss] if part.log_loss else []))
     points = points_data(group, metrics, part.times)
-    pictures = gallery(part.judged if group.predicts else group, room)
+    images = page_images(group)
+    pictures = gallery(part.judged if group.predicts else group, images, room)
     script = {
         "curves": curves_data(group),
         "points": points,
@@ -108,7 +109,7 @@ def _section(part: GroupReport, room: int, study: str) -> Section:
         "less": [metric_key(g) for g in metrics if g.measure.better < 0],
         "labelled": group.labelled,
         "native": group.sources.native_bpp if group.predicts else None,
-        **predictions_data(group, page_images(group)),
+        **predictions_data(group, images),
         "gallery": {"points": pictures.points, "images": [asdict(image) for image in pictures.images]},
         "classes": _classes(group) if pictures.images else [],
     }

@@ -29,8 +29,7 @@ class Pace:
         """The pace that a study's records tell of."""
         pace = cls()
         for record in records:
-            images = record.about["stop"] - record.about["start"]
-            pace.learn(record.identity.key, images, sum(record.about["seconds"].values()))
+            pace.learn(record.identity.key, record.images, sum(record.about["seconds"].values()))
         return pace
 
     def __bool__(self) -> bool:

@@ -16,7 +16,7 @@ from PIL import Image
 from rabench.bench.figures.curve_styles import MARKERS
 from rabench.bench.reading.groups import read
 from rabench.bench.reporting.gallery import gallery
-from rabench.bench.reporting.page_data import SYMBOLS
+from rabench.bench.reporting.page_data import SYMBOLS, page_images
 from rabench.bench.reporting.report import report
 from rabench.bench.study.study import find_study
 
@@ -95,12 +95,12 @@ def test_the_page_marks_codecs_as_the_figures_do():
 
 def test_the_gallery_keeps_to_its_room(study):
     (group,) = read(study).groups
-    small = gallery(group, room=100_000)
-    assert 0 < len(small.images) < len(gallery(group, room=2_000_000).images)
+    small = gallery(group, page_images(group), room=100_000)
+    assert 0 < len(small.images) < len(gallery(group, page_images(group), room=2_000_000).images)
     assert sum(len(p.source) for s in small.images for p in s.pictures.values()) < 100_000
-    assert gallery(group, room=10).left_out == "no image fits into the page"
+    assert gallery(group, page_images(group), room=10).left_out == "no image fits into the page"
     other = replace(group, sources=replace(group.sources, stamp="other"))
-    assert gallery(other, room=10_000).left_out == "photos has changed since it was measured"
+    assert gallery(other, page_images(other), room=10_000).left_out == "photos has changed since it was measured"
 
 
 def test_without_the_data_set_the_page_says_why_there_are_no_pictures(study, tmp_path, monkeypatch):

@@ -219,7 +219,7 @@ def test_intervals_of_bd_accuracy_hold_it_as_often_as_they_say(name):
 
 
 def test_resamples_drawn_part_by_part_are_those_of_all_images(monkeypatch):
-    """Of 500 images in parts of 64: means and covariances of rates and accuracies as when drawn at once."""
+    """500 images in parts of 64 give the means and covariances of rates and accuracies that all at once give."""
     table = synthetic(np.random.default_rng(5), 500, [0.3, 0.6], [4000, 9000])
     at_once = resample(table, 4000)
     monkeypatch.setattr(bootstrap, "MANY", 100)
