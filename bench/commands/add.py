@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -81,8 +80,7 @@ def add(
     codecs, chosen = _swept(text, quantizers, study, points)
     _check_origin(codecs[0], study, plugins)
     before = study.added.read_text(encoding="utf-8") if study.added.is_file() else None
-    after = _noted(study, codecs, quantizers, plugins, before)
-    write_text(study.added, after)
+    _note(study, codecs, quantizers, plugins)
     try:
         variants = {codec.variant for codec in codecs}  # points added before, too: they may be of edited code
         limits = {about["limit"] for about in index.datasets.values()}
@@ -177,12 +175,11 @@ def _chosen(rates: list[float], low: float, high: float) -> list[int]:
     return sorted(set(near))
 
 
-def _noted(study: Study, codecs: list[Codec], quantizers: list[str], plugins: list[Path], before: str | None) -> str:
-    """What ``added.toml`` says with the codecs in it: a block for each data set, classifiers, metrics and sizes of the matrix."""
+def _note(study: Study, codecs: list[Codec], quantizers: list[str], plugins: list[Path]) -> None:
+    """Adds codecs to what was added: a block for each data set, classifiers, metrics and sizes of the matrix."""
     matrix = TomlFile.open(study.matrix)
-    places = [os.path.relpath(p, study.folder) for p in plugins]
-    more = TomlFile.open(study.added).content if before is not None else {}
-    files = list(dict.fromkeys([*more.get("plugins", {}).get("files", []), *places]))
+    more = TomlFile.open(study.added).content if study.added.is_file() else {}
+    files = [*(study.folder / file for file in more.get("plugins", {}).get("files", [])), *plugins]
     blocks = list(more.get("points", []))
     combinations: dict[str, dict[str, Any]] = {}
     for block in matrix.content.get("points", [{}]):
@@ -195,11 +192,7 @@ def _noted(study: Study, codecs: list[Codec], quantizers: list[str], plugins: li
     for images_and_classifiers in combinations.values():
         new = {**images_and_classifiers, "quantizers": quantizers, "codecs": [codec.spec for codec in codecs]}
         blocks += [new] if new not in blocks else []
-    head = "# What `rabench add` measured for this study, a part of its matrix. Take a codec out by deleting its [[points]].\n"
-    lines = [head, f"[plugins]\nfiles = {json.dumps(files)}\n"] if files else [head]
-    for block in blocks:
-        lines.append("[[points]]\n" + "".join(f"{key} = {json.dumps(value)}\n" for key, value in block.items()))
-    return "\n".join(lines)
+    study.write_added(files, blocks)
 
 
 NOTE = (

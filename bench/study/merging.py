@@ -16,7 +16,7 @@ from ..records.index import Index
 from ..records.records import Records
 from . import provenance
 from .folder import prepared
-from .matrix import FILE, base_of
+from .matrix import FILE
 from .study import Study
 
 
@@ -43,10 +43,11 @@ def merge(sources: Sequence[Study], folder: Path) -> Merged:
             raise Refused(f"{folder} cannot be merged into itself; name another folder as `into`")
         if not source.records.is_dir():
             raise Refused(f"{source.folder} holds no records; measure it: rabench run {source.name}")
-    if not (folder / FILE).is_file():
-        _begin(folder, sources[0])
-    target, merged = Study(folder.resolve().name, folder / FILE, folder), Merged()
+    begun, merged = (folder / FILE).is_file(), Merged()
+    target = Study(folder.resolve().name, folder / FILE if begun else sources[0].matrix, folder)
     with prepared(target) as records:
+        if not begun:
+            _copy_added(sources[0], target, merged)
         index = Index(target.records)
         for source in sources:
             _copy(Records(source.records), records, merged)
@@ -56,17 +57,17 @@ def merge(sources: Sequence[Study], folder: Path) -> Merged:
     return merged
 
 
-def _begin(folder: Path, source: Study) -> None:
-    """Gives a folder the matrix of a study, its paths beginning where they did."""
-    folder.mkdir(parents=True, exist_ok=True)
-    text = source.matrix.read_text(encoding="utf-8-sig")
-    file = TomlFile.open(source.matrix)
-    head = f"# The study {source.name}, merged with others.\n"
-    if "base" not in file.content:
-        head += f"base = {json.dumps(str(base_of(file).resolve()))}\n"
-    write_text(folder / FILE, head + text)
-    if source.added.is_file():
-        shutil.copyfile(source.added, folder / source.added.name)
+def _copy_added(source: Study, target: Study, merged: Merged) -> None:
+    """Copies what was added to a study; the paths of its plug-in files begin at the new folder then."""
+    if not source.added.is_file():
+        return
+    content = TomlFile.open(source.added).content
+    files = [source.folder / file for file in content.get("plugins", {}).get("files", [])]
+    target.write_added(files, content.get("points", []))
+    if "programs" in content:
+        merged.remarks.append(
+            f"{source.name}: the programs in {source.added} are not copied; add them to {target.added}"
+        )
 
 
 def _copy(source: Records, target: Records, merged: Merged) -> None:
@@ -109,9 +110,8 @@ def _join(source: Index, target: Index, name: str, merged: Merged) -> None:
 
 def _join_blocks(entry: dict[str, Any], known: dict[str, Any], label: str, name: str, merged: Merged) -> None:
     for kind in ("blocks", "parts"):
-        blocks = known.setdefault(kind, {}) if entry.get(kind) else known.get(kind, {})
         for span, description in entry.get(kind, {}).items():
-            if blocks.setdefault(span, description)["sha256"] != description["sha256"]:
+            if known.setdefault(kind, {}).setdefault(span, description)["sha256"] != description["sha256"]:
                 merged.remarks.append(
                     f"{name}: images {span} of {label} are others than in the studies before it; its records of them are "
                     "kept, and tables do not show them"

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import json
+import os
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from ...core.errors import Unavailable, nearest
+from ...core.files import write_text
 from ...core.toml_files import TomlFile
 from . import trust
 from .matrix import FILE, Matrix, base_of, load, load_plugins_of
@@ -14,6 +19,9 @@ EMBEDDED = Path(__file__).parent / "embedded"
 """The folder of the studies that come with rabench."""
 RUNS = Path("runs")
 """The folder that their results go to."""
+ADDED_HEAD = (
+    "# What `rabench add` measured for this study, a part of its matrix. Take a codec out by deleting its [[points]].\n"
+)
 RECORDS = "records"
 ADDED = "added.toml"
 """The file beside a matrix that holds the blocks that `rabench add` wrote."""
@@ -38,6 +46,18 @@ class Study:
     def added(self) -> Path:
         """The file of what `rabench add` measured for the study; it need not exist."""
         return self.folder / ADDED
+
+    def write_added(self, plugins: Iterable[Path], blocks: Iterable[Mapping[str, Any]]) -> None:
+        """Writes what `rabench add` measured for the study.
+
+        plugins: plug-in files, whose paths are written as they are from the study's folder. blocks: of points, as TOML has
+        them.
+        """
+        files = list(dict.fromkeys(Path(os.path.relpath(path, self.folder)).as_posix() for path in plugins))
+        lines = [ADDED_HEAD, f"[plugins]\nfiles = {json.dumps(files)}\n"] if files else [ADDED_HEAD]
+        for block in blocks:
+            lines.append("[[points]]\n" + "".join(f"{key} = {json.dumps(value)}\n" for key, value in block.items()))
+        write_text(self.added, "\n".join(lines))
 
     def load_plugins(self) -> None:
         """Registers the plug-ins that the matrix, and what was added to it, name or declare; reads no point.

@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from given_studies import measured_study, written_study
+from given_studies import measured_study, photos_matrix, written_study
 from PIL import Image
 from rabench.bench.auditing.verifying import verify
 from rabench.bench.records.format import write_table
@@ -19,13 +19,7 @@ from rabench.bench.study.folder import pack_study
 from rabench.bench.study.study import find_study
 from rabench.core.errors import Unavailable
 
-MATRIX = """
-dataset = "photos"
-classifiers = ["small:weights=small-photos"]
-[[points]]
-quantizers = ["median-cut:colors=2,4"]
-codecs = ["png", "webp-lossless"]
-"""
+MATRIX = photos_matrix('quantizers = ["median-cut:colors=2,4"]\ncodecs = ["png", "webp-lossless"]')
 
 
 @pytest.fixture(scope="module")

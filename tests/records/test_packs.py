@@ -6,7 +6,11 @@ import shutil
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+import rabench
+from command_line import rabench as command
+from given_studies import measured_study, photos_matrix
 from large_studies import large_study
+from plugin_texts import python_file
 from rabench.bench.auditing.status import status
 from rabench.bench.reading.groups import read
 from rabench.bench.records.format import STAGES, Identity, Rows
@@ -22,6 +26,7 @@ MATRIX = """
 quantizers = ["none", "median-cut:colors=4"]
 codecs = ["png", "jpeg:quality=10,50"]
 """
+PHOTOS = photos_matrix('codecs = ["png"]')
 
 
 @pytest.fixture(scope="module")
@@ -114,6 +119,16 @@ def test_parts_measured_apart_become_one_study(whole, tmp_path):
     assert merge(halves, tmp_path / "both").copied == 0
     with pytest.raises(Refused, match="cannot be merged into itself"):
         merge([both], tmp_path / "both")
+
+
+def test_what_was_added_goes_along_and_its_plugin_file_is_found(tmp_path):
+    study = measured_study(tmp_path / "one", PHOTOS, 8)
+    plugin = python_file(tmp_path / "one", name="merged")
+    rabench.add("merged:bits=4", study.folder, plugins=[plugin])
+    merge([study], tmp_path / "deep" / "both")
+    both = find_study(str(tmp_path / "deep" / "both"))
+    assert command("report", str(both.folder), "--trust", cwd=None).returncode == 0
+    assert read(both).rows.equals(read(study).rows)
 
 
 def test_images_that_differ_are_told_when_studies_are_merged(whole, tmp_path):

@@ -1,11 +1,11 @@
 """Studies that came from elsewhere: nothing of them runs unasked, no path leads out, and their records can be read."""
 
+import os
 import shutil
-import subprocess
-import sys
 
 import pytest
 import rabench
+from command_line import rabench as command
 from given_studies import written_study
 from plugin_texts import python_file
 from rabench.bench.reading.groups import read
@@ -81,7 +81,7 @@ def path_of(dataset):
 
 def fresh(*arguments):
     """A command in a process that has not seen the plug-in; gives exit status, output and errors."""
-    done = subprocess.run([sys.executable, "-m", "rabench", *map(str, arguments)], capture_output=True, text=True)
+    done = command(*map(str, arguments), cwd=None, RABENCH_CONFIG=os.environ["RABENCH_CONFIG"])
     return done.returncode, done.stdout, done.stderr
 
 
@@ -105,11 +105,11 @@ def test_a_study_measured_here_runs_its_plugins_even_edited(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "command",
+    "words",
     [("report",), ("compare", "--anchor", "png"), ("points", "--at-least", "50"), ("classes",), ("status",), ("pack",)],
 )
-def test_what_only_reads_runs_nothing_of_a_stranger(stranger, command):
-    status, _, errors = fresh(command[0], stranger, *command[1:])
+def test_what_only_reads_runs_nothing_of_a_stranger(stranger, words):
+    status, _, errors = fresh(words[0], stranger, *words[1:])
     assert status in (0, 3) and "Traceback" not in errors
     assert not (stranger / "ran").exists()
 
