@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
+from math import isnan
 from pathlib import Path
 
 import pandas as pd
@@ -60,7 +61,7 @@ class Status:
         """A row a point."""
         kinds = {"point": Kind.NAME, **dict.fromkeys(("done", "of", "failed", "one worker, s"), Kind.NUMBER)}
         rows = [
-            [p.point.title, f"{p.done:,}", f"{p.images:,}", f"{p.failed:,}", f"{p.seconds_left:,.0f}"]
+            [p.point.title, f"{p.done:,}", f"{p.images:,}", f"{p.failed:,}", _seconds(p.seconds_left)]
             for p in self.points
         ]
         done, images = (sum(getattr(p, name) for p in self.points) for name in ("done", "images"))
@@ -76,16 +77,19 @@ class Status:
 def status(study: Study) -> Status:
     """Where a study stands, while a run goes on or not; reads records and measures nothing.
 
-    A data set that no run has looked at yet counts no images.
+    A data set that no run has looked at yet counts no images. Raises Unavailable where nothing is measured, nor being so.
     """
     matrix, index, records = study.load(), Index(study.records), Records(study.records)
+    running = _locked(study.folder / ".lock")
+    if not index.datasets and not running:
+        raise study.unmeasured()
     found, _ = records.read()
     pace, noted = Pace.of(found), by_point(found)
     points = [_standing(point, index, noted, pace) for point in all_points(matrix)]
     now = time.time()
     recent = {path for path in {r.path for r in found} if now - path.stat().st_mtime < RECENT}
     images = sum(r.images for r in found if r.path in recent)
-    return Status(matrix.title, points, _locked(study.folder / ".lock"), images / RECENT)
+    return Status(matrix.title, points, running, images / RECENT)
 
 
 def _standing(point: Point, index: Index, records: Noted, pace: Pace) -> Standing:
@@ -115,6 +119,10 @@ def noted_records(point: Point, index: Index, records: Noted) -> Held:
     noted = index.noted(point.labels)
     of_point = records.get(noted, {}) if noted is not None else {}
     return held_records(point, index.layout(point.dataset.label), of_point)
+
+
+def _seconds(seconds: float) -> str:
+    return "-" if isnan(seconds) else f"{seconds:,.0f}"
 
 
 def _failed(record: Record) -> int:

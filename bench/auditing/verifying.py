@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from ...core.errors import BadSetting, RabenchError, Refused, Unavailable
+from ...core.errors import BadSetting, RabenchError, Refused
 from ...core.tables import Kind, Table
 from ..records.format import Record, Rows
 from ..records.index import Index, Span
@@ -112,7 +112,7 @@ def verify(
     if not stored:
         why = next(iter(verified.left_out.values()), None)
         if why is None:
-            raise Unavailable(f"{study.folder} holds no records of its matrix; measure it: rabench run {study.name}")
+            raise study.unmeasured()
         raise Refused(f"{study.name}: nothing can be verified here: {why}")
     whole = rows is None or rows >= verified.of
     batches = _batches(stored, None if whole else rows, seed)

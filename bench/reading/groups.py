@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ...core.errors import BadSetting, RabenchError, Refused, Unavailable
+from ...core.errors import BadSetting, RabenchError, Refused
 from ...core.networks import weights_hash
 from ...core.origins import PythonFile, data_files
 from ...metrics.base import Metric
@@ -17,7 +17,7 @@ from ..records.index import Index
 from ..records.records import Records
 from ..records.sources import Sources
 from ..study.matrix import Matrix, with_references
-from ..study.study import RUNS, Study
+from ..study.study import Study
 from .curves import Curve, Measured, curves, gather, merged, stored_of, summary
 from .measures import ACCURACY, AGREEMENT, Measure
 from .recorded import recorded_points
@@ -150,8 +150,7 @@ def read(study: Study) -> Reading:
     fidelity = {(stored_of(m.point), m.point.metric): m for m in by_metrics if m.point.metric is not None}
     if not measured:
         example = f"; {len(bad)} files among them are none, such as {bad[0]}" if bad else ""
-        name = study.name if study.folder == RUNS / study.name else study.folder
-        raise Unavailable(f"{study.folder} holds no records of its matrix; measure it: rabench run {name}{example}")
+        raise study.unmeasured(example)
     rows = summary(measured)
     places: dict[tuple[str, str], list[int]] = {}
     for number, m in enumerate(measured):

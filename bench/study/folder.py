@@ -62,8 +62,11 @@ def pack_study(study: Study, say: Callable[[str], None] = lambda _: None) -> Pac
     """Puts a study's records without failures into one file a point.
 
     A kill leaves every record in a file of its own, in a pack, or in both. say: receives a line for each point that stays
-    as it is, as a record is damaged. Raises Unavailable where the study is being measured or cannot be written.
+    as it is, as a record is damaged. Raises Unavailable where there are no records, or the study is being measured or cannot be
+    written.
     """
+    if not study.records.is_dir():
+        raise study.unmeasured()
     with prepared(study) as records:
         records.packs.mkdir(exist_ok=True)
         return pack(records.loose(), records.opened_packs(), records.packs, say)

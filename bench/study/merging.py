@@ -16,7 +16,7 @@ from ..records.index import Index
 from ..records.records import Records
 from . import provenance
 from .folder import prepared
-from .matrix import FILE
+from .matrix import FILE, all_points
 from .study import Study
 
 
@@ -35,17 +35,18 @@ class Merged:
 def merge(sources: Sequence[Study], folder: Path) -> Merged:
     """Copies the records of studies into a folder, whose study is then that of all of them.
 
-    A folder without a matrix gets that of the first study. Raises Refused where a source is the folder itself or holds no
-    records, Unavailable where the folder is being measured or cannot be written.
+    A folder without a matrix gets that of the first study. Raises Refused where a source is the folder itself, Unavailable
+    where one holds no records, or the folder is being measured or cannot be written.
     """
     for source in sources:
         if source.folder.resolve() == folder.resolve():
             raise Refused(f"{folder} cannot be merged into itself; name another folder as `into`")
         if not source.records.is_dir():
-            raise Refused(f"{source.folder} holds no records; measure it: rabench run {source.name}")
+            raise source.unmeasured()
     begun, merged = (folder / FILE).is_file(), Merged()
-    target = Study(folder.resolve().name, folder / FILE if begun else sources[0].matrix, folder)
-    with prepared(target) as records:
+    matrix = folder / FILE if begun else sources[0].matrix
+    with prepared(Study(folder.resolve().name, matrix, folder)) as records:
+        target = Study(folder.resolve().name, folder / FILE, folder)
         if not begun:
             _copy_added(sources[0], target, merged)
         index = Index(target.records)
@@ -54,7 +55,21 @@ def merge(sources: Sequence[Study], folder: Path) -> Merged:
             _join(Index(source.records), index, source.name, merged)
             _add_runs(source.folder, folder)
         index.save()
+    for source in sources:
+        if lacking := _lacking(source, target):
+            merged.remarks.append(
+                f"{source.name}: {len(lacking)} of its points are not in {target.matrix}, such as {min(lacking)}; their "
+                "records are kept, and tables show them once its [[points]] are there"
+            )
     return merged
+
+
+def _lacking(source: Study, target: Study) -> set[str]:
+    """The labels of a study's measured points that another study does not name; not those whose code may not run here."""
+    matrix = target.load()
+    named = {" + ".join(point.labels) for point in all_points(matrix)}
+    measured = Index(source.records).versions.keys() - named
+    return {labels for labels in measured if not any(f" {name}" in f" {labels}" for name in matrix.unrun)}
 
 
 def _copy_added(source: Study, target: Study, merged: Merged) -> None:

@@ -85,6 +85,11 @@ class Study:
         """Whether the folder holds results, or the one that its matrix came in."""
         return any((f / "run.json").exists() or any((f / RECORDS).rglob("*.parquet")) for f in self.folders)
 
+    def unmeasured(self, more: str = "") -> Unavailable:
+        """The error for a study without records of its matrix. more: what else is to be said."""
+        name = self.name if self.folder == RUNS / self.name else self.folder
+        return Unavailable(f"{self.folder} holds no records of its matrix; measure it: rabench run {name}{more}")
+
     @property
     def folders(self) -> list[Path]:
         """The folders of the matrix and of the results; the results' alone for a study that comes with rabench."""

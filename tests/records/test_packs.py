@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 import rabench
 from command_line import rabench as command
-from given_studies import measured_study, photos_matrix
+from given_studies import measured_study, photos_matrix, written_study
 from large_studies import large_study
 from plugin_texts import python_file
 from rabench.bench.auditing.status import status
@@ -19,7 +19,7 @@ from rabench.bench.records.records import Records
 from rabench.bench.study.folder import pack_study
 from rabench.bench.study.merging import merge
 from rabench.bench.study.study import find_study
-from rabench.core.errors import Refused
+from rabench.core.errors import Refused, Unavailable
 
 MATRIX = """
 [[points]]
@@ -129,6 +129,24 @@ def test_what_was_added_goes_along_and_its_plugin_file_is_found(tmp_path):
     both = find_study(str(tmp_path / "deep" / "both"))
     assert command("report", str(both.folder), "--trust", cwd=None).returncode == 0
     assert read(both).rows.equals(read(study).rows)
+
+
+def test_points_that_the_merged_matrix_does_not_name_are_told(tmp_path):
+    one = measured_study(tmp_path / "one", PHOTOS, 8)
+    two = measured_study(tmp_path / "two", photos_matrix('codecs = ["png", "qoi", "webp-lossless"]'), 8)
+    (remark,) = merge([one, two], tmp_path / "both").remarks
+    assert remark.startswith("two: 2 of its points are not in ") and "qoi" in remark
+    assert not merge([two, one], tmp_path / "other").remarks
+
+
+def test_nothing_to_pack_or_to_tell_of_is_said(tmp_path):
+    study = written_study(tmp_path / "study", PHOTOS)
+    for command_on_it in (pack_study, status):
+        with pytest.raises(Unavailable, match="holds no records of its matrix; measure it: rabench run"):
+            command_on_it(study)
+    with pytest.raises(Unavailable, match="holds no records"):
+        merge([study], tmp_path / "both")
+    assert sorted(p.name for p in tmp_path.rglob("*")) == ["matrix.toml", "study"]
 
 
 def test_images_that_differ_are_told_when_studies_are_merged(whole, tmp_path):
