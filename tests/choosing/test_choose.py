@@ -1,11 +1,12 @@
 """`rabench choose` on studies: ordinary records, of parts of blocks, that later commands read."""
 
+import re
 import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
-from given_studies import given_study, measure, point, rows_of, times_of, written_study
+from given_studies import given_study, measure, photos_matrix, point, rows_of, times_of, written_study
 from plugins_for_tests import Harmful, Misbehaving, Noise
 from rabench.bench.choosing.answer import sorted_by_class, table
 from rabench.bench.choosing.choose import choose
@@ -221,3 +222,19 @@ def test_a_study_without_classifiers_has_nothing_to_lose(tmp_path):
     study = written_study(tmp_path, 'dataset = "photos"\nclassifiers = []\n[[points]]\ncodecs = ["png"]\n')
     with pytest.raises(Refused, match="has no classifier to lose anything by; name one in its matrix"):
         asked(study, lose_at_most=4)
+
+
+def test_the_answer_tells_what_the_originals_reach_and_warns_where_that_is_not_what_is_published(tmp_path):
+    codecs = 'codecs = ["png", "jpeg:quality=50"]'
+    told, wrong = (
+        table(
+            asked(
+                written_study(tmp_path / name, photos_matrix(codecs).replace("small-photos", weights)), lose_at_most=8
+            )[0]
+        )
+        for name, weights in (("told", "small-photos"), ("wrong", "small-photos:published=12.5"))
+    )
+    assert any(re.fullmatch(r"Uncompressed: 9\d\.\d\d % \[.*\]\.", note) for note in told.notes)
+    assert any("files" in note or "Sources" in note for note in told.notes)
+    assert not any(note.startswith("WARNING") for note in told.notes)
+    assert any(note.startswith("WARNING") and "published are 12.5 %" in note for note in wrong.notes)

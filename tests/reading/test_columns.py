@@ -4,7 +4,7 @@ import gc
 
 import numpy as np
 import pytest
-from rabench.bench.reading.columns import Columns, Store
+from rabench.bench.reading.columns import Columns, Store, images_of_all, images_of_any, rows_of_both
 
 N = 100_000
 
@@ -45,3 +45,22 @@ def test_columns_are_not_written_to_and_others_beside_them_share_them():
     assert other["bytes"] is columns["bytes"]
     same = Columns(arrays(0), store).sharing(columns, ("bytes",))
     assert same["bytes"] is columns["bytes"] and same["value"] is not columns["value"]
+
+
+def test_rows_of_both_are_those_of_shared_images_that_count():
+    """Against sets, for equal, ordered and shuffled columns of images."""
+    rng = np.random.default_rng(3)
+    for first, second in (
+        (np.arange(50), np.arange(50)),
+        (np.arange(0, 60, 2), np.arange(0, 60, 3)),
+        (rng.permutation(60)[:40], rng.permutation(60)[:45]),
+        (np.arange(5), np.arange(10, 15)),
+        (np.arange(0), np.arange(3)),
+    ):
+        one, other = rng.random(len(first)) < 0.7, rng.random(len(second)) < 0.7
+        a, b = rows_of_both(first, second, one, other)
+        assert (first[a] == second[b]).all() and one[a].all() and other[b].all()
+        assert sorted(first[a].tolist()) == sorted(set(first[one].tolist()) & set(second[other].tolist()))
+        shared = images_of_all([first, second], [one, other])
+        assert shared.tolist() == sorted(first[a].tolist())
+        assert images_of_any([first, second, first]).tolist() == sorted({*first.tolist(), *second.tolist()})

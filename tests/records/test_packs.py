@@ -4,6 +4,7 @@ import json
 import shutil
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import rabench
@@ -13,7 +14,8 @@ from large_studies import large_study
 from plugin_texts import python_file
 from rabench.bench.auditing.status import status
 from rabench.bench.reading.groups import read
-from rabench.bench.records.format import STAGES, Identity, Rows
+from rabench.bench.records import packs
+from rabench.bench.records.format import STAGES, Identity, Rows, read_table
 from rabench.bench.records.packs import Pack
 from rabench.bench.records.records import Records
 from rabench.bench.study.folder import pack_study
@@ -88,6 +90,19 @@ def test_a_damaged_record_stays_out_of_a_pack_and_a_damaged_pack_is_put_aside(co
     records = Records(copied.records)
     assert any(str(pack) in line for line in records.read()[1])
     assert records.put_damaged_aside() == [copied.records / "damaged" / pack.name]
+
+
+def test_a_pack_that_reads_back_otherwise_is_not_kept(copied, whole, monkeypatch):
+    def read_otherwise(path):
+        table = read_table(path)
+        return table.set_column(5, table.column_names[5], pa.array(table[5].to_numpy() + np.int32(1)))
+
+    before, said = {p.name for p in copied.records.glob("*.parquet")}, []
+    monkeypatch.setattr(packs, "read_table", read_otherwise)
+    assert pack_study(copied, said.append).files == 0
+    assert len(said) == len(whole[1]) and all("not those that were packed" in line for line in said)
+    assert {p.name for p in copied.records.glob("*.parquet")} == before
+    assert not list((copied.records / "packs").iterdir())
 
 
 def test_a_footer_that_lies_about_its_rows_is_no_pack(copied, tmp_path):

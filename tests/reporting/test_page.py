@@ -1,6 +1,7 @@
 """report.html: what stands in it, and what it does in a browser."""
 
 import base64
+import hashlib
 import io
 import json
 import re
@@ -15,6 +16,7 @@ from given_studies import measured_fixture, photos_matrix
 from PIL import Image
 from rabench.bench.figures.curve_styles import MARKERS
 from rabench.bench.reading.groups import read
+from rabench.bench.reporting import page_data
 from rabench.bench.reporting.gallery import gallery
 from rabench.bench.reporting.page_data import SYMBOLS, page_images
 from rabench.bench.reporting.report import report
@@ -54,6 +56,29 @@ def test_the_page_needs_nothing_beside_it_and_is_small(text):
     assert "A study &amp; its &lt;curves&gt;" in text
     own = re.sub(r"<script>.*?</script>", "", text, flags=re.S)  # plotly names addresses that it never opens here
     assert not re.findall(r'(?:src|href)="(?!#|data:)', own) and "@import" not in own and "url(" not in own
+
+
+def test_the_policy_allows_the_pages_own_scripts_by_their_hash_and_nothing_else(text):
+    policy = re.search(r'http-equiv="Content-Security-Policy" content="([^"]+)"', text)
+    assert policy is not None and policy[1].startswith("default-src 'none'; script-src ") and "connect" not in policy[1]
+    scripts = re.findall(r"<script>(.*?)</script>", text, re.S)
+    hashes = [base64.b64encode(hashlib.sha256(script.encode()).digest()).decode() for script in scripts]
+    assert re.findall(r"'sha256-([^']+)'", policy[1]) == hashes and len(hashes) == 2
+    assert "unsafe" not in policy[1].replace("style-src 'unsafe-inline'", "")
+
+
+def test_a_page_of_many_images_holds_some_drawn_at_random(study, data, monkeypatch):
+    monkeypatch.setattr(page_data, "VERDICTS", 500)
+    monkeypatch.setattr(page_data, "FEWEST_IMAGES", 20)
+    group = read(study).groups[0]
+    images = page_images(group)
+    assert len(images) == 500 // len(group.measured) and (np.diff(images) > 0).all()
+    part = page_data.predictions_data(group, images)
+    assert (part["images"], part["drawnFrom"]) == (images.tolist(), 150)
+    for (_, packed), m in zip(part["right"], group.measured, strict=True):
+        right = np.unpackbits(np.frombuffer(base64.b64decode(packed), np.uint8))[: len(images)]
+        assert right.tolist() == m.right[images].astype(int).tolist()
+    assert data["images"] == data["drawnFrom"] == 150
 
 
 def test_the_page_says_what_the_summary_says(study, data):
@@ -150,6 +175,15 @@ def test_a_browser_draws_the_figure_without_an_error(opened):
     assert len(opened.find_elements("css selector", ".rate-accuracy .scatterlayer .trace")) == 3
     assert len(opened.find_elements("css selector", ".breakdown .barlayer .trace")) == 4
     assert opened.get_log("browser") == []
+
+
+def test_a_script_that_got_into_a_page_does_not_run(browser, study, tmp_path):
+    planted = "<script>window.planted = 1</script><img src=x onerror='window.planted = 2'>"
+    page = tmp_path / "page.html"
+    page.write_text((study.folder / "report.html").read_text().replace("</main>", f"{planted}</main>", 1))
+    browser.get(page.as_uri())
+    assert browser.execute_script("return window.planted === undefined && window.Plotly !== undefined")
+    assert any("Content Security Policy" in line["message"] for line in browser.get_log("browser"))
 
 
 def test_another_rate_changes_the_axis(opened):
