@@ -26,7 +26,7 @@ RECENT = 600.0
 
 
 @dataclass(frozen=True)
-class Standing:
+class PointStatus:
     """How far one point is measured."""
 
     point: Point
@@ -44,7 +44,7 @@ class Status:
     """Where a study stands."""
 
     title: str
-    points: list[Standing]
+    points: list[PointStatus]
     running: bool
     """Whether a run is going on."""
     recent: float
@@ -85,36 +85,36 @@ def status(study: Study) -> Status:
         raise study.unmeasured()
     found, _ = records.read()
     pace, noted = Pace.of(found), by_point(found)
-    points = [_standing(point, index, noted, pace) for point in all_points(matrix)]
+    points = [_point_status(point, index, noted, pace) for point in all_points(matrix)]
     now = time.time()
     recent = {path for path in {r.path for r in found} if now - path.stat().st_mtime < RECENT}
     images = sum(r.images for r in found if r.path in recent)
     return Status(matrix.title, points, running, images / RECENT)
 
 
-def _standing(point: Point, index: Index, records: Noted, pace: Pace) -> Standing:
+def _point_status(point: Point, index: Index, records: PointRecords, pace: Pace) -> PointStatus:
     label = point.dataset.label
     if label not in index.datasets:
-        return Standing(point, 0, 0, 0, float("nan"))
+        return PointStatus(point, 0, 0, 0, float("nan"))
     held = [record for _, record in noted_records(point, index, records)]
     images, done, failed = index.expected(label), sum(r.images for r in held), sum(map(_failed, held))
-    return Standing(point, images, done, failed, pace.seconds(point.key, images - done) if pace else float("nan"))
+    return PointStatus(point, images, done, failed, pace.seconds(point.key, images - done) if pace else float("nan"))
 
 
-Noted = dict[tuple[tuple[str, ...], tuple[str, ...]], dict[str, Record]]
+PointRecords = dict[tuple[tuple[str, ...], tuple[str, ...]], dict[str, Record]]
 """Records by the key and the versions of their point, then by the hash of their images."""
 
 
-def by_point(records: Iterable[Record]) -> Noted:
+def by_point(records: Iterable[Record]) -> PointRecords:
     """Records, to be asked for point by point."""
-    found: Noted = {}
+    found: PointRecords = {}
     for record in records:
         identity = record.identity
         found.setdefault((identity.key, identity.versions), {})[identity.block] = record
     return found
 
 
-def noted_records(point: Point, index: Index, records: Noted) -> Held:
+def noted_records(point: Point, index: Index, records: PointRecords) -> Held:
     """The records of a point, as it was last measured here, and the images that each holds; of blocks, else of their parts."""
     noted = index.noted(point.labels)
     of_point = records.get(noted, {}) if noted is not None else {}

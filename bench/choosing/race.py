@@ -8,8 +8,8 @@ from .curve_search import CurveSearch, Steps
 from .setting_search import GROWTH
 from .tolerance import Tolerance
 
-TOLD = 1000
-"""The images that the loss of the one that is left is told on, at the least, where there are so many."""
+FEWEST_IMAGES = 1000
+"""The images that the best curve is measured on before a race ends, where there are so many: its loss is told from them."""
 
 
 @dataclass
@@ -38,6 +38,6 @@ class Race:
                 if other != best and tolerance.shown(difference, each):
                     self.left_out[other] = best
             self.running = [s for s in self.running if s.curve.name not in self.left_out]
-            if n >= (tolerance.images if len(self.running) > 1 else min(TOLD, tolerance.images)):
+            if n >= (tolerance.images if len(self.running) > 1 else min(FEWEST_IMAGES, tolerance.images)):
                 return
             images = min(tolerance.images, max(images, round(GROWTH * n)))

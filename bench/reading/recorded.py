@@ -1,4 +1,4 @@
-"""Points whose plug-ins may not run here, read from the records alone: names and settings are all that is known of them."""
+"""Points of a study that is not trusted, whose plug-ins may not run: their names and settings are taken from the records."""
 
 from __future__ import annotations
 
@@ -83,9 +83,10 @@ def _typed(text: str, number: bool) -> Any:
 
 @dataclass
 class StandIns:
-    """What stands for plug-ins whose code may not run, made from the specs in records."""
+    """Plug-ins that have the name and the settings of others whose code may not run, and can do nothing."""
 
     unrun: tuple[str, ...]
+    """The names of those others."""
     known: dict[str, Plugin]
     """The plug-ins of the study's other points, by their labels."""
     classes: dict[tuple[int, str], type[Plugin]] = field(default_factory=dict)

@@ -41,14 +41,19 @@ EVERYTHING = Access()
 
 @dataclass(frozen=True)
 class Brought:
-    """What a study's files bring: the names of its code, and a hash of all of it."""
+    """What a study's files bring."""
 
     code: tuple[str, ...]
+    """The plug-in files and the programs that they name."""
     sha256: str
+    """A hash of the matrix, of what was added to it, and of the plug-in files' content."""
 
 
 def brought(files: Iterable[tuple[TomlFile, Path]]) -> Brought:
-    """What a matrix and what was added to it bring. files: each with the folder that its plug-in files lie beside."""
+    """What a study's files bring.
+
+    files: its matrix, and what was added to it, each with the folder at which paths of plug-in files begin.
+    """
     content, names = hashlib.sha256(), []
     for file, folder in files:
         content.update(hashlib.sha256(file.text.encode()).digest())
