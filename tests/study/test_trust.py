@@ -135,7 +135,7 @@ def test_measuring_needs_a_word_and_the_word_is_for_this_content(stranger):
     status, _, errors = fresh("run", stranger)
     assert status == 2 and "mine.py" in errors and "--trust" in errors
     assert not (stranger / "ran").exists()
-    assert fresh("run", stranger, "--trust")[0] == 0 and (stranger / "ran").exists()
+    assert fresh("run", stranger, "--trust", "--limit", "8")[0] == 0 and (stranger / "ran").exists()
     assert fresh("report", stranger)[0] == 0
     (stranger / "ran").unlink()
     with (stranger / "mine.py").open("a") as file:
