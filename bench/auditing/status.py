@@ -13,8 +13,9 @@ from filelock import FileLock, Timeout
 
 from ...core.tables import Kind, Table
 from ..reading.curves import Held, held_records
-from ..records.format import Record
-from ..records.index import Index
+from ..records.format import Identity, Record
+from ..records.index import Index, block_name
+from ..records.pieces import Pieces
 from ..records.records import Records
 from ..running.pace import Pace
 from ..study.matrix import all_points
@@ -33,7 +34,7 @@ class PointStatus:
     images: int
     """The images of the last run."""
     done: int
-    """The images in records, those that failed among them."""
+    """The images in records and in pieces of records, those that failed among them."""
     failed: int
     seconds_left: float
     """The seconds that the missing images take one worker; NaN where nothing tells."""
@@ -79,26 +80,48 @@ def status(study: Study) -> Status:
 
     A data set that no run has looked at yet counts no images. Raises Unavailable where nothing is measured, nor being so.
     """
-    matrix, index, records = study.load(), Index(study.records), Records(study.records)
+    matrix, index, records, pieces = study.load(), Index(study.records), Records(study.records), Pieces(study.records)
     running = _locked(study.folder / ".lock")
     if not index.datasets and not running:
         raise study.unmeasured()
     found, _ = records.read()
     pace, noted = Pace.of(found), by_point(found)
-    points = [_point_status(point, index, noted, pace) for point in all_points(matrix)]
-    now = time.time()
-    recent = {path for path in {r.path for r in found} if now - path.stat().st_mtime < RECENT}
+    points = [_point_status(point, index, noted, pieces, pace) for point in all_points(matrix)]
+    since = time.time() - RECENT
+    recent = {path for path in {r.path for r in found} if _written(path) > since}
     images = sum(r.images for r in found if r.path in recent)
+    images += sum(stop - start for path, start, stop in pieces.files() if _written(path) > since)
     return Status(matrix.title, points, running, images / RECENT)
 
 
-def _point_status(point: Point, index: Index, records: PointRecords, pace: Pace) -> PointStatus:
+def _written(path: Path) -> float:
+    """When a file was written; a run that goes on may have joined a piece meanwhile."""
+    try:
+        return path.stat().st_mtime
+    except OSError:
+        return 0.0
+
+
+def _point_status(point: Point, index: Index, records: PointRecords, pieces: Pieces, pace: Pace) -> PointStatus:
     label = point.dataset.label
     if label not in index.datasets:
         return PointStatus(point, 0, 0, 0, float("nan"))
     held = [record for _, record in noted_records(point, index, records)]
     images, done, failed = index.expected(label), sum(r.images for r in held), sum(map(_failed, held))
+    done += _images_in_pieces(point, index, pieces)
     return PointStatus(point, images, done, failed, pace.seconds(point.key, images - done) if pace else float("nan"))
+
+
+def _images_in_pieces(point: Point, index: Index, pieces: Pieces) -> int:
+    """The images of blocks that are begun."""
+    noted = index.noted(point.labels)
+    if noted is None or not pieces:
+        return 0
+    spans = index.measured(point.dataset.label)
+    names = (
+        (Identity(point.labels, noted[0], noted[1], block_name(point.codec, s.description)).name, s) for s in spans
+    )
+    return sum(pieces.images(name, s.start, s.stop) for name, s in names)
 
 
 PointRecords = dict[tuple[tuple[str, ...], tuple[str, ...]], dict[str, Record]]

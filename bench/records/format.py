@@ -110,6 +110,8 @@ class Rows:
     """The seconds that each of STAGES took for all rows."""
     remarks: dict[int, str] = field(default_factory=dict)
     """Remarks on rows that went through, by their position: that the codec could not take the stored file."""
+    digests: list[bytes] = field(default_factory=list)
+    """The digest of each original image, (N,), as a block's hash is made from them; not kept in a record."""
 
     def __len__(self) -> int:
         return len(self.columns["image"])

@@ -11,6 +11,9 @@ from ...codecs.base import Codec, StoredFileCodec
 from ...core.files import write_text
 from .format import BLOCK, FILES, PART, Identity
 
+Three = tuple[str, str, str]
+"""A text each for quantizer, codec and classifier."""
+
 
 def block_name(codec: Codec, description: dict[str, Any]) -> str:
     """The hash that a codec's records of a block are known by: of pixels and labels, and for a codec that takes stored
@@ -62,10 +65,13 @@ class Index:
         """Notes what a point was last measured with, so that a report never mixes versions."""
         self.versions[" + ".join(labels)] = {"key": key, "versions": versions}
 
-    def noted(self, labels: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[str, ...]] | None:
+    def noted(self, labels: tuple[str, ...]) -> tuple[Three, Three] | None:
         """The key and the versions that a point was last measured with; None for a point that no run here has noted."""
         entry = self.versions.get(" + ".join(labels))
-        return entry and (tuple(entry["key"]), tuple(entry["versions"]))
+        if entry is None:
+            return None
+        (quantizer, codec, judge), versions = entry["key"], tuple(entry["versions"])
+        return (quantizer, codec, judge), (versions[0], versions[1], versions[2])
 
     def overhead_bytes(self, identity: Identity, indexed: bool, size: tuple[int, int]) -> int | None:
         """The bytes that the codec of a record takes for a flat image, or None where no run has measured them.

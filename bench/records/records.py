@@ -28,11 +28,11 @@ NO_RECORD = (pa.ArrowException, OSError, KeyError, TypeError, ValueError)
 
 
 class Records:
-    """The folder of a study's records; those with failures lie in ``failed`` below it, packs in ``packs``."""
+    """The folder of a study's records; below it, ``failed`` has those with failures, ``packs`` packs, ``pieces`` pieces."""
 
     def __init__(self, folder: Path) -> None:
         self.folder, self.failed, self.damaged = folder, folder / "failed", folder / "damaged"
-        self.packs = folder / "packs"
+        self.packs, self.pieces = folder / "packs", folder / "pieces"
         self._catalog = Catalog(folder)
         self._packed: dict[str, Record] = {}
         self._bad_packs: list[str] = []

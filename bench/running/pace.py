@@ -35,6 +35,10 @@ class Pace:
     def __bool__(self) -> bool:
         return bool(self._seconds)
 
+    def knows(self, key: Key) -> bool:
+        """Whether images of a point, or of points of its kind, were measured."""
+        return kind_of(key) in self._seconds
+
     def learn(self, key: Key, images: int, seconds: float) -> None:
         """Takes in the seconds that some images of a point took."""
         for name in _names(key):

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from concurrent.futures import BrokenExecutor, as_completed
 from dataclasses import dataclass, field, replace
 from itertools import groupby
 from typing import Any
 
-from ...codecs.base import StoredFileCodec
+from ...codecs.base import Codec, StoredFileCodec
 from ...core.errors import RabenchError, Refused
 from ...datasets.base import Dataset, blocks
 from ..records.format import BLOCK, FILES, Identity
 from ..records.index import Index, Span, block_name, spans_of_parts
+from ..records.pieces import Pieces
 from ..records.records import Records
 from ..study.matrix import all_points
 from ..study.points import Point
@@ -181,8 +182,12 @@ def _describe(dataset: Dataset, descriptions: dict[str, Any], spans: Sequence[tu
             ) from None
 
 
-def make_tasks(missing: list[Missing]) -> Iterator[tuple[Task, list[Missing]]]:
-    """The tasks that measure missing records, each with the records that it gives.
+TASK_SECONDS, FIRST_IMAGES = 10.0, 1
+"""How long a task is to take, which bounds what a kill costs; and the images of a task whose pace nobody knows yet."""
+
+
+def make_groups(missing: list[Missing]) -> Iterator[list[Missing]]:
+    """Missing records that are measured together.
 
     A block is loaded and quantized once for up to CODECS_A_TASK codecs, and all classifiers share the files.
     """
@@ -197,19 +202,61 @@ def make_tasks(missing: list[Missing]) -> Iterator[tuple[Task, list[Missing]]]:
         count = max(1, min(CODECS_A_TASK, PIXELS_A_TASK // max(1, block[0].pixels)))
         for begin in range(0, len(codecs), count):
             task_codecs = set(codecs[begin : begin + count])
-            members = [m for m in block if m.point.codec in task_codecs]
-            yield task_of(members), members
+            yield [m for m in block if m.point.codec in task_codecs]
 
 
-def new_kinds_first(batches: Iterable[tuple[Task, list[Missing]]]) -> list[tuple[Task, list[Missing]]]:
-    """The same batches; those that bring a kind of point not met before come first, so that its pace is known early."""
+def new_kinds_first(groups: Iterable[list[Missing]]) -> list[list[Missing]]:
+    """The same groups; those that bring a kind of point not met before come first, so that its pace is known early."""
     kinds: set[str] = set()
     early, later = [], []
-    for batch in batches:
-        new = {kind_of(m.identity.key) for m in batch[1]} - kinds
-        (early if new else later).append(batch)
+    for members in groups:
+        new = {kind_of(m.identity.key) for m in members} - kinds
+        (early if new else later).append(members)
         kinds |= new
     return early + later
+
+
+def make_tasks(
+    groups: Iterable[list[Missing]], pace: Pace, pieces: Pieces, given_up: Collection[str] = ()
+) -> Iterator[tuple[Task, list[Missing]]]:
+    """The tasks that measure groups of records, each with the records that it gives or gives a piece of.
+
+    A task takes some TASK_SECONDS, as far as ``pace``, which may learn meanwhile, tells; what ``pieces`` hold already is
+    left out, and so are records in ``given_up``, which may grow meanwhile, too.
+    """
+    for group in groups:
+        alike: dict[tuple[tuple[int, int], ...], list[Missing]] = {}
+        for m in group:
+            alike.setdefault(tuple(pieces.gaps(m.identity.name, m.start, m.stop)), []).append(m)
+        for gaps, members in alike.items():
+            for start, stop in gaps:
+                while start < stop and (members := [m for m in members if m.identity.name not in given_up]):
+                    images, together = _extent(members, pace, stop - start)
+                    end = min(stop, start + images)
+                    for part in [members] if together else _by_codec(members):
+                        task = task_of(part)
+                        if (start, end) != (task.start, task.stop):
+                            task = replace(task, start=start, stop=end, block="")
+                        yield task, part
+                    start = end
+
+
+def _extent(members: list[Missing], pace: Pace, left: int) -> tuple[int, bool]:
+    """How many of the images that are left a task takes, and whether through all codecs together."""
+    known = [pace.seconds(m.identity.key, 1) for m in members if pace.knows(m.identity.key)]
+    if len(known) < len(members):
+        return FIRST_IMAGES, False
+    seconds = sum(known)
+    if seconds * left <= 1.3 * TASK_SECONDS:
+        return left, True
+    return max(1, int(TASK_SECONDS / seconds)), seconds <= TASK_SECONDS
+
+
+def _by_codec(members: list[Missing]) -> list[list[Missing]]:
+    codecs: dict[Codec, list[Missing]] = {}
+    for m in members:
+        codecs.setdefault(m.point.codec, []).append(m)
+    return list(codecs.values())
 
 
 def task_of(members: list[Missing]) -> Task:

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Future, wait
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from time import monotonic
 
 import numpy as np
@@ -17,6 +17,7 @@ from ...core.version import __version__
 from ...datasets.base import forget_opened
 from ..records.format import COLUMNS, STAGES, UNREADABLE, Rows
 from ..records.index import Index
+from ..records.pieces import Pieces, content_hash
 from ..records.records import Records
 from ..study import provenance, trust
 from ..study.folder import prepared
@@ -27,9 +28,11 @@ from . import task as tasks
 from .executors import Pool
 from .overhead import measure_overheads
 from .pace import Key, Pace
-from .plan import Missing, make_plan, make_tasks, new_kinds_first, task_of
+from .plan import Missing, make_groups, make_plan, make_tasks, new_kinds_first, task_of
 from .task import Task
 
+LOST = bytes(32)
+"""What stands for the digest of an image that was lost with its worker."""
 NOT_THE_CODEC = (UNREADABLE, "classifier: ", "metric: ")
 """How the reasons of rows begin whose file was made and decoded, or never came so far."""
 OVERHEAD_TIMEOUT = 60.0
@@ -70,6 +73,9 @@ class Runner:
         without any task coming back after which workers count as hung.
         """
         self.pool, self.records, self.progress, self.timeout = pool, records, progress, timeout
+        self.pieces = Pieces(records.folder)
+        self.given_up: set[str] = set()
+        """The names of records that a worker died with, or hung."""
         self.kept = 0
         """The number of records written."""
         self.failing: set[Codec] = set()
@@ -88,14 +94,17 @@ class Runner:
 
         until: the time of ``time.monotonic()`` after which no more tasks begin.
         """
-        batches, self.begun = iter(new_kinds_first(make_tasks(missing))), monotonic()
-        images: Counter[Key] = Counter()
+        self.begun, images = monotonic(), Counter[Key]()
+        self.pieces.forget(self.records.names())
         for m in missing:
-            images[m.identity.key] += m.stop - m.start
+            images[m.identity.key] += m.stop - m.start - self.pieces.images(m.identity.name, m.start, m.stop)
         self.images, self.waiting = images, Counter(images)
         self.progress.total += images.total()
         if missing and not self.pace:
             self.pace = Pace.of(self.records.read()[0])
+        # Some were killed between the last piece and the record
+        open_ = [m for m in missing if not self._complete(m)]
+        batches = make_tasks(new_kinds_first(make_groups(open_)), self.pace, self.pieces, self.given_up)
         try:
             while True:
                 # Two tasks a slot keep every worker busy; more would only hold memory.
@@ -119,6 +128,9 @@ class Runner:
             index.save()
 
     def _submit(self, batch: Batch) -> None:
+        batch = self._without_given_up(batch)
+        if not batch[1]:
+            return
         try:
             self.flying[self.pool.submit(tasks.run, batch[0])] = batch
         except BrokenExecutor:
@@ -144,7 +156,9 @@ class Runner:
 
     def _alone(self, batch: Batch) -> None:
         """Measures a batch by itself after a crash; where that crashes again, its codecs one by one."""
-        task, members = batch
+        task, members = self._without_given_up(batch)
+        if not members:
+            return None
         future = self.pool.submit(tasks.run, task)
         try:
             error, hung = future.exception(self.timeout), False
@@ -156,28 +170,77 @@ class Runner:
         codecs = dict.fromkeys(m.point.codec for m in members)
         if len(codecs) > 1:
             for codec in codecs:
-                own = [m for m in members if m.point.codec == codec]
-                self._alone((task_of(own), own))
+                self._alone(_narrowed(batch, [m for m in members if m.point.codec == codec]))
             return None
         fate = f"gave nothing for {self.timeout:g} s" if hung else "died"
-        reason = f"the worker process {fate} in {members[0].point}; its whole block is lost with it"
-        return self._keep(batch, [_lost(task, reason) for _ in members])
+        reason = f"the worker process {fate} in {members[0].point}; the rest of its block is lost with it"
+        return self._give_up(members, reason)
+
+    def _without_given_up(self, batch: Batch) -> Batch:
+        """The batch without records that were given up after the batch was made."""
+        members = [m for m in batch[1] if m.identity.name not in self.given_up]
+        if len(members) == len(batch[1]):
+            return batch
+        return _narrowed(batch, members) if members else (batch[0], [])
+
+    def _give_up(self, members: list[Missing], reason: str) -> None:
+        """Writes rows that failed for all that is still missing of some records: another try would end as this one did."""
+        for m in members:
+            self.given_up.add(m.identity.name)
+            for start, stop in self.pieces.gaps(m.identity.name, m.start, m.stop):
+                lost = _lost(start, stop, reason)
+                if (start, stop) == (m.start, m.stop):
+                    self._write(m, lost)
+                else:
+                    self.pieces.write(m.identity, start, stop, lost)
+                    self._complete(m)
+                self._count(m, lost)
+        self._tell()
 
     def _keep(self, batch: Batch, results: list[Rows]) -> None:
         """Writes the records of a batch, and tells the progress."""
         task, members = batch
-        about = {"rabench": __version__, "start": task.start, "stop": task.stop}
         for m, rows in zip(members, results, strict=True):
-            self.records.write(m.identity, rows, about)
-            self.kept += 1
+            if m.identity.name in self.given_up:  # this task was under way when another one died
+                continue
+            if (task.start, task.stop) == (m.start, m.stop):
+                self._write(m, rows)
+            else:
+                self.pieces.write(m.identity, task.start, task.stop, rows)
+                self._complete(m)
             self.pace.learn(m.identity.key, len(rows), sum(rows.seconds.values()))
-            self.waiting[m.identity.key] -= len(rows)
-            self.progress.done += len(rows)
-            self.progress.failed += len(rows.errors)
-            if any(not reason.startswith(NOT_THE_CODEC) for reason in rows.errors.values()):
-                self.failing.add(m.point.codec)
+            self._count(m, rows)
+        self._tell()
+
+    def _count(self, m: Missing, rows: Rows) -> None:
+        self.waiting[m.identity.key] -= len(rows)
+        self.progress.done += len(rows)
+        self.progress.failed += len(rows.errors)
+        if any(not reason.startswith(NOT_THE_CODEC) for reason in rows.errors.values()):
+            self.failing.add(m.point.codec)
+
+    def _tell(self) -> None:
         self.progress.seconds_left = self._seconds_left()
         self.progress.report(self.progress)
+
+    def _complete(self, m: Missing) -> bool:
+        """Writes a record once pieces hold all of it; says whether they do.
+
+        Raises Changed where they are not of the images that it is named by.
+        """
+        rows = self.pieces.whole(m.identity.name, m.start, m.stop)
+        if rows is None:
+            return False
+        if content_hash(rows.digests, rows.columns["label"].tolist()) != m.content and not _some_lost(rows):
+            self.pieces.remove(m.identity.name)
+            raise tasks.changed(m.point.dataset, m.start, m.stop)
+        self._write(m, rows)
+        self.pieces.remove(m.identity.name)
+        return True
+
+    def _write(self, m: Missing, rows: Rows) -> None:
+        self.records.write(m.identity, rows, {"rabench": __version__, "start": m.start, "stop": m.stop})
+        self.kept += 1
 
     def _seconds_left(self) -> float:
         """The seconds for what is still to measure, at the pace of its own kind, scaled by how long the run took so far."""
@@ -186,19 +249,30 @@ class Runner:
         return left * (monotonic() - self.begun) / spent if spent else 0.0
 
 
+def _narrowed(batch: Batch, members: list[Missing]) -> Batch:
+    """A batch of some of its records alone, on the same images."""
+    task = batch[0]
+    return replace(task_of(members), start=task.start, stop=task.stop, block=task.block), members
+
+
 def _died(error: BaseException | None) -> bool:
     """Whether the worker died, as opposed to the task raising."""
     return isinstance(error, BrokenExecutor) or type(error).__name__ == "KilledWorker"
 
 
-def _lost(task: Task, reason: str) -> Rows:
-    """The rows of a task that never came back: each image failed, with the same reason."""
-    n = task.images
+def _lost(start: int, stop: int, reason: str) -> Rows:
+    """The rows of images start..stop-1 that never came back: each image failed, with the same reason."""
+    n = stop - start
     columns = {name: np.zeros(n, kind) for name, kind in COLUMNS.items()}
-    columns["image"] = np.arange(task.start, task.stop, dtype=np.int32)
+    columns["image"] = np.arange(start, stop, dtype=np.int32)
     columns["label"][:] = columns["prediction"][:] = -1
     columns["log_probability"][:] = np.nan
-    return Rows(columns, dict.fromkeys(range(n), reason), dict.fromkeys(STAGES, 0.0))
+    return Rows(columns, dict.fromkeys(range(n), reason), dict.fromkeys(STAGES, 0.0), digests=[LOST] * n)
+
+
+def _some_lost(rows: Rows) -> bool:
+    """Whether a worker died with some of the images, so that nobody knows their digests; such a record is measured again."""
+    return LOST in rows.digests
 
 
 @dataclass(frozen=True)

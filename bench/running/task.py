@@ -39,7 +39,7 @@ class Task:
     start: int
     stop: int
     block: str
-    """The sha256 that these images must have, as hex."""
+    """The sha256 that these images must have, as hex; empty where it is known of more images together."""
     quantizer: Quantizer
     pairs: tuple[tuple[Codec, Classifier | Metric], ...]
     """The codecs, and the classifiers and metrics that look at their images, that are to be measured together."""
@@ -65,12 +65,17 @@ def run(task: Task) -> list[Rows]:
     measurement = _Measurement(task)
     for block in chunks(task.dataset, task.start, task.stop, measurement.clock):
         measurement.add(block)
-    if measurement.content.hexdigest() != task.block:
-        raise Changed(
-            f"images {task.start}..{task.stop - 1} of {task.dataset.label} are not those this run began with; "
-            "let nothing change the data set, and run again"
-        )
+    if task.block and measurement.content.hexdigest() != task.block:
+        raise changed(task.dataset, task.start, task.stop)
     return measurement.rows()
+
+
+def changed(dataset: Dataset, start: int, stop: int) -> Changed:
+    """The error for images start..stop-1."""
+    return Changed(
+        f"images {start}..{stop - 1} of {dataset.label} are not those this run began with; "
+        "let nothing change the data set, and run again"
+    )
 
 
 @dataclass
@@ -117,6 +122,8 @@ class _Measurement:
         """The value of each image, by codec and metric."""
         self.metric_errors: dict[Metric, dict[tuple[Codec, int], str]] = {}
         """The reasons of images that a metric failed on."""
+        self.digests: list[bytes] = []
+        """The digest of each image."""
         self.representatives: dict[Codec, Codec] = {}
         """The codec that encodes for each: itself, or the first one with equal files; empty until there is an image."""
         self.measured = 0
@@ -126,6 +133,7 @@ class _Measurement:
         first, self.measured = self.measured, self.measured + len(block.images)
         digests = [digest(image) for image in block.images]
         self.content.add(block, digests)
+        self.digests += digests
         self.labels[first : self.measured] = block.labels
         sources: dict[int, RGB] = {}
         stored = {row: source.file for row, source in enumerate(block.sources, first)}
@@ -225,7 +233,7 @@ class _Measurement:
             "classify": judging,
         }
         remarks = {row: remark for row, remark in files.remarks.items() if row not in errors}
-        return Rows(columns, errors, {stage: float(s) for stage, s in seconds.items()}, remarks)
+        return Rows(columns, errors, {stage: float(s) for stage, s in seconds.items()}, remarks, self.digests)
 
 
 def _check_versions(task: Task) -> None:

@@ -100,8 +100,9 @@ def _copy(source: Records, target: Records, merged: Merged) -> None:
 
 
 def _files(source: Records, target: Records) -> Iterator[tuple[Path, Path]]:
-    """Each file of records and where it goes: packs and records before those with failures."""
-    folders = ((source.packs, target.packs), (source.folder, target.folder), (source.failed, target.failed))
+    """Each file of records and where it goes: packs and records before those with failures, then pieces of records."""
+    kinds = ("packs", "folder", "failed", "pieces")
+    folders = ((getattr(source, kind), getattr(target, kind)) for kind in kinds)
     for own, other in folders:
         for path in sorted(own.glob("*.parquet")):
             if own != source.failed or not (target.folder / path.name).is_file():

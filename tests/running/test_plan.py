@@ -34,9 +34,9 @@ def test_a_quantizer_runs_once_for_all_codecs_of_a_task():
         for p in points
         for start in (0, 1000)
     ]
-    assert [len(task.pairs) for task, _ in plan.make_tasks(missing)] == [3, 3]
+    assert [len(group) for group in plan.make_groups(missing)] == [3, 3]
     large = [replace(m, pixels=1000 * 512 * 512) for m in missing]  # a codec of these takes minutes
-    assert [len(task.pairs) for task, _ in plan.make_tasks(large)] == [1] * 6
+    assert [len(group) for group in plan.make_groups(large)] == [1] * 6
 
 
 def test_a_block_has_the_pixels_of_those_images_that_can_be_read(planned, tmp_path):
