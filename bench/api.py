@@ -31,8 +31,9 @@ from .reporting import report as reporting
 from .reporting import show as showing
 from .reporting.points_table import points_table
 from .reporting.report import Report
-from .running import executors, runner
-from .running.runner import Outcome, Progress
+from .running import executors, session
+from .running.runner import Progress
+from .running.session import Outcome
 from .study.plugin_files import load_plugins
 from .study.study import Study, find_study
 
@@ -51,7 +52,7 @@ def run(
     dask: str | None = None,
     limit: int | None = None,
     progress: Progress | None = None,
-    timeout: float = runner.TIMEOUT,
+    timeout: float = session.TIMEOUT,
     plugins: Sequence[str | Path] = (),
     command: str | None = None,
 ) -> Outcome:
@@ -65,7 +66,7 @@ def run(
     """
     text = command or f"rabench.run({str(study)!r})"
     target = named_study(study, out, plugins)
-    return runner.run(target, lambda: executors.make(workers, dask), limit, progress, text, timeout)
+    return session.run(target, lambda: executors.make(workers, dask), limit, progress, text, timeout)
 
 
 def report(

@@ -14,15 +14,16 @@ import pyarrow as pa
 
 from ...core.errors import BadSetting, RabenchError, Refused
 from ...core.tables import Kind, Table
+from ..measuring import task as tasks
+from ..measuring.content import describe_block
+from ..measuring.task import Changed, Task
 from ..records.format import Record, Rows
 from ..records.index import Index, Span
 from ..records.records import Records
-from ..running import task as tasks
-from ..running.content import describe_block
-from ..running.executors import Pool
-from ..running.plan import Missing, task_of
+from ..running.batches import task_of
+from ..running.plan import Missing
+from ..running.pool import Pool
 from ..running.runner import Progress
-from ..running.task import Changed, Task
 from ..study.matrix import all_points
 from ..study.points import Point
 from ..study.study import Study

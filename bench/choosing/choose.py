@@ -13,8 +13,9 @@ from ...core.errors import BadSetting, RabenchError, Refused, nearest
 from ..reading.curves import Curve, curves
 from ..records.format import PART
 from ..records.index import Index
-from ..running.executors import Pool
-from ..running.runner import TIMEOUT, Progress, Runner, session
+from ..running.pool import Pool
+from ..running.runner import TIMEOUT, Progress, Runner
+from ..running.session import session
 from ..study.matrix import with_references
 from ..study.points import Point
 from ..study.study import Study

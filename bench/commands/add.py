@@ -26,12 +26,14 @@ from ...quantizers.base import Quantizer
 from ..comparing.bootstrap import Estimate
 from ..comparing.comparison import with_interval
 from ..comparing.pairwise import PairwiseBD
+from ..measuring import chain
 from ..reading.groups import read
 from ..records.index import Index
 from ..reporting.group_report import GroupReport
-from ..running import chain, runner
-from ..running.executors import Pool
-from ..running.runner import Outcome, Progress
+from ..running import session
+from ..running.pool import Pool
+from ..running.runner import Progress
+from ..running.session import Outcome
 from ..study.plugin_files import load_plugins
 from ..study.points import Point
 from ..study.study import Study
@@ -85,7 +87,7 @@ def add(
         variants = {codec.variant for codec in codecs}  # points added before, too: they may be of edited code
         limits = {about["limit"] for about in index.datasets.values()}
         limit = limits.pop() if len(limits) == 1 else None
-        outcome = runner.run(study, make_pool, limit, progress, command, only=lambda p: p.codec.variant in variants)
+        outcome = session.run(study, make_pool, limit, progress, command, only=lambda p: p.codec.variant in variants)
         swept = [q for text in quantizers for q in QUANTIZERS.sweep(text)]
         return Added(outcome, codecs, swept, chosen)
     except (BadSetting, Refused, Unavailable):

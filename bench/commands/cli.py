@@ -45,7 +45,7 @@ from .console import (
 
 if TYPE_CHECKING:
     from ..reporting.report import Report
-    from ..running.runner import Outcome
+    from ..running.session import Outcome
     from ..study.points import Point
     from ..study.study import Study
 
@@ -120,12 +120,12 @@ def run(
 
 def _measure(study: Study, workers: int, dask: str | None, limit: int | None, timeout: float) -> Outcome | None:
     """The outcome of a run; None where Ctrl-C has stopped it."""
-    from ..running import executors, runner
+    from ..running import executors, session
     from .progress import Shown
 
     with Shown(err, study.name) as shown:
         try:
-            return runner.run(
+            return session.run(
                 study, lambda: executors.make(workers, dask), limit, shown.progress, command_line(), timeout
             )
         except KeyboardInterrupt:
@@ -136,7 +136,7 @@ def _measure(study: Study, workers: int, dask: str | None, limit: int | None, ti
 
 
 def _dry_run(study: Study, workers: int, limit: int | None) -> None:
-    from ..running.plan import preview
+    from ..running.preview import preview
 
     planned = preview(study, limit, err.print)
     for point, state in planned.states.items():

@@ -119,13 +119,11 @@ class Pieces:
 
     def _read(self, name: str, start: int, stop: int) -> Rows | None:
         """The rows of a piece; None for one that cannot be read, which is removed."""
-        path = self._path(name, start, stop)
-        try:
+        path, rows = self._path(name, start, stop), None
+        with suppress(pa.ArrowException, OSError, KeyError, TypeError, ValueError):
             rows = _rows_in(path)
-            if len(rows) == stop - start:
-                return rows
-        except (pa.ArrowException, OSError, KeyError, TypeError, ValueError):
-            pass
+        if rows is not None and len(rows) == stop - start:
+            return rows
         with suppress(OSError):
             path.unlink(missing_ok=True)
         self._known()[name].remove((start, stop))

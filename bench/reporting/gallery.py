@@ -15,10 +15,10 @@ from ...core.errors import RabenchError
 from ...core.images import RGB, AnyImage
 from ...core.plugins import spread
 from ...datasets.base import BadImage
+from ..measuring import chain
 from ..reading.columns import rows_of_both
 from ..reading.curves import Measured
 from ..reading.groups import Group
-from ..running import chain
 
 MOST = 200
 """Images of a gallery."""

@@ -17,8 +17,8 @@ from ...core.origins import describe_error
 from ...core.plugins import spread
 from ...datasets.base import BadImage
 from ..figures.style import save
+from ..measuring import chain
 from ..reading.curves import curves
-from ..running import chain
 from ..study.matrix import with_references
 from ..study.points import Point
 from ..study.study import Study

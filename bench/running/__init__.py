@@ -1,1 +1,1 @@
-"""The measuring of a study: the plan, the tasks, the chain from source to prediction, the workers."""
+"""The measuring of a study: the plan, the batches, the pools of workers, the runner."""

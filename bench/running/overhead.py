@@ -13,11 +13,12 @@ import numpy as np
 
 from ...codecs.base import Codec, StoredFileCodec
 from ...core.images import AnyImage, IndexedImage
+from ..measuring.threads import one_thread
 from ..records.format import Identity
 from ..records.index import Index
 from ..records.sources import Sources
 from ..study.points import Point
-from .executors import Pool, one_thread
+from .pool import Pool
 
 GREY = 128
 """The level of the flat image in all three channels."""

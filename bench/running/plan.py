@@ -3,35 +3,20 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import BrokenExecutor, as_completed
-from dataclasses import dataclass, field, replace
-from itertools import groupby
+from dataclasses import dataclass, field
 from typing import Any
 
-from ...codecs.base import Codec, StoredFileCodec
+from ...codecs.base import StoredFileCodec
 from ...core.errors import RabenchError, Refused
 from ...datasets.base import Dataset, blocks
+from ..measuring.content import describe_block
 from ..records.format import BLOCK, FILES, Identity
 from ..records.index import Index, Span, block_name, spans_of_parts
-from ..records.pieces import Pieces
 from ..records.records import Records
-from ..study.matrix import all_points
 from ..study.points import Point
-from ..study.study import Study
-from . import task as tasks
-from .content import describe_block
-from .executors import Pool, in_process
-from .pace import Pace, kind_of
-from .task import Task
-
-CODECS_A_TASK, PIXELS_A_TASK = 8, 1 << 27
-"""The most codecs and pixels of a task: they bound what a kill costs and how long a task may seem to hang.
-
-A quantizer runs once for this many codecs. 1,000 images of 128x128 still go through eight codecs at once; of 512x512
-through one.
-"""
+from .pool import Pool
 
 Say = Callable[[str], None]
 """A function that receives a line for the user."""
@@ -180,171 +165,3 @@ def _describe(dataset: Dataset, descriptions: dict[str, Any], spans: Sequence[tu
             raise Refused(
                 f"a worker died while reading images {start}..{stop - 1} of {dataset.label}; look at these files"
             ) from None
-
-
-TASK_SECONDS, FIRST_IMAGES = 10.0, 1
-"""How long a task is to take, which bounds what a kill costs; and the images of a task whose pace nobody knows yet."""
-
-
-def make_groups(missing: list[Missing]) -> Iterator[list[Missing]]:
-    """Missing records that are measured together.
-
-    A block is loaded and quantized once for up to CODECS_A_TASK codecs, and all classifiers share the files.
-    """
-
-    def group(m: Missing) -> tuple[str, int, int, str, str]:
-        return (m.point.dataset.spec, m.start, m.stop, str(m.point.size), m.point.quantizer.spec)
-
-    first = {group(m): number for number, m in reversed(list(enumerate(missing)))}
-    for _, records in groupby(sorted(missing, key=lambda m: first[group(m)]), group):
-        block = list(records)
-        codecs = list(dict.fromkeys(m.point.codec for m in block))
-        count = max(1, min(CODECS_A_TASK, PIXELS_A_TASK // max(1, block[0].pixels)))
-        for begin in range(0, len(codecs), count):
-            task_codecs = set(codecs[begin : begin + count])
-            yield [m for m in block if m.point.codec in task_codecs]
-
-
-def new_kinds_first(groups: Iterable[list[Missing]]) -> list[list[Missing]]:
-    """The same groups; those that bring a kind of point not met before come first, so that its pace is known early."""
-    kinds: set[str] = set()
-    early, later = [], []
-    for members in groups:
-        new = {kind_of(m.identity.key) for m in members} - kinds
-        (early if new else later).append(members)
-        kinds |= new
-    return early + later
-
-
-def make_tasks(
-    groups: Iterable[list[Missing]], pace: Pace, pieces: Pieces, given_up: Collection[str] = ()
-) -> Iterator[tuple[Task, list[Missing]]]:
-    """The tasks that measure groups of records, each with the records that it gives or gives a piece of.
-
-    A task takes some TASK_SECONDS, as far as ``pace``, which may learn meanwhile, tells; what ``pieces`` hold already is
-    left out, and so are records in ``given_up``, which may grow meanwhile, too.
-    """
-    for group in groups:
-        alike: dict[tuple[tuple[int, int], ...], list[Missing]] = {}
-        for m in group:
-            alike.setdefault(tuple(pieces.gaps(m.identity.name, m.start, m.stop)), []).append(m)
-        for gaps, members in alike.items():
-            for start, stop in gaps:
-                while start < stop and (members := [m for m in members if m.identity.name not in given_up]):
-                    images, together = _extent(members, pace, stop - start)
-                    end = min(stop, start + images)
-                    for part in [members] if together else _by_codec(members):
-                        task = task_of(part)
-                        if (start, end) != (task.start, task.stop):
-                            task = replace(task, start=start, stop=end, block="")
-                        yield task, part
-                    start = end
-
-
-def _extent(members: list[Missing], pace: Pace, left: int) -> tuple[int, bool]:
-    """How many of the images that are left a task takes, and whether through all codecs together."""
-    known = [pace.seconds(m.identity.key, 1) for m in members if pace.knows(m.identity.key)]
-    if len(known) < len(members):
-        return FIRST_IMAGES, False
-    seconds = sum(known)
-    if seconds * left <= 1.3 * TASK_SECONDS:
-        return left, True
-    return max(1, int(TASK_SECONDS / seconds)), seconds <= TASK_SECONDS
-
-
-def _by_codec(members: list[Missing]) -> list[list[Missing]]:
-    codecs: dict[Codec, list[Missing]] = {}
-    for m in members:
-        codecs.setdefault(m.point.codec, []).append(m)
-    return list(codecs.values())
-
-
-def task_of(members: list[Missing]) -> Task:
-    """The task that measures records of one block and one quantizer; its pairs are in the order of ``members``."""
-    first = members[0]
-    size = first.point.size
-    versions = {str(size): size.version()} if size else {}
-    for m in members:
-        plugins = (m.point.quantizer, m.point.codec, m.point.judge)
-        own = (m.point.without_size(m.identity.versions[0]), *m.identity.versions[1:])
-        versions.update(zip((p.spec for p in plugins), own, strict=True))
-    return Task(
-        first.point.dataset,
-        first.start,
-        first.stop,
-        first.content,
-        first.point.quantizer,
-        tuple((m.point.codec, m.point.judge) for m in members),
-        tuple(versions.items()),
-        size,
-    )
-
-
-def estimate(plan: Plan, records: Records) -> float | None:
-    """The seconds that the missing records will take one worker, by what a study's records took; None without records."""
-    pace = Pace.of(records.read()[0])
-    return total_seconds(plan.missing, pace) if pace else None
-
-
-def total_seconds(missing: Iterable[Missing], pace: Pace) -> float:
-    """The seconds that missing records will take one worker at a pace."""
-    return sum(pace.seconds(m.identity.key, m.stop - m.start) for m in missing)
-
-
-def probe(plan: Plan, images: int = 16) -> float:
-    """The seconds that the missing records will take one worker, by measuring a few images of each kind of point.
-
-    images: how many of each kind. Their rows are thrown away.
-    """
-    pace = Pace()
-    kinds: set[str] = set()
-    for m in plan.missing:
-        if (kind := kind_of(m.identity.key)) in kinds:
-            continue
-        kinds.add(kind)
-        part = replace(m, stop=min(m.stop, m.start + images))
-        block = describe_block(m.point.dataset, part.start, part.stop)["sha256"]
-        task = task_of([replace(part, content=block)])
-        tasks.run(task)  # a network's first call is slow
-        rows = tasks.run(task)[0]
-        pace.learn(m.identity.key, len(rows), sum(rows.seconds.values()))
-    return total_seconds(plan.missing, pace)
-
-
-@dataclass(frozen=True)
-class Preview:
-    """What a run would measure, and how long it would take."""
-
-    states: dict[Point, str]
-    """For each point that can be measured ``done``, or ``missing: `` and the number of its records."""
-    impossible: list[tuple[Point, str]]
-    """The points that cannot be measured here, with the reason."""
-    points: int
-    """The number of all points, the references among them."""
-    finished: int
-    """The number of records that are there already."""
-    records: int
-    """The number of records in the end: those that are there and those that are missing."""
-    seconds: float
-    """The seconds that the missing records take one worker."""
-    basis: str
-    """The words that say what the seconds are estimated from."""
-
-
-def preview(study: Study, limit: int | None, say: Say) -> Preview:
-    """What a run of a study would measure, and how long it would take.
-
-    limit: only the first images of each data set. say: receives a line before images are read. A study without records
-    is estimated by measuring a few images; nothing is written.
-    """
-    pool, records = in_process(), Records(study.records)
-    points = all_points(study.load(measuring=True))
-    plan = make_plan(points, records, Index(study.records), limit, pool, say)
-    missing = Counter(m.point for m in plan.missing)
-    states = {p: f"missing: {missing[p]}" if p in missing else "done" for p in points if p in plan.possible}
-    seconds, basis = estimate(plan, records), "from the records of this study"
-    if seconds is None:
-        seconds, basis = probe(plan), "from a probe of 16 images"
-    pool.close()
-    total = plan.finished + len(plan.missing)
-    return Preview(states, plan.impossible, len(points), plan.finished, total, seconds, basis)

@@ -1,35 +1,30 @@
-"""Runs of a study: tasks go to the pool, rows go to disk, whatever happens to the workers."""
+"""The runner: tasks go to the pool, rows go to disk, whatever happens to the workers."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Future, wait
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from time import monotonic
 
 import numpy as np
 
 from ...codecs.base import Codec
-from ...core.errors import BadSetting, Refused
 from ...core.version import __version__
-from ...datasets.base import forget_opened
+from ..measuring import task as tasks
+from ..measuring.task import Task
 from ..records.format import COLUMNS, STAGES, UNREADABLE, Rows
 from ..records.index import Index
 from ..records.pieces import Pieces, content_hash
 from ..records.records import Records
-from ..study import provenance, trust
-from ..study.folder import prepared
-from ..study.matrix import Matrix, all_points
 from ..study.points import Point
-from ..study.study import Study
-from . import task as tasks
-from .executors import Pool
+from . import batches
+from .batches import make_groups, make_tasks, new_kinds_first, task_of
 from .overhead import measure_overheads
 from .pace import Key, Pace
-from .plan import Missing, make_groups, make_plan, make_tasks, new_kinds_first, task_of
-from .task import Task
+from .plan import Missing
+from .pool import Pool
 
 LOST = bytes(32)
 """What stands for the digest of an image that was lost with its worker."""
@@ -104,7 +99,9 @@ class Runner:
             self.pace = Pace.of(self.records.read()[0])
         # Some were killed between the last piece and the record
         open_ = [m for m in missing if not self._complete(m)]
-        batches = make_tasks(new_kinds_first(make_groups(open_)), self.pace, self.pieces, self.given_up)
+        batches = make_tasks(
+            new_kinds_first(make_groups(open_)), self.pace, self.pieces, self.given_up, self._task_seconds
+        )
         try:
             while True:
                 # Two tasks a slot keep every worker busy; more would only hold memory.
@@ -156,7 +153,8 @@ class Runner:
 
     def _alone(self, batch: Batch) -> None:
         """Measures a batch by itself after a crash; where that crashes again, its codecs one by one."""
-        task, members = self._without_given_up(batch)
+        batch = self._without_given_up(batch)
+        task, members = batch
         if not members:
             return None
         future = self.pool.submit(tasks.run, task)
@@ -242,6 +240,14 @@ class Runner:
         self.records.write(m.identity, rows, {"rabench": __version__, "start": m.start, "stop": m.stop})
         self.kept += 1
 
+    def _task_seconds(self) -> float:
+        """How long the next task is to take: shorter in the end, so that no worker waits long for another."""
+        slots = self.pool.slots
+        if slots == 1:
+            return batches.TASK_SECONDS
+        left = sum(self.pace.seconds(key, images) for key, images in self.waiting.items())
+        return min(batches.TASK_SECONDS, max(batches.SHORTEST_SECONDS, left / (2 * slots)))
+
     def _seconds_left(self) -> float:
         """The seconds for what is still to measure, at the pace of its own kind, scaled by how long the run took so far."""
         left = sum(self.pace.seconds(key, images) for key, images in self.waiting.items())
@@ -273,111 +279,3 @@ def _lost(start: int, stop: int, reason: str) -> Rows:
 def _some_lost(rows: Rows) -> bool:
     """Whether a worker died with some of the images, so that nobody knows their digests; such a record is measured again."""
     return LOST in rows.digests
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What a run has measured, and what it could not."""
-
-    measured: int
-    """The number of records that this run measured, those with failures among them."""
-    finished: int
-    """The number of records that were there before and were left as they are."""
-    failed_rows: int
-    """The number of rows whose image failed; the next run tries them again, except images that cannot be read."""
-    impossible: list[tuple[Point, str]]
-    """The points that cannot be measured on this machine, with the reason of each."""
-    images: int = 0
-    """The number of images of the largest data set, whatever the limit."""
-
-    @property
-    def complete(self) -> bool:
-        """Whether every point was measured, and no image failed."""
-        return not self.failed_rows and not self.impossible
-
-
-def _loaded(study: Study, limit: int | None) -> Matrix:
-    """The study's matrix; data sets that were open are opened anew."""
-    if limit is not None and limit < 1:
-        raise BadSetting(f"`limit` must be 1 or more, got {limit}")
-    forget_opened()
-    return study.load(measuring=True)
-
-
-def _put_damaged_aside(records: Records, progress: Progress) -> None:
-    if damaged := records.put_damaged_aside():
-        progress.say(
-            f"{len(damaged)} files among the records are no whole records; they lie in {damaged[0].parent} now"
-        )
-
-
-def run(
-    study: Study,
-    make_pool: Callable[[], Pool],
-    limit: int | None = None,
-    progress: Progress | None = None,
-    command: str = "rabench.run",
-    timeout: float = TIMEOUT,
-    only: Callable[[Point], bool] = lambda _: True,
-) -> Outcome:
-    """Measures the records that a study lacks, and notes the run in its run.json.
-
-    study: what to measure, and the folder that receives the records. make_pool: gives the pool to run on, once the
-    folder is locked. limit: only the first images of each data set; None for all. progress: is kept up to date and told
-    what happens. command: the text that run.json keeps for this run. timeout: the seconds without any task coming back
-    after which workers count as hung. only: says of each point whether this run is about it.
-
-    Interrupted, it keeps the records that are written; the next run goes on from there. A worker that dies or hangs costs
-    the block that did it, whose rows count as failed. Raises RabenchError for what the user can set right: a mistake
-    in the matrix, a folder that another run has locked, no point that can be measured, images that changed meanwhile.
-    """
-    progress = progress or Progress()
-    matrix = _loaded(study, limit)
-    with session(study, make_pool, progress, command, timeout) as (runner, index):
-        try:
-            points = tuple(filter(only, all_points(matrix)))
-            plan = make_plan(points, runner.records, index, limit, runner.pool, progress.say)
-        finally:
-            index.save()
-        if not plan.spans:
-            raise Refused(f"{study.name}: no point can be measured here: {plan.impossible[0][1]}")
-        runner.run(plan.missing)
-        runner.measure_overheads(plan.possible, index)
-    return Outcome(runner.kept, plan.finished, progress.failed, plan.impossible, max(map(len, plan.spans)))
-
-
-@contextmanager
-def session(
-    study: Study, make_pool: Callable[[], Pool], progress: Progress, command: str, timeout: float = TIMEOUT
-) -> Iterator[tuple[Runner, Index]]:
-    """A runner for a study whose folder is locked meanwhile, and the study's index: ``with session(...) as (runner, index):``
-
-    What was measured is noted in the study's run.json, however the session ends; an error stops the pool at once. Takes
-    what ``run`` takes.
-    """
-    begun, begun_here = monotonic(), not study.measured
-    with prepared(study) as records:
-        if begun_here:
-            trust.made_here(study.folders)
-        _put_damaged_aside(records, progress)
-        pool, index = make_pool(), Index(study.records)
-        runner = Runner(pool, records, progress, timeout)
-        try:
-            yield runner, index
-        except BaseException as error:
-            if isinstance(error, tasks.Changed):
-                _forget_blocks(index)
-            pool.stop()
-            raise
-        finally:
-            if runner.kept:
-                seconds = monotonic() - begun
-                provenance.add(study.folder, command, runner.kept, seconds, pool.slots)
-        pool.close()
-
-
-def _forget_blocks(index: Index) -> None:
-    """Makes the next run read all images again, as some are not those that the index knows."""
-    for label in list(index.datasets):
-        index.forget(label)
-    index.save()

@@ -13,7 +13,7 @@ import numpy as np
 from ...core.errors import BadSetting, RabenchError, Refused, nearest
 from ...core.version import __version__
 from ...datasets.base import Dataset
-from ..running.executors import Pool
+from ..running.pool import Pool
 from ..study.points import Point
 from ..study.provenance import processor_name
 from ..study.study import Study

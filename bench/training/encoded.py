@@ -21,10 +21,11 @@ from ...core.images import RGB
 from ...core.learning import Images
 from ...datasets.base import UNLABELLED, BadImage, Block, Dataset, blocks
 from ...quantizers.base import Quantizer
+from ..measuring import chain
+from ..measuring.content import chunks, describe_block
+from ..measuring.threads import one_thread
 from ..records.format import BLOCK, UNREADABLE
-from ..running import chain
-from ..running.content import chunks, describe_block
-from ..running.executors import Pool, one_thread
+from ..running.pool import Pool
 
 FORMAT = 1
 

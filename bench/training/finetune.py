@@ -26,7 +26,7 @@ from ...core.specs import split
 from ...datasets.base import Dataset
 from ...quantizers import QUANTIZERS
 from ...quantizers.base import Quantizer
-from ..running.executors import Pool
+from ..running.pool import Pool
 from ..study.paths import beside, written
 from ..study.points import Point, fine_tuned
 from ..study.study import Study

@@ -8,7 +8,8 @@ import time
 import numpy as np
 import pytest
 from PIL import Image
-from rabench.bench.running.executors import one_thread, processes
+from rabench.bench.measuring.threads import one_thread
+from rabench.bench.running.executors import processes
 from rabench.codecs import CODECS
 
 pytest.importorskip("av", reason="bpg needs PyAV: pip install -c constraints.txt '.[gpl]'")

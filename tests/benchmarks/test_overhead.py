@@ -9,7 +9,7 @@ import pytest
 from given_studies import NONE, given_study
 from PIL import Image
 from plugins_for_tests import Constant, Noise
-from rabench.bench.running import executors, runner
+from rabench.bench.running import executors, session
 from rabench.bench.running.runner import Progress
 from rabench.bench.study.points import Point
 from rabench.codecs import CODECS
@@ -38,7 +38,7 @@ def test_images_a_second_through_the_whole_runner_with_nothing_to_do(benchmark, 
         return (study(tmp_path / f"{next(folders)}", Point(dataset, NONE, CODECS.make("raw"), Constant())),), {}
 
     def run(made):
-        outcome = runner.run(made, executors.in_process, None, Progress())
+        outcome = session.run(made, executors.in_process, None, Progress())
         assert outcome.measured == 10 and not outcome.failed_rows
 
     benchmark.pedantic(run, setup=setup, rounds=5, warmup_rounds=1)
@@ -88,8 +88,8 @@ def test_jpeg_in_the_bench_against_a_bare_pillow_loop(benchmark, tmp_path, real_
         points = [Point(dataset, NONE, c, Constant()) for c in (CODECS.make("raw"), jpeg)]
         alone = study(tmp_path / f"{next(folders)}", points[0])
         with_jpeg = study(tmp_path / f"{next(folders)}", *points)
-        reference = seconds(runner.run, alone, executors.in_process, None, Progress())
-        seconds_with_jpeg = seconds(runner.run, with_jpeg, executors.in_process, None, Progress())
+        reference = seconds(session.run, alone, executors.in_process, None, Progress())
+        seconds_with_jpeg = seconds(session.run, with_jpeg, executors.in_process, None, Progress())
         ratios.append(seconds(bare) / (seconds_with_jpeg - reference))
 
     benchmark.pedantic(pair, rounds=7, warmup_rounds=1)
@@ -103,8 +103,8 @@ def test_two_workers_against_one(benchmark, tmp_path, real_data, monkeypatch):
     """median-cut + png + alexnet on 4,000 Tiny-ImageNet images; workers are started and warm before the clock runs."""
     from pathlib import Path
 
-    from rabench.bench.running import content
-    from rabench.bench.running import task as tasks
+    from rabench.bench.measuring import content
+    from rabench.bench.measuring import task as tasks
     from rabench.classifiers import CLASSIFIERS
 
     monkeypatch.setenv("RABENCH_DATA", str(real_data))
@@ -125,7 +125,7 @@ def test_two_workers_against_one(benchmark, tmp_path, real_data, monkeypatch):
     def seconds(workers):
         pool, made = warm(workers), study(tmp_path / f"{next(folders)}", *points)
         begin = time.perf_counter()
-        runner.run(made, lambda: pool, 4000, Progress())
+        session.run(made, lambda: pool, 4000, Progress())
         return time.perf_counter() - begin
 
     def pair():

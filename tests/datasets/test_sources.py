@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 from PIL import Image
+from rabench.bench.measuring.content import describe_block
 from rabench.bench.records.index import Index
 from rabench.bench.records.sources import Sources
-from rabench.bench.running.content import describe_block
 from rabench.datasets import DATASETS
 
 RNG = np.random.default_rng(0)

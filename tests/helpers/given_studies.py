@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import pytest
 from plugins_for_tests import Brightness, Noise
 from rabench.bench.reading.groups import read
-from rabench.bench.running import executors, runner
+from rabench.bench.running import executors, session
 from rabench.bench.running.runner import Progress
 from rabench.bench.study.matrix import Matrix
 from rabench.bench.study.points import Point
@@ -71,7 +71,7 @@ def measured_fixture(matrix, limit):
 
 
 def measure(study, limit=None, workers=0, progress=None, **options):
-    return runner.run(study, lambda: executors.make(workers, None), limit, progress or Progress(), **options)
+    return session.run(study, lambda: executors.make(workers, None), limit, progress or Progress(), **options)
 
 
 def rows_of(study):

@@ -7,15 +7,16 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import rabench
+from rabench.bench.measuring.content import describe_block, digest
+from rabench.bench.measuring.task import Changed
 from rabench.bench.records.format import COLUMNS, STAGES, Identity, Rows
 from rabench.bench.records.pieces import Pieces, content_hash
 from rabench.bench.records.records import Records
-from rabench.bench.running import plan
-from rabench.bench.running.content import describe_block, digest
+from rabench.bench.running import batches
 from rabench.bench.running.executors import in_process
 from rabench.bench.running.pace import Pace
-from rabench.bench.running.runner import Progress, run
-from rabench.bench.running.task import Changed
+from rabench.bench.running.runner import Progress
+from rabench.bench.running.session import run
 from rabench.bench.study.study import find_study
 from rabench.datasets import DATASETS
 
@@ -48,7 +49,7 @@ def test_a_run_of_small_tasks_gives_the_records_of_one_of_large_ones(study, tmp_
     (tmp_path / "two").mkdir()
     (tmp_path / "two" / "matrix.toml").write_text(MATRIX)
     other = find_study(str(tmp_path / "two"))
-    monkeypatch.setattr(plan, "TASK_SECONDS", 0.02)
+    monkeypatch.setattr(batches, "TASK_SECONDS", 0.02)
     run(other, in_process, 40)
     assert {name: table.drop(["log_probability", "confidence"]) for name, table in tables(other).items()} == {
         name: table.drop(["log_probability", "confidence"]) for name, table in whole.items()
@@ -59,7 +60,7 @@ def test_a_run_of_small_tasks_gives_the_records_of_one_of_large_ones(study, tmp_
 
 
 def test_what_was_measured_before_a_kill_is_not_measured_again(study, monkeypatch):
-    monkeypatch.setattr(plan, "TASK_SECONDS", 0.02)
+    monkeypatch.setattr(batches, "TASK_SECONDS", 0.02)
     seen = []
 
     def stop_in_the_middle(progress):
@@ -79,7 +80,7 @@ def test_what_was_measured_before_a_kill_is_not_measured_again(study, monkeypatc
 
 
 def test_pieces_that_are_not_of_the_blocks_images_are_refused_and_removed(study, monkeypatch):
-    monkeypatch.setattr(plan, "TASK_SECONDS", 0.02)
+    monkeypatch.setattr(batches, "TASK_SECONDS", 0.02)
     with pytest.raises(Stop):
         run(study, in_process, 40, Progress(report=_stop_after(30)))
     pieces = Pieces(study.records)
@@ -105,7 +106,7 @@ def _stop_after(rows):
 
 
 def test_a_damaged_piece_is_measured_again(study, monkeypatch):
-    monkeypatch.setattr(plan, "TASK_SECONDS", 0.02)
+    monkeypatch.setattr(batches, "TASK_SECONDS", 0.02)
     with pytest.raises(Stop):
         run(study, in_process, 40, Progress(report=_stop_after(30)))
     next((study.records / "pieces").glob("*.parquet")).write_bytes(b"garbage")
@@ -120,14 +121,14 @@ def test_tasks_take_ten_seconds_and_where_nobody_knows_the_pace_a_few_images():
         SimpleNamespace(identity=SimpleNamespace(key=("none", codec, "guess"))) for codec in ("slow:level=1", "fast")
     ]
     pace = Pace()
-    images = partial(plan._extent, members, pace)  # type: ignore[arg-type]
-    assert images(1000) == (plan.FIRST_IMAGES, False)
+    images = partial(batches._extent, members, pace, seconds=10.0)  # type: ignore[arg-type]
+    assert images(left=1000) == (batches.FIRST_IMAGES, False)
     pace.learn(("none", "slow:level=9", "guess"), 10, 10.0)  # one second an image, of its kind
-    assert images(1000) == (plan.FIRST_IMAGES, False)
+    assert images(left=1000) == (batches.FIRST_IMAGES, False)
     pace.learn(("none", "fast", "guess"), 1000, 1.0)
-    assert images(1000) == (9, True) and images(12) == (12, True)
+    assert images(left=1000) == (9, True) and images(left=12) == (12, True)
     pace.learn(("none", "slow:level=1", "guess"), 1, 60.0)  # its own counts more
-    assert images(1000) == (1, False)
+    assert images(left=1000) == (1, False)
 
 
 def test_the_hash_of_pieces_is_that_of_the_block():
@@ -163,7 +164,7 @@ def test_pieces_of_two_machines_may_overlap(tmp_path):
 
 
 def test_pieces_count_in_status_and_are_merged(study, tmp_path, monkeypatch):
-    monkeypatch.setattr(plan, "TASK_SECONDS", 0.02)
+    monkeypatch.setattr(batches, "TASK_SECONDS", 0.02)
     with pytest.raises(Stop):
         run(study, in_process, 40, Progress(report=_stop_after(30)))
     pieces = list(Pieces(study.records).files())

@@ -20,7 +20,7 @@ from rabench.bench.reading.groups import read
 from rabench.bench.records.sources import Sources
 from rabench.bench.reporting.notes import few_classes
 from rabench.bench.reporting.report import report
-from rabench.bench.running import executors, runner
+from rabench.bench.running import executors, session
 from rabench.bench.running.runner import Progress
 from rabench.bench.statistics.intervals import wilson
 from rabench.bench.study.points import Point
@@ -103,7 +103,7 @@ def test_psnr_is_the_textbooks():
 def test_an_equal_run_gives_an_equal_summary_and_equal_figures(measured, tmp_path):
     study, _written = measured
     again = find_study(str(study.folder), tmp_path / "again")
-    runner.run(again, executors.in_process, 120, Progress())
+    session.run(again, executors.in_process, 120, Progress())
     report(again)
     for name in ("summary.csv", "table.md", "table.tex", "rate-accuracy.png", "bd-heatmap.svg"):
         assert (tmp_path / "again" / name).read_bytes() == (study.folder / name).read_bytes(), name
@@ -274,7 +274,7 @@ def test_colors_chosen_for_another_classifier_are_noted(tmp_path):
     import shutil
 
     from rabench.bench.reporting.report import report
-    from rabench.bench.running import executors, runner
+    from rabench.bench.running import executors, session
     from rabench.classifiers import weights
     from rabench.core.networks import read_weights
 
@@ -287,7 +287,7 @@ def test_colors_chosen_for_another_classifier_are_noted(tmp_path):
     assert told in report(study).tables[0].notes
     shutil.rmtree(tmp_path / "records")
     (tmp_path / "matrix.toml").write_text(text.replace("other.safetensors", "small-photos"))
-    runner.run(study, executors.in_process, limit=10)
+    session.run(study, executors.in_process, limit=10)
     assert told not in report(study).tables[0].notes
 
 

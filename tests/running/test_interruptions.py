@@ -11,7 +11,7 @@ from given_studies import PHOTOS_AS_PNG, given_study, measure, point, written_st
 from plugins_for_tests import Constant, Logged
 from rabench.bench.records import records as records_module
 from rabench.bench.records.records import Records
-from rabench.bench.running import plan
+from rabench.bench.running import batches
 from rabench.codecs import CODECS
 
 
@@ -31,17 +31,18 @@ def interrupted_after(count):
 def test_a_kill_costs_no_finished_task(tmp_path, monkeypatch):
     """Each batch encoded leaves a line: after an interruption only unfinished blocks are encoded again."""
     monkeypatch.setenv("RABENCH_TEST_LOG", str(tmp_path / "log"))
-    monkeypatch.setattr(plan, "TASK_SECONDS", 1000.0)  # whole blocks
+    monkeypatch.setattr(batches, "TASK_SECONDS", 1000.0)  # whole blocks
     study = given_study(tmp_path, *(point(Logged(step=s), classifier=Constant()) for s in range(3)))
     with interrupted_after(4), pytest.raises(KeyboardInterrupt):
         measure(study)
     assert measure(study).measured == 3 * 3 + 3 - 4  # with the reference
-    batches = Counter(tuple(line.split()) for line in (tmp_path / "log").read_text().splitlines())
+    encoded = Counter(tuple(line.split()) for line in (tmp_path / "log").read_text().splitlines())
     images = Counter()
-    for (_, count, _), times in batches.items():
+    for (_, count, _), times in encoded.items():
         images[times] += int(count)
-    # Of three blocks the first was kept, but for an image that each codec told its pace by the second was under way.
-    assert images == {1: 3 * 1501, 2: 3 * 999}
+    # Of three blocks the first was kept, and the second under way with all three codecs.
+    assert images.total() == 3 * 2500 and images.keys() == {1, 2}
+    assert 3 * 990 <= images[2] <= 3 * 1000
 
 
 def test_a_run_stopped_halfway_is_in_run_json(tmp_path):

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from plugins_for_tests import Brightness
-from rabench.bench.running import classify, content
+from rabench.bench.measuring import classify, content
 from rabench.codecs import CODECS
 from rabench.datasets.base import RAW, Block
 
@@ -66,10 +66,10 @@ PROGRAM = """
 import resource, sys
 sys.path.insert(0, sys.argv[1])
 from plugins_for_tests import Brightness, Noise
-from rabench.bench.running import content
-from rabench.bench.running import task as tasks
-from rabench.bench.running.executors import one_thread
-from rabench.bench.running.task import Task
+from rabench.bench.measuring import content
+from rabench.bench.measuring import task as tasks
+from rabench.bench.measuring.threads import one_thread
+from rabench.bench.measuring.task import Task
 from rabench.codecs import CODECS
 from rabench.quantizers import QUANTIZERS
 one_thread()

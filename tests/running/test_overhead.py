@@ -10,7 +10,7 @@ from given_studies import given_study, point
 from plugins_for_tests import Noise
 from rabench.bench.reading.groups import read
 from rabench.bench.reporting.report import report
-from rabench.bench.running import executors, runner
+from rabench.bench.running import executors, session
 from rabench.codecs import CODECS
 from rabench.codecs.raw import Raw
 from rabench.core.images import IndexedImage
@@ -25,7 +25,7 @@ POINTS = (
 @pytest.fixture
 def study(tmp_path):
     study = given_study(tmp_path, *POINTS)
-    runner.run(study, executors.in_process)
+    session.run(study, executors.in_process)
     return study
 
 
@@ -43,7 +43,7 @@ def test_records_of_an_earlier_version_get_it_from_the_next_run_which_measures_n
     overheads = content.pop("overheads")
     index.write_text(json.dumps(content))
     assert "rabench run adds it" in report(study).tables[0].notes[-1]
-    assert runner.run(study, executors.in_process).measured == 0
+    assert session.run(study, executors.in_process).measured == 0
     assert json.loads(index.read_text())["overheads"] == overheads
     assert "rabench run adds it" not in str(report(study).tables[0].notes)
 
@@ -73,6 +73,6 @@ class NoFlat(Raw):
 
 def test_a_codec_that_fails_on_a_flat_image_has_none(tmp_path):
     study = given_study(tmp_path, point(NoFlat(), Noise(images=20)))
-    assert runner.run(study, executors.in_process).complete
+    assert session.run(study, executors.in_process).complete
     found = {m.point.codec.name: m.overhead_bpp for m in read(study).measured}
     assert np.isnan(found["no-flat"]) and found["raw"] > 0

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import pytest
 from given_studies import given_study, point
 from plugins_for_tests import Noise
-from rabench.bench.running import executors, plan, runner
+from rabench.bench.running import batches, executors, runner, session
 from rabench.bench.running.pace import Pace
 from rabench.bench.running.runner import Progress
 from rabench.codecs import CODECS
@@ -38,12 +38,12 @@ def test_the_time_left_is_that_of_the_kinds_that_are_left(tmp_path, monkeypatch)
         return results
 
     monkeypatch.setattr(runner.tasks, "run", with_given_times)
-    monkeypatch.setattr(plan, "FIRST_IMAGES", 1000)  # whole blocks
-    monkeypatch.setattr(plan, "TASK_SECONDS", 1000.0)
+    monkeypatch.setattr(batches, "FIRST_IMAGES", 1000)  # whole blocks
+    monkeypatch.setattr(batches, "TASK_SECONDS", 1000.0)
     monkeypatch.setattr(runner, "monotonic", lambda: clock.now)
     left: dict[int, float] = {}
-    runner.run(study, executors.in_process, None, Progress(report=lambda p: left.update({p.done: p.seconds_left})))
-    # Half of the rows are done: of each kind the first block came first, so that both paces are known.
-    quick_blocks_left, slow_blocks_left = 1, 3
+    session.run(study, executors.in_process, None, Progress(report=lambda p: left.update({p.done: p.seconds_left})))
+    # Half of the rows are done: block by block, each through both codecs.
+    quick_blocks_left, slow_blocks_left = 2, 2
     assert left[4000] == pytest.approx(quick_blocks_left * 1 + slow_blocks_left * 100, rel=0.05)
     assert left[8000] == 0

@@ -10,7 +10,7 @@ from PIL import Image
 from rabench.bench.records.format import Identity
 from rabench.bench.records.index import Index
 from rabench.bench.records.records import Records
-from rabench.bench.running import executors, plan
+from rabench.bench.running import batches, executors, plan, preview
 from rabench.codecs import CODECS
 from rabench.quantizers import QUANTIZERS
 
@@ -34,9 +34,9 @@ def test_a_quantizer_runs_once_for_all_codecs_of_a_task():
         for p in points
         for start in (0, 1000)
     ]
-    assert [len(group) for group in plan.make_groups(missing)] == [3, 3]
+    assert [len(group) for group in batches.make_groups(missing)] == [3, 3]
     large = [replace(m, pixels=1000 * 512 * 512) for m in missing]  # a codec of these takes minutes
-    assert [len(group) for group in plan.make_groups(large)] == [1] * 6
+    assert [len(group) for group in batches.make_groups(large)] == [1] * 6
 
 
 def test_a_block_has_the_pixels_of_those_images_that_can_be_read(planned, tmp_path):
@@ -51,7 +51,21 @@ def test_a_dry_run_estimates_from_records_or_from_a_probe(planned, tmp_path):
     records = Records(study.records)
     nothing_done = planned(study.points, study.records)
     assert len(nothing_done.missing) == 6
-    assert plan.estimate(nothing_done, records) is None
-    assert plan.probe(nothing_done) > 0
+    assert preview.estimate(nothing_done, records) is None
+    assert preview.probe(nothing_done) > 0
     measure(study)
-    assert plan.estimate(nothing_done, records) > 0
+    assert preview.estimate(nothing_done, records) > 0
+
+
+def test_every_curve_has_its_ends_and_middle_first_on_the_first_images():
+    points = [point(CODECS.make(f"jpeg:quality={q}")) for q in range(10, 100, 10)]
+    missing = [
+        plan.Missing(p, Identity(p.labels, p.key, ("", "", ""), "x"), start, start + 1000, "x", 10**9)  # a codec a task
+        for p in points
+        for start in (0, 1000)
+    ]
+    order = [(m.start, m.point.codec.quality) for (m,) in batches.make_groups(missing)]
+    assert order[:3] == [(0, 10), (0, 50), (0, 90)]
+    assert order[3:5] == [(0, 30), (0, 70)]
+    assert [start for start, _ in order] == [0] * 9 + [1000] * 9
+    assert batches.bisection_levels(4) == [0, 1, 0, 0] and batches.bisection_levels(1) == [0]

@@ -9,7 +9,7 @@ from given_studies import PHOTOS_AS_PNG, given_study, measure, point, rows_of, t
 from image_files import noise_folder
 from PIL import Image
 from plugins_for_tests import Brightness
-from rabench.bench.running import runner
+from rabench.bench.running import session
 from rabench.classifiers import CLASSIFIERS
 from rabench.codecs import CODECS
 from rabench.codecs.png import PNG
@@ -93,7 +93,7 @@ def test_weights_for_other_classes_are_refused_naming_both(study):
 
 def test_a_second_run_on_the_same_study_is_turned_away(study):
     noise = study(point())
-    with runner.prepared(noise), pytest.raises(Unavailable, match="is being measured by another 'rabench run'"):
+    with session.prepared(noise), pytest.raises(Unavailable, match="is being measured by another 'rabench run'"):
         measure(noise)
     assert measure(noise).measured == 3
 

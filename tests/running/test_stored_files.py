@@ -52,7 +52,7 @@ def test_another_file_of_the_same_pixels_is_measured_anew(folder):
 def test_a_quantizer_or_a_size_before_a_stored_file_is_impossible_with_the_reason(folder):
     more = '[[points]]\nsizes = ["full", "fit=8"]\nquantizers = ["none", "octree:colors=2"]\ncodecs = ["stored"]\n'
     study = measured_study(folder, MATRIX + more, None)
-    from rabench.bench.running.plan import preview
+    from rabench.bench.running.preview import preview
 
     reasons = {str(point): reason for point, reason in preview(study, None, lambda _: None).impossible}
     assert len(reasons) == 3

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from given_studies import given_study, measure, point, rows_of
 from plugins_for_tests import Hanging, Misbehaving
+from rabench.bench.measuring import task as tasks
 from rabench.bench.reporting.report import report
-from rabench.bench.running import executors, runner
-from rabench.bench.running import task as tasks
+from rabench.bench.running import pool, session
 from rabench.codecs import CODECS
 
 
@@ -50,7 +50,7 @@ def test_a_worker_that_hangs_costs_its_block_and_the_run_goes_on(tmp_path):
     assert "gave nothing for 8 s" in report(study).failures[0]
 
 
-class Broken(executors.InProcess):
+class Broken(pool.InProcess):
     """Reads images, and takes no task, as a pool of processes does of which one has died in between."""
 
     def submit(self, fn, /, *arguments, **options):
@@ -60,9 +60,9 @@ class Broken(executors.InProcess):
 
 
 def test_a_broken_pool_is_replaced(tmp_path):
-    executors_to_come = iter([Broken(), executors.InProcess()])
-    pool = executors.Pool(lambda: next(executors_to_come), 1)
-    assert runner.run(given_study(tmp_path, point()), lambda: pool).measured == 3
+    executors_to_come = iter([Broken(), pool.InProcess()])
+    replaceable = pool.Pool(lambda: next(executors_to_come), lambda: 1)
+    assert session.run(given_study(tmp_path, point()), lambda: replaceable).measured == 3
     assert not list(executors_to_come)
 
 
@@ -72,4 +72,4 @@ def test_a_worker_that_ends_while_its_programs_are_looked_for_has_started_none(m
         yield
 
     monkeypatch.setattr(Path, "glob", gone)
-    assert executors._started_by(os.getpid()) == []
+    assert pool._started_by(os.getpid()) == []

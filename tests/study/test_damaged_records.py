@@ -4,7 +4,7 @@ import pytest
 from given_studies import given_study, point
 from plugins_for_tests import Noise
 from rabench.bench.reporting.report import report
-from rabench.bench.running import executors, runner
+from rabench.bench.running import executors, session
 from rabench.bench.running.runner import Progress
 from rabench.codecs import CODECS
 
@@ -12,7 +12,7 @@ from rabench.codecs import CODECS
 @pytest.fixture
 def study(tmp_path):
     study = given_study(tmp_path, *(point(CODECS.make(name), Noise(images=20)) for name in ("png", "jpeg")))
-    runner.run(study, executors.in_process)
+    session.run(study, executors.in_process)
     return study
 
 
@@ -22,7 +22,7 @@ def records(study):
 
 def rerun(study):
     lines = []
-    outcome = runner.run(study, executors.in_process, progress=Progress(say=lines.append))
+    outcome = session.run(study, executors.in_process, progress=Progress(say=lines.append))
     return outcome.measured, [line for line in lines if "no whole records" in line]
 
 

@@ -8,7 +8,7 @@ import pytest
 from given_studies import given_study, point
 from plugins_for_tests import Brightness, Noise
 from rabench.bench.reporting.report import report
-from rabench.bench.running import executors, runner
+from rabench.bench.running import executors, session
 from rabench.bench.study.points import Point, fine_tuned
 from rabench.classifiers.base import Tuning
 from rabench.classifiers.classes import check_classes
@@ -40,7 +40,7 @@ def test_a_plug_in_may_refuse_a_point_with_the_remedy(tmp_path):
     study = given_study(
         tmp_path, point(Particular(), Noise(images=10, side=16)), point(Raw(), Noise(images=10, side=16))
     )
-    outcome = runner.run(study, executors.in_process)
+    outcome = session.run(study, executors.in_process)
     ((refused, reason),) = outcome.impossible
     assert refused.codec == Particular() and reason.endswith("has more; choose png") and outcome.measured == 1
 
@@ -48,7 +48,7 @@ def test_a_plug_in_may_refuse_a_point_with_the_remedy(tmp_path):
 def test_a_plug_ins_notes_stand_in_the_report_once(tmp_path):
     points = [point(Particular(), Noise(images=10)), point(Particular(), Noise(images=10), quantizer=OCTREE)]
     study = given_study(tmp_path, *points)
-    runner.run(study, executors.in_process)
+    session.run(study, executors.in_process)
     (table,) = report(study).tables
     assert table.notes.count("particular was made for another classifier than brightness.") == 1
 

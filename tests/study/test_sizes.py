@@ -6,8 +6,8 @@ import rabench
 from given_studies import measured_study, rows_of, times_of, written_study
 from PIL import Image
 from rabench.bench.comparing.compare import compare
+from rabench.bench.measuring import chain
 from rabench.bench.reading.groups import read
-from rabench.bench.running import chain
 from rabench.bench.study.sizes import Size
 from rabench.classifiers import CLASSIFIERS
 from rabench.codecs import CODECS

@@ -9,10 +9,10 @@ import pytest
 from given_studies import NONE, PHOTOS_AS_PNG, given_study, measure, point, rows_of, written_study
 from image_files import noise_folder
 from plugins_for_tests import Constant, Misbehaving, Noise
+from rabench.bench.measuring import content
+from rabench.bench.measuring import task as tasks
 from rabench.bench.records.records import Records
 from rabench.bench.reporting.report import report
-from rabench.bench.running import content
-from rabench.bench.running import task as tasks
 from rabench.codecs import CODECS
 from rabench.core.errors import Refused
 from rabench.core.plugins import setting

@@ -7,9 +7,9 @@ import pytest
 from given_studies import given_study, measure, measured_study, photos_matrix, point, rows_of
 from plugins_for_tests import Coarse, Noise
 from rabench.bench.figures.over_setting import rate_over_setting
+from rabench.bench.measuring.chain import representatives
 from rabench.bench.reading.groups import read
 from rabench.bench.reporting.report import report
-from rabench.bench.running.chain import representatives
 from rabench.bench.study.matrix import with_references
 from rabench.codecs import CODECS
 from rabench.core.specs import ranges

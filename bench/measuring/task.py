@@ -24,7 +24,7 @@ from ..study.sizes import FULL, Size
 from . import chain
 from .classify import BatchedInference
 from .content import Clock, Content, chunks, digest
-from .executors import one_thread
+from .threads import one_thread
 
 
 class Changed(Refused):

@@ -12,9 +12,9 @@ import torch
 from PIL import Image
 from plugins_for_tests import Brightness, Noise
 from png_files import png_parts
-from rabench.bench.running import content
-from rabench.bench.running import task as tasks
-from rabench.bench.running.task import Task
+from rabench.bench.measuring import content
+from rabench.bench.measuring import task as tasks
+from rabench.bench.measuring.task import Task
 from rabench.classifiers import CLASSIFIERS, weights
 from rabench.classifiers.base import Classifier
 from rabench.codecs import CODECS
