@@ -26,15 +26,15 @@ def test_workers_give_what_one_process_gives(tmp_path):
 
 
 @pytest.mark.slow
-def test_a_worker_that_dies_costs_its_codec_one_block_and_nobody_else_anything(tmp_path):
+def test_a_worker_that_dies_costs_its_codec_the_rest_of_a_block_and_nobody_else_anything(tmp_path):
     dying = Misbehaving(how="die", image=1007)
     good = [CODECS.make(t) for t in ("png", "jpeg:quality=30", "webp-lossless")]
     study = given_study(tmp_path, *(point(c) for c in [good[0], dying, *good[1:]]))
     outcome = measure(study, workers=2)
-    assert outcome.failed_rows == 1000
+    assert 0 < outcome.failed_rows <= 1000  # what came back of the block before is kept
     rows = rows_of(study).set_index("codec")
-    assert rows.failed[dying.label] == 1000
-    assert rows.images[dying.label] == 1500
+    assert rows.failed[dying.label] == outcome.failed_rows
+    assert rows.images[dying.label] == 2500 - outcome.failed_rows
     assert set(rows.images[[c.label for c in good]]) == {2500}
 
 
