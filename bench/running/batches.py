@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import chain
 
@@ -103,44 +103,69 @@ def bisection_levels(count: int) -> list[int]:
     return levels
 
 
-def new_kinds_first(groups: Iterable[list[Missing]]) -> list[list[Missing]]:
-    """The same groups; those that bring a kind of point not met before come first, so that its pace is known early."""
-    kinds: set[str] = set()
-    early, later = [], []
-    for members in groups:
-        new = {kind_of(m.identity.key) for m in members} - kinds
-        (early if new else later).append(members)
-        kinds |= new
-    return early + later
-
-
 def make_tasks(
-    groups: Iterable[list[Missing]],
+    groups: Sequence[list[Missing]],
     pace: Pace,
     pieces: Pieces,
-    given_up: Collection[str] = (),
+    closed: Collection[str] = (),
     seconds: Callable[[], float] = lambda: TASK_SECONDS,
-) -> Iterator[tuple[Task, list[Missing]]]:
+    idle: Callable[[], bool] = lambda: True,
+) -> Iterator[tuple[Task, list[Missing]] | None]:
     """The tasks that measure groups of records, each with the records that it gives or gives a piece of.
 
-    A task takes about ``seconds()``, as far as ``pace``, which may learn meanwhile, tells; what ``pieces`` hold already is
-    left out, and so are records in ``given_up``, which may grow meanwhile, too.
+    A task takes about ``seconds()``, as far as ``pace``, which learns meanwhile, tells. One image of each kind of point that
+    nobody has timed comes first; None says that all other groups wait for such an image, unless ``idle()`` says that
+    none is under way. What ``pieces`` hold already is left out, and so are records in
+    ``closed``, which may grow meanwhile.
     """
+    for group in _untimed(groups, pace):
+        for members in _by_codec(group):  # all of them, so that they lack the same images afterwards
+            first = members[0]
+            if gaps := pieces.gaps(first.identity.name, first.start, first.stop):
+                yield _part(members, gaps[0][0], gaps[0][0] + FIRST_IMAGES)
+    waiting = list(groups)
+    while waiting:
+        ready = next((i for i, group in enumerate(waiting) if all(pace.knows(m.identity.key) for m in group)), None)
+        if ready is None and not idle():
+            yield None
+        else:
+            yield from _tasks_of(waiting.pop(ready or 0), pace, pieces, closed, seconds)
+
+
+def _untimed(groups: Iterable[list[Missing]], pace: Pace) -> Iterator[list[Missing]]:
+    """The first group with each kind of point whose pace nobody knows."""
+    asked: set[str] = set()
     for group in groups:
-        alike: dict[tuple[tuple[int, int], ...], list[Missing]] = {}
-        for m in group:
-            alike.setdefault(tuple(pieces.gaps(m.identity.name, m.start, m.stop)), []).append(m)
-        for gaps, members in alike.items():
-            for start, stop in gaps:
-                while start < stop and (members := [m for m in members if m.identity.name not in given_up]):
-                    images, together = _extent(members, pace, stop - start, seconds())
-                    end = min(stop, start + images)
-                    for part in [members] if together else _by_codec(members):
-                        task = task_of(part)
-                        if (start, end) != (task.start, task.stop):
-                            task = replace(task, start=start, stop=end, block="")
-                        yield task, part
-                    start = end
+        kinds = {kind_of(m.identity.key) for m in group if not pace.knows(m.identity.key)}
+        if kinds - asked:
+            asked |= kinds
+            yield group
+
+
+def _tasks_of(
+    group: list[Missing], pace: Pace, pieces: Pieces, closed: Collection[str], seconds: Callable[[], float]
+) -> Iterator[tuple[Task, list[Missing]]]:
+    alike: dict[tuple[tuple[int, int], ...], list[Missing]] = {}
+    for m in group:
+        if m.identity.name in closed:
+            continue
+        alike.setdefault(tuple(pieces.gaps(m.identity.name, m.start, m.stop)), []).append(m)
+    for gaps, members in alike.items():
+        for start, stop in gaps:
+            while start < stop and (members := [m for m in members if m.identity.name not in closed]):
+                images, together = _extent(members, pace, stop - start, seconds())
+                end = min(stop, start + images)
+                for part in [members] if together else _by_codec(members):
+                    yield _part(part, start, end)
+                start = end
+
+
+def _part(members: list[Missing], start: int, stop: int) -> tuple[Task, list[Missing]]:
+    """The task that measures records of one block on images start..stop-1, and the records."""
+    task = task_of(members)
+    if (start, stop) == (task.start, task.stop):
+        return task, members
+    return replace(task, start=start, stop=stop, block=""), members
 
 
 def _extent(members: list[Missing], pace: Pace, left: int, seconds: float) -> tuple[int, bool]:
@@ -148,6 +173,8 @@ def _extent(members: list[Missing], pace: Pace, left: int, seconds: float) -> tu
     known = [pace.seconds(m.identity.key, 1) for m in members if pace.knows(m.identity.key)]
     if len(known) < len(members):
         return FIRST_IMAGES, False
+    if not all(pace.measured(m.identity.key) for m in members):
+        seconds /= 2  # settings of one kind may take twice as long as others
     an_image = sum(known)
     if an_image * left <= 1.3 * seconds:
         return left, True

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Sequence
-
-import numpy as np
+from collections.abc import Iterable
+from statistics import median
 
 from ..records.format import Record
 
@@ -23,6 +22,8 @@ class Pace:
 
     def __init__(self) -> None:
         self._seconds: dict[str, deque[float]] = {}
+        self._medians: dict[str, float] = {}
+        """The medians that were asked for since the last measurement."""
 
     @classmethod
     def of(cls, records: Iterable[Record]) -> Pace:
@@ -39,15 +40,24 @@ class Pace:
         """Whether images of a point, or of points of its kind, were measured."""
         return kind_of(key) in self._seconds
 
+    def measured(self, key: Key) -> bool:
+        """Whether images of the point itself were measured."""
+        return str(key) in self._seconds
+
     def learn(self, key: Key, images: int, seconds: float) -> None:
         """Takes in the seconds that some images of a point took."""
         for name in _names(key):
             self._seconds.setdefault(name, deque(maxlen=LAST)).append(seconds / max(1, images))
+            self._medians.pop(name, None)
 
     def seconds(self, key: Key, images: int) -> float:
         """The seconds that so many images of a point will take one worker; 0 where nothing was measured yet."""
-        seconds: Sequence[float] = next((self._seconds[name] for name in _names(key) if name in self._seconds), [0.0])
-        return float(np.median(seconds)) * images
+        name = next((name for name in _names(key) if name in self._seconds), None)
+        if name is None:
+            return 0.0
+        if name not in self._medians:
+            self._medians[name] = median(self._seconds[name])
+        return self._medians[name] * images
 
 
 def kind_of(key: Key) -> str:

@@ -20,7 +20,7 @@ from ..records.pieces import Pieces, content_hash
 from ..records.records import Records
 from ..study.points import Point
 from . import batches
-from .batches import make_groups, make_tasks, new_kinds_first, task_of
+from .batches import make_groups, make_tasks, task_of
 from .overhead import measure_overheads
 from .pace import Key, Pace
 from .plan import Missing
@@ -69,8 +69,8 @@ class Runner:
         """
         self.pool, self.records, self.progress, self.timeout = pool, records, progress, timeout
         self.pieces = Pieces(records.folder)
-        self.given_up: set[str] = set()
-        """The names of records that a worker died with, or hung."""
+        self.closed: set[str] = set()
+        """The names of records that this run has written, or given up as a worker died with them, or hung."""
         self.kept = 0
         """The number of records written."""
         self.failing: set[Codec] = set()
@@ -80,6 +80,8 @@ class Runner:
         """The number of images to measure, by point."""
         self.waiting: Counter[Key] = Counter()
         """The number of images that are not measured yet, by point."""
+        self.unscheduled: Counter[Key] = Counter()
+        """The number of images that no task was made for yet, by point."""
         self.begun = monotonic()
         self.flying: dict[Future[list[Rows]], Batch] = {}
         """The tasks that the pool has and has not given back."""
@@ -99,13 +101,13 @@ class Runner:
             self.pace = Pace.of(self.records.read()[0])
         # Some were killed between the last piece and the record
         open_ = [m for m in missing if not self._complete(m)]
-        batches = make_tasks(
-            new_kinds_first(make_groups(open_)), self.pace, self.pieces, self.given_up, self._task_seconds
-        )
+        self.unscheduled = Counter(images)
+        groups, idle = make_groups(open_), lambda: not self.flying
+        to_come = make_tasks(groups, self.pace, self.pieces, self.closed, self._task_seconds, idle)
         try:
             while True:
                 # Two tasks a slot keep every worker busy; more would only hold memory.
-                while len(self.flying) < 2 * self.pool.slots and monotonic() < until and (batch := next(batches, None)):
+                while len(self.flying) < 2 * self.pool.slots and monotonic() < until and (batch := next(to_come, None)):
                     self._submit(batch)
                 if not self.flying:
                     return
@@ -125,9 +127,11 @@ class Runner:
             index.save()
 
     def _submit(self, batch: Batch) -> None:
-        batch = self._without_given_up(batch)
+        batch = self._without_closed(batch)
         if not batch[1]:
             return
+        for m in batch[1]:
+            self.unscheduled[m.identity.key] -= batch[0].images
         try:
             self.flying[self.pool.submit(tasks.run, batch[0])] = batch
         except BrokenExecutor:
@@ -153,7 +157,7 @@ class Runner:
 
     def _alone(self, batch: Batch) -> None:
         """Measures a batch by itself after a crash; where that crashes again, its codecs one by one."""
-        batch = self._without_given_up(batch)
+        batch = self._without_closed(batch)
         task, members = batch
         if not members:
             return None
@@ -174,9 +178,9 @@ class Runner:
         reason = f"the worker process {fate} in {members[0].point}; the rest of its block is lost with it"
         return self._give_up(members, reason)
 
-    def _without_given_up(self, batch: Batch) -> Batch:
-        """The batch without records that were given up after the batch was made."""
-        members = [m for m in batch[1] if m.identity.name not in self.given_up]
+    def _without_closed(self, batch: Batch) -> Batch:
+        """The batch without records that were closed after the batch was made."""
+        members = [m for m in batch[1] if m.identity.name not in self.closed]
         if len(members) == len(batch[1]):
             return batch
         return _narrowed(batch, members) if members else (batch[0], [])
@@ -184,7 +188,7 @@ class Runner:
     def _give_up(self, members: list[Missing], reason: str) -> None:
         """Writes rows that failed for all that is still missing of some records: another try would end as this one did."""
         for m in members:
-            self.given_up.add(m.identity.name)
+            self.closed.add(m.identity.name)
             for start, stop in self.pieces.gaps(m.identity.name, m.start, m.stop):
                 lost = _lost(start, stop, reason)
                 if (start, stop) == (m.start, m.stop):
@@ -199,7 +203,7 @@ class Runner:
         """Writes the records of a batch, and tells the progress."""
         task, members = batch
         for m, rows in zip(members, results, strict=True):
-            if m.identity.name in self.given_up:  # this task was under way when another one died
+            if m.identity.name in self.closed:  # this task was under way when another one died
                 continue
             if (task.start, task.stop) == (m.start, m.stop):
                 self._write(m, rows)
@@ -238,6 +242,7 @@ class Runner:
 
     def _write(self, m: Missing, rows: Rows) -> None:
         self.records.write(m.identity, rows, {"rabench": __version__, "start": m.start, "stop": m.stop})
+        self.closed.add(m.identity.name)
         self.kept += 1
 
     def _task_seconds(self) -> float:
@@ -245,7 +250,7 @@ class Runner:
         slots = self.pool.slots
         if slots == 1:
             return batches.TASK_SECONDS
-        left = sum(self.pace.seconds(key, images) for key, images in self.waiting.items())
+        left = sum(self.pace.seconds(key, images) for key, images in self.unscheduled.items())
         return min(batches.TASK_SECONDS, max(batches.SHORTEST_SECONDS, left / (2 * slots)))
 
     def _seconds_left(self) -> float:

@@ -126,8 +126,11 @@ def test_tasks_take_ten_seconds_and_where_nobody_knows_the_pace_a_few_images():
     pace.learn(("none", "slow:level=9", "guess"), 10, 10.0)  # one second an image, of its kind
     assert images(left=1000) == (batches.FIRST_IMAGES, False)
     pace.learn(("none", "fast", "guess"), 1000, 1.0)
+    assert images(left=1000) == (4, True) and images(left=6) == (6, True)  # half, as its own pace is not known
+    pace.learn(("none", "slow:level=1", "guess"), 10, 10.0)
     assert images(left=1000) == (9, True) and images(left=12) == (12, True)
-    pace.learn(("none", "slow:level=1", "guess"), 1, 60.0)  # its own counts more
+    for _ in range(2):
+        pace.learn(("none", "slow:level=1", "guess"), 1, 60.0)
     assert images(left=1000) == (1, False)
 
 
