@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from enum import Enum
 from typing import TYPE_CHECKING
+
+from .escapes import csv_of, latex, latex_row, markdown, markdown_prose
+from .printable import printable
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -21,6 +24,8 @@ class Kind(Enum):
     """Short names: to the left, never broken over lines."""
     TEXT = "text"
     """Longer text: to the left, broken where there is little room."""
+    LINES = "lines"
+    """Text of several lines: to the left, broken where there is little room."""
     DETAIL = "detail"
     """Figures that are left out where there is little room, as on a terminal."""
 
@@ -31,7 +36,7 @@ class Kind(Enum):
 
 @dataclass(frozen=True)
 class Table:
-    """A table of text, ready to be written in any format."""
+    """A table of text, ready to be written in any format, whatever the names in it hold."""
 
     title: str
     frame: pd.DataFrame
@@ -46,6 +51,9 @@ class Table:
     def __post_init__(self) -> None:
         if unknown := [c for c in self.frame.columns if c not in self.kinds]:
             raise ValueError(f"{self.title}: columns without a kind: {', '.join(unknown)}")
+        for name in ("title", "legend"):
+            object.__setattr__(self, name, printable(getattr(self, name)))
+        object.__setattr__(self, "notes", tuple(map(printable, self.notes)))
 
     def short(self) -> Table:
         """The table without its details."""
@@ -56,30 +64,30 @@ class Table:
         """A section of a Markdown page."""
         columns = list(self.frame.columns)
         lines = [
-            f"## {self.title}",
+            f"## {markdown(self.title)}",
             "",
-            *[f"- {note}" for note in self.notes],
+            *[f"- {markdown_prose(note)}" for note in self.notes],
             *([""] if self.notes else []),
-            "| " + " | ".join(columns) + " |",
+            "| " + " | ".join(map(markdown, columns)) + " |",
             "| " + " | ".join("---:" if self.kinds[c].to_the_right else ":---" for c in columns) + " |",
-            *("| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in self._rows()),
+            *("| " + " | ".join(map(markdown, row)) + " |" for row in self.rows()),
             "",
-            *([self.legend, ""] if self.legend else []),
+            *([markdown_prose(self.legend), ""] if self.legend else []),
         ]
         return "\n".join(lines)
 
     def latex(self) -> str:
         """A table environment; needs the package booktabs."""
         columns = list(self.frame.columns)
-        caption = " ".join([f"{_latex(self.title)}.", *map(_latex, self.notes), _latex(self.legend)]).strip()
+        caption = " ".join([f"{latex(self.title)}.", *map(latex, self.notes), latex(self.legend)]).strip()
         lines = [
             r"\begin{table}",
             r"\centering\small",
             r"\begin{tabular}{" + "".join("r" if self.kinds[c].to_the_right else "l" for c in columns) + "}",
             r"\toprule",
-            " & ".join(map(_latex, columns)) + r" \\",
+            latex_row(columns),
             r"\midrule",
-            *(" & ".join(map(_latex, row)) + r" \\" for row in self._rows()),
+            *map(latex_row, self.rows()),
             r"\bottomrule",
             r"\end{tabular}",
             rf"\caption{{{caption}}}",
@@ -90,7 +98,7 @@ class Table:
 
     def csv(self) -> str:
         """The cells, comma-separated, under one line of column names."""
-        return self.frame.to_csv(index=False, lineterminator="\n")
+        return csv_of(self.frame, [c for c in self.frame.columns if not self.kinds[c].to_the_right])
 
     def html(self) -> str:
         """The table, with its title and notes, for a page or a notebook."""
@@ -103,7 +111,7 @@ class Table:
                 for cell, side in zip(row, sides.values(), strict=True)
             )
             + "</tr>"
-            for row in self._rows()
+            for row in self.rows()
         )
         notes = "".join(f"<li>{html.escape(note)}</li>" for note in self.notes)
         return (
@@ -114,23 +122,10 @@ class Table:
     def _repr_html_(self) -> str:
         return self.html()
 
-    def _rows(self) -> Sequence[Sequence[str]]:
-        return [[str(cell) for cell in row] for row in self.frame.to_numpy()]
-
-
-_ESCAPES = {
-    "&": r"\&",
-    "%": r"\%",
-    "$": r"\$",
-    "#": r"\#",
-    "_": r"\_",
-    "{": r"\{",
-    "}": r"\}",
-    "~": r"\textasciitilde{}",
-    "^": r"\textasciicircum{}",
-    "\\": r"\textbackslash{}",
-}
-
-
-def _latex(text: str) -> str:
-    return "".join(_ESCAPES.get(c, c) for c in text)
+    def rows(self) -> list[list[str]]:
+        """The cells as they may be shown anywhere; line breaks stay in columns of LINES alone."""
+        broken = [self.kinds[c] is Kind.LINES for c in self.frame.columns]
+        return [
+            [printable(str(cell), lines) for cell, lines in zip(row, broken, strict=True)]
+            for row in self.frame.to_numpy()
+        ]

@@ -39,6 +39,7 @@ from .console import (
     out,
     print_report,
     print_table,
+    say,
     with_trust,
     worker_count,
 )
@@ -105,11 +106,8 @@ def run(
         return None
     err.print(f"{target.name}: {outcome.measured:,} records measured, {outcome.finished:,} were there")
     if limit and outcome.images > limit:
-        err.print(
-            f"tables and figures show the first {limit:,} images of each data set; a run without --limit all "
-            f"{outcome.images:,}",
-            soft_wrap=True,
-        )
+        shown = f"tables and figures show the first {limit:,} images of each data set"
+        say([f"{shown}; a run without --limit all {outcome.images:,}"])
     try:
         written = print_report(target, axis, psnr)
     except Unavailable:  # nothing to report on: why, stands there
@@ -140,7 +138,7 @@ def _dry_run(study: Study, workers: int, limit: int | None) -> None:
 
     planned = preview(study, limit, err.print)
     for point, state in planned.states.items():
-        out.print(f"{point.dataset.short}  {point}  {state}", soft_wrap=True, markup=False)
+        out.print(f"{point.dataset.short}  {point}  {state}", soft_wrap=True)
     _say_impossible(planned.impossible)
     if not planned.records:
         sys.exit(USER)
@@ -164,13 +162,12 @@ def _say_impossible(impossible: list[tuple[Point, str]]) -> None:
     for reason in dict.fromkeys(reason for _, reason in impossible):
         points = [str(p) for p, r in impossible if r == reason]
         more = f" and {len(points) - 1} more" if len(points) > 1 else ""
-        err.print(f"not measured: {points[0]}{more}: {as_options(reason)}", soft_wrap=True, markup=False)
+        err.print(f"not measured: {points[0]}{more}: {as_options(reason)}", soft_wrap=True)
 
 
 def _warn(outcome: Outcome, written: Report) -> None:
     _say_impossible(outcome.impossible)
-    for line in (*written.bad, *written.failures):
-        err.print(line, soft_wrap=True, markup=False)
+    say((*written.bad, *written.failures))
     if outcome.impossible or written.failed or written.bad:
         sys.exit(INCOMPLETE)
 
@@ -228,7 +225,7 @@ def add(
             command_line(),
         )
     if added.chosen:
-        err.print(added.chosen, soft_wrap=True, markup=False)
+        err.print(added.chosen, soft_wrap=True)
     outcome = added.outcome
     counts = f"{outcome.measured:,} records measured, {outcome.finished:,} were there"
     err.print(f"{target.name}: {counts}; noted in {target.added}", soft_wrap=True)
@@ -252,7 +249,7 @@ def list_(
         out.print()
         legend = legend or table.legend
     if legend:
-        out.print(legend, markup=False)
+        out.print(legend)
 
 
 @app.callback(invoke_without_command=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.text import Text
 
 from .console import (
     INCOMPLETE,
@@ -20,6 +21,7 @@ from .console import (
     at_least,
     command_line,
     end_soon,
+    end_with,
     err,
     print_tables,
     worker_count,
@@ -111,14 +113,11 @@ def time(
     at_least("--images", images, 1)
     extent = Extent(images, rounds, seconds(budget), names(codecs))
     target = find_study(study, out_folder)
-    with err.status(f"{target.name}: reading images") as status:
+    with err.status("reading images") as status:
         try:
-            timed = time_study(target, lambda: executors.make(1, None), extent, status.update)
+            timed = time_study(target, lambda: executors.make(1, None), extent, lambda text: status.update(Text(text)))
         except KeyboardInterrupt:
             status.stop()
             end_soon("stopped; nothing is kept of it", STOPPED)
     print_tables((times_table(times, times.dataset) for times in timed.times), form)
-    for line in timed.left_out:
-        err.print(f"left out: {line}", soft_wrap=True, markup=False)
-    if timed.left_out:
-        raise typer.Exit(INCOMPLETE)
+    end_with([f"left out: {line}" for line in timed.left_out])

@@ -18,8 +18,10 @@ from .console import (
     app,
     at_least,
     end_soon,
+    end_with,
     err,
     print_tables,
+    say,
     worker_count,
 )
 
@@ -34,8 +36,8 @@ def pack(study: StudyName, out_folder: OutOption = None) -> None:
 
     target, complaints = find_study(study, out_folder), []
     packed = pack_study(target, complaints.append)
-    told = f"{target.name}: {packed.records:,} records in {packed.packs:,} packs; {packed.files:,} files are gone"
-    _say(told, complaints)
+    say([f"{target.name}: {packed.records:,} records in {packed.packs:,} packs; {packed.files:,} files are gone"])
+    end_with(complaints)
 
 
 @app.command()
@@ -48,14 +50,8 @@ def merge(
     from ..study.study import find_study
 
     merged = merging([find_study(study) for study in studies], into)
-    _say(f"{into}: {merged.copied:,} files copied, {merged.there:,} were there", merged.remarks)
-
-
-def _say(told: str, complaints: list[str]) -> None:
-    for line in (told, *complaints):
-        err.print(line, soft_wrap=True, markup=False)
-    if complaints:
-        raise typer.Exit(INCOMPLETE)
+    say([f"{into}: {merged.copied:,} files copied, {merged.there:,} were there"])
+    end_with(merged.remarks)
 
 
 @app.command()

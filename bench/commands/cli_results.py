@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from .console import (
-    INCOMPLETE,
     USER,
     AxisOption,
     LabelsOption,
@@ -19,6 +17,7 @@ from .console import (
     among,
     app,
     end,
+    end_with,
     err,
     out,
     print_report,
@@ -51,7 +50,7 @@ def report(
     among("--axis", axis, AXES)
     among("--style", style, ("paper",))
     written = print_report(find_study(study, out_folder), axis, psnr, style == "paper")
-    _end_with([*written.bad, *written.failures])
+    end_with([*written.bad, *written.failures])
 
 
 def _picture_options(
@@ -92,7 +91,7 @@ def _draw(
 
         paths = drawing.show(find_study(study), image, every, target, cam, on_point)
     for path in paths:
-        out.print(str(path), soft_wrap=True, markup=False)
+        out.print(str(path), soft_wrap=True)
 
 
 @app.command()
@@ -137,10 +136,10 @@ def compare(
     targets = [find_study(s, out_folder) for s in studies]
     comparisons = comparing.compare(targets, anchor, test or [], labels, method, metric)
     if form != "text":
-        out.print(as_text(comparisons, form, discordant), soft_wrap=True, markup=False)
+        out.print(as_text(comparisons, form, discordant), soft_wrap=True, lines=True)
     for table in (table for c in comparisons if form == "text" for table in c.tables(discordant)):
         print_table(table)
-    _end_with(comparisons[0].bad)
+    end_with(comparisons[0].bad)
 
 
 def _range(option: str, text: str | None) -> tuple[float, float] | None:
@@ -176,7 +175,7 @@ def points(
     tables, bad = operating_points(find_study(study, out_folder), need, labels, metric)
     for table in tables:
         print_table(table)
-    _end_with(bad)
+    end_with(bad)
 
 
 @app.command()
@@ -196,7 +195,7 @@ def classes(
     tables, bad = by_class(find_study(study, out_folder), point or [], labels)
     for table in tables:
         print_table(table)
-    _end_with(bad)
+    end_with(bad)
 
 
 def _bpp(text: str | None) -> float | None:
@@ -206,11 +205,3 @@ def _bpp(text: str | None) -> float | None:
         return float(text.removesuffix("bpp"))
     except ValueError:
         return end(f"--at-most is a rate above 0, such as 0.5 or 0.5bpp, got {text!r}", USER)
-
-
-def _end_with(lines: list[str]) -> None:
-    """Exit status 3 where something is wrong with records or rows."""
-    for line in lines:
-        err.print(line, soft_wrap=True, markup=False)
-    if lines:
-        sys.exit(INCOMPLETE)

@@ -92,7 +92,7 @@ def _print_each(lines: Iterable[str]) -> None:
     """Prints what a training says as it ends; Ctrl-C ends it where a later run goes on."""
     try:
         for line in lines:
-            out.print(line, soft_wrap=True, markup=False)
+            out.print(line, soft_wrap=True)
     except KeyboardInterrupt:
         end("stopped; the same command goes on from the last minute", STOPPED)
 
@@ -196,7 +196,7 @@ def train_colorcnn(
             raise typer.BadParameter(f"the matrix says what {', '.join(given)} would say; leave that out")
         plans, there = colorcnn_queue(find_study(str(study)), dataset, recipe, settings)
         for file in there:
-            err.print(f"{file} is there already", soft_wrap=True, markup=False)
+            err.print(f"{file} is there already", soft_wrap=True)
     elif dataset is None or classifier is None or out_folder is None:
         raise typer.BadParameter("say --dataset, --classifier and --out, or --study")
     else:

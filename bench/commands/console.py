@@ -15,7 +15,9 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 import rich.table
 import typer
 from rich.console import Console
+from rich.text import Text
 
+from ...core.printable import printable
 from ...core.tables import Kind, Table
 
 if TYPE_CHECKING:
@@ -28,8 +30,21 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 WIDTH = None if sys.stdout.isatty() else 240
-out = Console(highlight=False, width=WIDTH)
-err = Console(stderr=True, highlight=False)
+
+
+class Printer(Console):
+    """A console on which names are text: no escape sequence, line break, markup or emoji in one has effect."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(highlight=False, markup=False, emoji=False, **options)
+
+    def print(self, *shown: Any, lines: bool = False, **options: Any) -> None:
+        """lines: whether line breaks in texts stay."""
+        super().print(*(printable(s, lines) if isinstance(s, str) else s for s in shown), **options)
+
+
+out = Printer(width=WIDTH)
+err = Printer(stderr=True)
 
 USER, INCOMPLETE, STOPPED = 2, 3, 130
 PATIENCE = 5.0
@@ -145,8 +160,21 @@ def worker_count(workers: int | None) -> int:
 
 def end(message: str, status: int) -> NoReturn:
     """Says a last line on standard error, and ends."""
-    err.print(f"rabench: {message}", soft_wrap=True, markup=False)
+    err.print(f"rabench: {message}", soft_wrap=True)
     sys.exit(status)
+
+
+def say(lines: Iterable[str]) -> None:
+    """Says each line on standard error."""
+    for line in lines:
+        err.print(line, soft_wrap=True)
+
+
+def end_with(lines: list[str]) -> None:
+    """Says what is wrong with records or rows; exit status 3 where anything is."""
+    say(lines)
+    if lines:
+        sys.exit(INCOMPLETE)
 
 
 def end_soon(message: str, status: int) -> NoReturn:
@@ -181,35 +209,35 @@ def print_tables(tables: Iterable[Table], form: str) -> None:
         if form == "text":
             print_table(table)
         else:
-            out.print(getattr(table, form)(), soft_wrap=True, markup=False)
+            out.print(getattr(table, form)(), soft_wrap=True, lines=True)
 
 
 def print_table(table: Table) -> None:
     """A table whose figures are never cut: names are folded, and where that is not enough lines run over the edge."""
     table = table.short()
     shown = rich.table.Table(box=None, header_style="bold", pad_edge=False)
-    least = 0
-    for name in table.frame.columns:
+    rows, folded, least = table.rows(), (Kind.TEXT, Kind.LINES), 0
+    for place, name in enumerate(table.frame.columns):
         kind = table.kinds[name]
-        longest = max([len(name), *(len(cell) for cell in table.frame[name])])
-        width = min(longest, FOLDED) if kind is Kind.TEXT else longest
+        longest = max([len(name), *(len(row[place]) for row in rows)])
+        width = min(longest, FOLDED) if kind in folded else longest
         least += 2 + width
         shown.add_column(
             name,
             justify="right" if kind.to_the_right else "left",
-            no_wrap=kind is not Kind.TEXT,
+            no_wrap=kind not in folded,
             overflow="fold",
             min_width=width,
         )
-    for row in table.frame.to_numpy():
-        shown.add_row(*(cell.replace("[", "\\[") for cell in row))
-    out.print(table.title, style="italic", soft_wrap=True, markup=False)
+    for row in rows:
+        shown.add_row(*map(Text, row))
+    out.print(table.title, style="italic", soft_wrap=True)
     if len(table.frame.columns):
         # a console drops columns that do not fit its width: here it is as wide as the table
-        wide = Console(file=out.file, width=max(out.width, least), force_terminal=out.is_terminal, highlight=False)
+        wide = Printer(file=out.file, width=max(out.width, least), force_terminal=out.is_terminal)
         wide.print(shown)
     for note in table.notes:
-        out.print(f"  {note}", soft_wrap=not out.is_terminal, markup=False)
+        out.print(f"  {note}", soft_wrap=not out.is_terminal)
 
 
 def print_report(study: Study, axis: str | None, psnr: bool, paper: bool = False) -> Report:
@@ -220,7 +248,6 @@ def print_report(study: Study, axis: str | None, psnr: bool, paper: bool = False
     for table in written.tables:
         print_table(table)
     for file in written.files:
-        out.print(str(file), soft_wrap=True, markup=False)
-    for line in (*written.left_out, *written.warnings):
-        err.print(line, soft_wrap=True, markup=False)
+        out.print(str(file), soft_wrap=True)
+    say((*written.left_out, *written.warnings))
     return written

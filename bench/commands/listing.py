@@ -20,7 +20,7 @@ from ..study.plugin_files import FAMILIES
 from ..study.study import EMBEDDED
 
 BY_NAME: dict[str, Family[Any]] = {family.package.rpartition(".")[2]: family for _, family in FAMILIES}
-KINDS = {"name": Kind.TEXT, "settings": Kind.TEXT, "here": Kind.TEXT, "what": Kind.TEXT}
+KINDS = {"name": Kind.TEXT, "settings": Kind.LINES, "here": Kind.TEXT, "what": Kind.TEXT}
 LEGEND = "*: the setting that trades rate for quality. In brackets: the default."
 
 

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as Bar
 
+from ...core.printable import printable
 from ..running.runner import Progress
 
 EVERY_SECONDS = 15.0
@@ -22,7 +23,7 @@ class Shown:
     """``with Shown(console, "photos") as shown: run(..., shown.progress)``"""
 
     def __init__(self, console: Console, name: str, silent_seconds: float = SILENT_SECONDS) -> None:
-        self.console, self.name, self.silent_seconds = console, name, silent_seconds
+        self.console, self.name, self.silent_seconds = console, printable(name), silent_seconds
         self.progress = Progress(report=self._report, say=self._say)
         self._bar: Bar | None = None
         self._begun = self._last = monotonic()
@@ -30,7 +31,8 @@ class Shown:
 
     def __enter__(self) -> Shown:
         if self.console.is_terminal:
-            columns = ("{task.description}", BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[pace]}"))
+            name = TextColumn("{task.description}", markup=False)
+            columns = (name, BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[pace]}"))
             self._bar = Bar(*columns, TimeElapsedColumn(), TextColumn("{task.fields[left]}"), console=self.console)
             self._bar.start()
             self._task = self._bar.add_task(self.name, total=None, pace="", left="")
@@ -54,7 +56,7 @@ class Shown:
                 self._line(self.progress)
 
     def _say(self, text: str) -> None:
-        self.console.print(text, soft_wrap=True, markup=False)
+        self.console.print(text, soft_wrap=True)
         self._begun = self._last = monotonic()
 
     def _report(self, progress: Progress) -> None:
@@ -75,11 +77,8 @@ class Shown:
         self._last = monotonic()
         failed = f", {progress.failed:,} failed" if progress.failed else ""
         left = f"{progress.seconds_left:.0f} s left" if progress.done else "none finished yet"
-        self.console.print(
-            f"{self.name}: {progress.done:,} of {progress.total:,} rows, {self._pace(progress)}, {left}{failed}",
-            soft_wrap=True,
-            markup=False,
-        )
+        done = f"{progress.done:,} of {progress.total:,} rows"
+        self.console.print(f"{self.name}: {done}, {self._pace(progress)}, {left}{failed}", soft_wrap=True)
 
     def _pace(self, progress: Progress) -> str:
         """Rows a second: an image of a point each."""

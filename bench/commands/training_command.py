@@ -40,7 +40,7 @@ def run_colorcnn(plans: Sequence[ColorPlan], console: Console) -> Iterator[str]:
     """Trains one ColorCNN after another with a progress bar; yields what to print as each ends."""
     for number, plan in enumerate(plans):
         if len(plans) > 1:
-            console.print(f"{number + 1} of {len(plans)}: {plan.file}", soft_wrap=True, markup=False)
+            console.print(f"{number + 1} of {len(plans)}: {plan.file}", soft_wrap=True)
         later = sum(p.recipe.epochs for p in plans[number + 1 :])
         with Bars(console, plan.recipe.epochs, batch=plan.recipe.batch, epochs_after=later) as bars:
             training = train_colorcnn(plan, bars.progress).training

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from ...core.escapes import csv_of
 from ...core.tables import Kind, Table
 from ..reading.measures import AGREEMENT, Measure
 from .bootstrap import Estimate
@@ -251,7 +252,7 @@ def as_text(comparisons: Iterable[Comparison], form: str, discordant: bool = Fal
         ]
         frame = pd.concat(parts, ignore_index=True)
         first = ["kind", "title", "labels", "measure", "anchor", "curve"]
-        return frame[first + [c for c in frame if c not in first]].to_csv(index=False, lineterminator="\n")
+        return csv_of(frame[first + [c for c in frame if c not in first]])
     tables = [table for c in comparisons for table in c.tables(discordant) if len(table.frame)]
     return "\n".join(table.markdown() if form == "markdown" else table.latex() for table in tables)
 

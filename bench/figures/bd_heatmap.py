@@ -9,6 +9,7 @@ from matplotlib.colors import TwoSlopeNorm
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch, Rectangle
 
+from ...core.printable import LONGEST
 from ..comparing.bootstrap import Estimate
 from ..comparing.pairwise import PairwiseBD
 
@@ -28,7 +29,7 @@ def bd_heatmap(pairs: PairwiseBD | None) -> Figure | None:
     if pairs is None or len(pairs.curves) > MOST:
         return None
     n = len(pairs.curves)
-    names = 0.3 + 0.062 * max(map(len, pairs.curves))  # inches
+    names = 0.3 + 0.062 * min(LONGEST, max(map(len, pairs.curves)))  # inches
     with sns.axes_style("white"), sns.plotting_context("paper"):
         figure = Figure(figsize=(max(5.6, names + CELL * n + 0.2), 2 * CELL * n + names + 1.4), layout="constrained")
         above, below = figure.subplots(2, 1, sharex=True)

@@ -13,6 +13,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from numpy.typing import NDArray
 
+from ...core.printable import LONGEST
 from ...quantizers.none import NoQuantizer
 from ..reading.curves import Curve
 from ..reading.groups import Group
@@ -126,7 +127,7 @@ def legend_inches(lines: int) -> float:
 
 def legend_width(curves: Sequence[Curve]) -> float:
     """How wide a legend of curves is, beside the plot, in inches."""
-    return 0.75 + 0.066 * max(30, *(len(curve.label) for curve in curves))
+    return 0.75 + 0.066 * max(30, *(min(LONGEST, len(curve.label)) for curve in curves))
 
 
 def banded(group: Group, curves: Sequence[Curve]) -> bool:

@@ -1,7 +1,8 @@
-"""The style of all figures: grid, sizes for papers, and files that are equal for equal figures."""
+"""The style of all figures: grid, sizes for papers, names as they are, and files that are equal for equal figures."""
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -9,11 +10,16 @@ from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.text import Text
+from matplotlib.ticker import FixedFormatter
 
 from ...core.files import atomic_write
+from ...core.printable import printable, shortened
 
 WIDTHS = {"1-column": 3.35, "2-columns": 6.9}
 """The widths of figures in a two-column paper of letter or A4 size, in inches."""
+WIDEST = 60.0
+"""The inches of a figure's side at the most, whatever the names in it."""
 
 
 def axes_pair() -> tuple[Figure, tuple[Axes, Axes]]:
@@ -35,10 +41,28 @@ def plain(axes: Axes) -> None:
 def save(figure: Figure, path: Path, **options: Any) -> None:
     """Writes a figure as PNG, SVG or PDF, by the ending of its path; equal figures give equal bytes."""
     FigureCanvasAgg(figure)
+    _show_names_as_they_are(figure)
     variable_key = {".svg": "Date", ".pdf": "CreationDate", ".png": "Software"}[path.suffix]
     metadata: dict[str, Any] = {variable_key: None}
-    with atomic_write(path) as partial, rc_context({"svg.hashsalt": "rabench", "pdf.fonttype": 42}):
+    settings = {"svg.hashsalt": "rabench", "pdf.fonttype": 42}
+    with atomic_write(path) as partial, rc_context(settings), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", r"Glyph .* missing")  # a box stands for a letter that the font lacks
         figure.savefig(partial, format=path.suffix[1:], dpi=200, metadata=metadata, **options)
+
+
+def _show_names_as_they_are(figure: Figure) -> None:
+    """Lets no text of a figure be read as a formula, steer what shows it, or make the figure larger than WIDEST."""
+    for axes in figure.axes:
+        for axis in (axes.xaxis, axes.yaxis):
+            formatter = axis.get_major_formatter()
+            if isinstance(formatter, FixedFormatter):  # writes its names anew whenever it is drawn
+                formatter.seq = [shortened(printable(name)) for name in formatter.seq]
+    for text in figure.findobj(Text):
+        assert isinstance(text, Text)
+        text.set_parse_math(False)
+        text.set_text("\n".join(shortened(printable(line)) for line in text.get_text().split("\n")))
+    width, height = figure.get_size_inches()
+    figure.set_size_inches(min(width, WIDEST), min(height, WIDEST))
 
 
 def save_all(figure: Figure, folder: Path, name: str, paper: bool, bars: bool = False) -> list[Path]:

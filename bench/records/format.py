@@ -14,6 +14,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from ...core.printable import printable
+
 BLOCK = 1000
 """The number of images in a record; blocks begin at multiples of it in every study."""
 PART = 100
@@ -202,12 +204,13 @@ def identity_and_about(metadata: dict[str, Any]) -> tuple[Identity, dict[str, An
 
 def table_of(rows: Rows) -> pa.Table:
     """Rows as a record's file holds them."""
-    errors = [rows.errors.get(i) for i in range(len(rows))]
-    table = pa.table({**rows.columns, "error": pa.array(errors, pa.string())})
-    if rows.remarks:
-        remarks = pa.array([rows.remarks.get(i) for i in range(len(rows))], pa.string())
-        table = table.append_column("remark", remarks)
-    return table
+    table = pa.table({**rows.columns, "error": _texts(rows.errors, len(rows))})
+    return table.append_column("remark", _texts(rows.remarks, len(rows))) if rows.remarks else table
+
+
+def _texts(texts: dict[int, str], count: int) -> pa.Array:
+    """A column of texts, which may name files whose names are no UTF-8; null where there is none."""
+    return pa.array([printable(texts[i], lines=True) if i in texts else None for i in range(count)], pa.string())
 
 
 def write_table(table: pa.Table, path: Path, metadata: dict[str, str]) -> None:

@@ -16,6 +16,7 @@ from plotly.offline import get_plotlyjs
 
 from ...core.errors import RabenchError
 from ...core.files import write_text
+from ...core.printable import printable, printable_all
 from ...core.tables import Table
 from ...core.version import __version__
 from ..comparing.classes import affordable_settings_tables
@@ -88,7 +89,7 @@ def write_page(
             plotly=plotly,
             code=code,
             hashes=" ".join(map(_csp_hash, (plotly, code))),
-            script=json.dumps([section.script for section in sections], allow_nan=False).replace("<", "\\u003c"),
+            script=_json([section.script for section in sections]),
         ),
     )
 
@@ -160,6 +161,16 @@ def _csp_hash(script: str) -> str:
     return f"'sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode('ascii')}'"
 
 
+def _json(content: Any) -> str:
+    """JSON as it may stand in a page."""
+    return json.dumps(printable_all(content), allow_nan=False).replace("<", "\\u003c")
+
+
+def _text(value: Any) -> Any:
+    """What the template writes out: names without what steers a line."""
+    return printable(value, lines=True) if type(value) is str else value
+
+
 def _script(text: str) -> str:
     """JavaScript as it may stand in a page."""
     return text.replace("</script", "<\\/script")
@@ -171,6 +182,7 @@ def _environment() -> Environment:
         loader=PackageLoader("rabench.bench.reporting"),
         autoescape=select_autoescape(),
         undefined=StrictUndefined,
+        finalize=_text,
         trim_blocks=True,
         lstrip_blocks=True,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,7 +13,9 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from ...core.errors import RabenchError
+from ...core.escapes import csv_of, markdown
 from ...core.files import write_text
+from ...core.printable import LONGEST, printable
 from ...core.tables import Table
 from ..comparing.bootstrap import with_enough
 from ..comparing.published import unmatched
@@ -122,7 +125,7 @@ def report(study: Study, axis: str | None = None, with_psnr: bool = False, paper
     title = reading.matrix.title
     tables = [table for g in groups for table in g.all_tables]
     for name, text in (
-        ("table.md", f"# {title}\n\n" + "\n".join(table.markdown() for table in tables)),
+        ("table.md", f"# {markdown(printable(title))}\n\n" + "\n".join(table.markdown() for table in tables)),
         ("table.tex", "\n".join(table.latex() for table in tables)),
     ):
         write_text(study.folder / name, text)
@@ -218,9 +221,12 @@ def _without_times(groups: list[GroupReport], files: list[Path]) -> tuple[str, .
 def _suffix(point: Point) -> str:
     """What the names of figures end with where a study has several data sets or classifiers."""
     text = f"-{point.dataset.short}-{point.frozen.short}"
-    return "".join(c if c.isalnum() else "-" for c in text)
+    name = "".join(c if c.isalnum() else "-" for c in text)
+    if len(name.encode()) <= LONGEST:
+        return name
+    return f"-{hashlib.sha256(name.encode()).hexdigest()[:32]}"  # a file system takes some 255 bytes
 
 
 def _csv(table: pd.DataFrame, path: Path) -> Path:
-    write_text(path, table.to_csv(index=False, float_format="%.6f", lineterminator="\n"))
+    write_text(path, csv_of(table, float_format="%.6f"))
     return path

@@ -170,7 +170,7 @@
       Plotly.react(target, traces, this.layout({
         hovermode: "closest", shapes, annotations, legend, showlegend: true, uirevision: `${rate} ${share} ${log}`,
         xaxis: { title: { text: RATES[rate] + (log ? " (log scale)" : "") }, ...ticks },
-        yaxis: { title: { text: this.data.shares[share] } },
+        yaxis: { title: { text: plain(this.data.shares[share]) } },
       }), { responsive: true, displaylogo: false });
       if (!this.listens) {
         this.listens = true;
