@@ -48,7 +48,7 @@ def markdown(text: str) -> str:
 
 def markdown_prose(text: str) -> str:
     """Sentences in Markdown that may hold names: code between backticks stays code."""
-    return _TAG.sub(r"\\<", _LINK.sub(r"]\\", text))
+    return _TAG.sub("&lt;", _LINK.sub(r"]\\", text))  # no backslash: one may stand before it
 
 
 def latex(text: str) -> str:

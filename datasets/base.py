@@ -15,6 +15,7 @@ from ..core.errors import BadSetting, RabenchError
 from ..core.images import RGB, as_rgb
 from ..core.origins import describe_error, named_files
 from ..core.plugins import Plugin, setting
+from ..core.printable import printable
 from .download import data_root
 
 UNLABELLED = -1
@@ -116,9 +117,9 @@ class Dataset(Plugin, ABC):
         return self._reader().read(start, min(stop, len(self)))
 
     def image_name(self, position: int) -> str:
-        """The file name of an image, as the data set's own files call it; empty where it has none."""
+        """The file name of an image, as the data set's own files call it, printable; empty where it has none."""
         name = getattr(self._reader(), "image_name", None)
-        return name(position) if name is not None else ""
+        return printable(name(position)) if name is not None else ""
 
     def stamp(self) -> str:
         """A text that changes when the files behind the images change, or the plug-in file that reads them.

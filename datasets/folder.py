@@ -100,7 +100,9 @@ class FolderReader:
         digest = hashlib.sha256()
         for file, label in self.files:
             stat = file.stat() if file.exists() else None
-            digest.update(f"{file.name} {label} {stat and (stat.st_size, stat.st_mtime_ns)}\n".encode())
+            digest.update(
+                f"{file.name} {label} {stat and (stat.st_size, stat.st_mtime_ns)}\n".encode(errors="surrogateescape")
+            )
         return digest.hexdigest()
 
 

@@ -107,7 +107,7 @@ class WebDatasetReader:
 
     def stamp(self) -> str:
         lines = [f"{p.name} {p.stat().st_size} {p.stat().st_mtime_ns}" for p in self.shards]
-        return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+        return hashlib.sha256("\n".join(lines).encode(errors="surrogateescape")).hexdigest()
 
 
 def _samples(shard: Path) -> Iterator[_Sample]:

@@ -10,7 +10,8 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.stats import norm
 
-from ...core.errors import Refused
+from ...core.errors import RabenchError, Refused
+from ...core.printable import printable
 from ...core.tables import Kind, Table
 from ..reading.groups import Group, read
 from ..statistics.intervals import holm, mcnemar, tango
@@ -173,8 +174,12 @@ def affordable_settings_tables(group: Group) -> tuple[Table | None, Table | None
 
 
 def _class_names(group: Group) -> tuple[str, ...]:
+    """The names of the classes; none for a data set whose code may not run here, whose classes have numbers."""
     point = group.measured[0].point
-    return point.frozen.classes or point.dataset.classes
+    try:
+        return tuple(map(printable, point.frozen.classes or point.dataset.classes))
+    except RabenchError:  # reading results needs neither weights nor images
+        return ()
 
 
 def _losses(group: Group, number: int) -> ClassLosses | None:

@@ -11,7 +11,6 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.text import Text
-from matplotlib.ticker import FixedFormatter
 
 from ...core.files import atomic_write
 from ...core.printable import printable, shortened
@@ -46,7 +45,8 @@ def save(figure: Figure, path: Path, **options: Any) -> None:
     metadata: dict[str, Any] = {variable_key: None}
     settings = {"svg.hashsalt": "rabench", "pdf.fonttype": 42}
     with atomic_write(path) as partial, rc_context(settings), warnings.catch_warnings():
-        warnings.filterwarnings("ignore", r"Glyph .* missing")  # a box stands for a letter that the font lacks
+        warnings.filterwarnings("ignore", "Glyph .* missing")  # a box stands for a letter that the font lacks
+        warnings.filterwarnings("ignore", "constrained_layout not applied")  # names as long as this overlap
         figure.savefig(partial, format=path.suffix[1:], dpi=200, metadata=metadata, **options)
 
 
@@ -54,9 +54,9 @@ def _show_names_as_they_are(figure: Figure) -> None:
     """Lets no text of a figure be read as a formula, steer what shows it, or make the figure larger than WIDEST."""
     for axes in figure.axes:
         for axis in (axes.xaxis, axes.yaxis):
-            formatter = axis.get_major_formatter()
-            if isinstance(formatter, FixedFormatter):  # writes its names anew whenever it is drawn
-                formatter.seq = [shortened(printable(name)) for name in formatter.seq]
+            names = [label.get_text() for label in axis.get_ticklabels()]
+            if (shown := [shortened(printable(name)) for name in names]) != names:  # ticks are written anew when drawn
+                axis.set_ticks(axis.get_ticklocs(), shown)
     for text in figure.findobj(Text):
         assert isinstance(text, Text)
         text.set_parse_math(False)

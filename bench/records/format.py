@@ -194,6 +194,7 @@ def identity_and_about(metadata: dict[str, Any]) -> tuple[Identity, dict[str, An
         raise ValueError("its identity is not that of a record")
     if not all(isinstance(text, str) for text in texts):
         raise TypeError("its identity holds what is no text")
+    _ = "".join(texts).encode()  # no half of a character, which is a ValueError
     start, stop, seconds = about["start"], about["stop"], about["seconds"]
     if not (type(start) is type(stop) is int and 0 <= start < stop <= start + MOST_ROWS):
         raise ValueError(f"its images are {start!r} to {stop!r}")

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import rabench
+from browsers import headless
 from given_studies import measured_fixture, photos_matrix
 from PIL import Image
 from rabench.bench.figures.curve_styles import MARKERS
@@ -140,19 +141,8 @@ def test_without_the_data_set_the_page_says_why_there_are_no_pictures(study, tmp
 
 @pytest.fixture(scope="module")
 def browser():
-    program, driver = shutil.which("chromium"), shutil.which("chromedriver")
-    if not program or not driver:
-        pytest.skip("chromium and chromedriver are not installed (Debian: chromium, chromium-driver)")
-    from selenium import webdriver
-
-    options = webdriver.ChromeOptions()
-    options.binary_location = program
-    for argument in ("--headless=new", "--no-sandbox", "--disable-gpu", "--window-size=1440,1200", "--hide-scrollbars"):
-        options.add_argument(argument)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    found = webdriver.Chrome(options, webdriver.ChromeService(driver))
-    yield found
-    found.quit()
+    with headless() as found:
+        yield found
 
 
 @pytest.fixture
