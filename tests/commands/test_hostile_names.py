@@ -39,6 +39,7 @@ def test_a_bar_shows_names(out, name):
     with progress.Shown(console.err, name) as shown:
         shown.progress.total = 5
         shown._report(shown.progress)
+    assert printable(name) in out.getvalue()
     assert not set("\x07\x08\x00\x9b\u202e") & set(out.getvalue()) and "\x1b]" not in out.getvalue()
 
 
