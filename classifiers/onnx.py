@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
@@ -155,6 +156,9 @@ def _sha256_with_weights(path: Path, sha256: str) -> str:
     except Exception as error:  # protobuf's errors have no common base
         raise Unavailable(f"onnx: {path} cannot be loaded: {str(error).splitlines()[0]}") from None
     beside = sorted({e.value for t in model.graph.initializer for e in t.external_data if e.key == "location"})
+    home = Path(os.path.realpath(path.parent))
+    if outside := [n for n in beside if "\0" in n or not Path(os.path.realpath(home / n)).is_relative_to(home)]:
+        raise Refused(f"onnx: {path} names weights outside of its folder ({outside[0]:.80}); they belong beside it")
     missing = [name for name in beside if not (path.parent / name).is_file()]
     if missing:
         raise Unavailable(f"onnx: {path} keeps weights in {', '.join(missing)}, which is not beside it; put it there")

@@ -17,6 +17,7 @@ from safetensors import SafetensorError, safe_open
 
 from .errors import Unavailable
 from .files import sha256_of, write_bytes
+from .json_texts import parsed
 
 if TYPE_CHECKING:
     import torch
@@ -127,9 +128,12 @@ class WeightsFormat(Generic[A]):
             raise Unavailable(
                 f"{path} does not say what it is ({self.name!r} is wanted); train it with '{self._made_by}'"
             )
-        for name in self._tuples:
-            metadata[name] = tuple(metadata[name])
-        return self._about(**metadata)
+        try:
+            return self._about(**{**metadata, **{name: tuple(metadata[name]) for name in self._tuples}})
+        except (KeyError, TypeError, ValueError) as error:
+            raise Unavailable(
+                f"{path} is of the format {self.name!r} and does not keep to it ({error!r:.80}); fetch it again"
+            ) from None
 
 
 @lru_cache(maxsize=64)
@@ -139,4 +143,8 @@ def _metadata(path: Path, sha256: str) -> dict[str, Any]:
             metadata = file.metadata() or {}
     except (SafetensorError, OSError) as error:
         raise Unavailable(f"{path} is no whole safetensors file: {error}") from None
-    return json.loads(metadata.get(KEY, "{}"))
+    try:
+        content = parsed(metadata.get(KEY, "{}"))
+    except ValueError as error:
+        raise Unavailable(f"{path} does not say what it is: {error}") from None
+    return content if isinstance(content, dict) else {}

@@ -26,6 +26,11 @@ from typing import Any, ClassVar, Generic, SupportsIndex, TypeVar
 from . import specs
 from .errors import BadSetting, UnknownName, nearest, unknown
 
+LONGEST_NAME = 255
+"""The most bytes of a file's name."""
+MOST_SWEPT = 100_000
+"""The most plug-ins that one text asks for."""
+
 
 @dataclass(frozen=True)
 class Span:
@@ -63,9 +68,17 @@ class Location(Text):
     Left out of a plug-in's ``key``; the plug-in's ``version()`` names the content instead.
     """
 
+    def __contains__(self, value: object) -> bool:
+        if not super().__contains__(value):
+            return False
+        names = Path(str(value)).parts
+        return "\0" not in str(value) and all(len(name.encode(errors="replace")) <= LONGEST_NAME for name in names)
+
     def found(self, path: Path) -> bool:
         """Whether something lies at a path."""
-        return path.exists()
+        with suppress(OSError):  # such as a name that is too long
+            return path.exists()
+        return False
 
 
 def setting(
@@ -264,11 +277,14 @@ class Family(Generic[P]):
         cls = self[name]
         declared = {f.name: f for f in fields(cls)}
         points: list[dict[str, Any]] = [{}]
-        for key, values in settings.items():
+        for key, text_of_values in settings.items():
             if key not in declared:
                 available = f"it has {', '.join(declared)}" if declared else "it has no settings"
                 raise UnknownName(f"{name} has no setting {key!r}{nearest(key, declared)}; {available}")
-            points = [{**p, key: v} for p in points for v in _values(values, name, declared[key])]
+            values = _values(text_of_values, name, declared[key])
+            if len(points) * len(values) > MOST_SWEPT:
+                raise BadSetting(f"{text[:80]}: more than {MOST_SWEPT:,} settings; name fewer")
+            points = [{**p, key: v} for p in points for v in values]
         return [cls(**point) for point in points]
 
     def make(self, text: str) -> P:
@@ -315,13 +331,15 @@ def _values(text: str, name: str, f: Field[Any]) -> list[Any]:
     if text == "*":
         if isinstance(among, (Span, Text)):
             raise BadSetting(f"{name}: {f.name}=* has no end, {f.name} is {describe(f)}; name the values")
-        return list(among)
+        return list(among)[:MOST_SWEPT]
     values: list[Any] = []
     for item in specs.split(text, ","):
         span = specs.integer_range(item) if kind is int else None
         if span is not None:
-            if not len(span):
+            if not span:
                 raise BadSetting(f"{name}: {f.name}={item} is no range; write it as low..high or low..high/step")
+            if not all(end in among for end in (span[0], span[-1])) or span[MOST_SWEPT:]:
+                raise BadSetting(f"{name}: {f.name} must be {describe(f)}, got {item}")
             values += span
         else:
             try:

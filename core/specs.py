@@ -13,6 +13,8 @@ from typing import Any
 from .errors import BadSetting
 
 _RANGE = re.compile(r"(-?\d+)\.\.(-?\d+)(?:/(\d+))?")
+LONGEST_RANGE = 60
+"""Letters of a range at the most."""
 _PLAIN = re.compile(r'[^:,+"\s*]+')
 
 
@@ -77,9 +79,11 @@ def ranges(values: Iterable[int]) -> str:
 
 
 def integer_range(text: str) -> range | None:
-    """The range that ``low..high`` or ``low..high/step`` means; empty where it runs backwards."""
+    """The range that ``low..high`` or ``low..high/step`` means; empty where it runs backwards. Raises BadSetting."""
     match = _RANGE.fullmatch(text)
     if match is None:
         return None
+    if len(text) > LONGEST_RANGE:
+        raise BadSetting(f"{text[:LONGEST_RANGE]}...: numbers of a range have fewer digits")
     low, high, step = int(match[1]), int(match[2]), int(match[3] or 1)
     return range(low, high + 1, step) if step else range(0)

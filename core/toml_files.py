@@ -10,6 +10,9 @@ from typing import Any
 
 from .errors import BadSetting, nearest
 
+LONGEST, MOST_DOTS = 1_000_000, 5_000
+"""Bytes of a file at the most, and dots in a line of it: the time to read a key is the square of its parts."""
+
 
 @dataclass(frozen=True)
 class TomlFile:
@@ -32,10 +35,21 @@ class TomlFile:
 
     @classmethod
     def open(cls, path: Path) -> TomlFile:
-        """Reads a file. Raises BadSetting for text that is no UTF-8 or no TOML, OSError where it cannot be read."""
+        """Reads a file. Raises BadSetting for text that is no UTF-8, no TOML or too long, OSError where it cannot be read."""
         try:
+            if (size := path.stat().st_size) > LONGEST:
+                raise BadSetting(f"{path}: {size:,} bytes; the most is {LONGEST:,}")
             text = path.read_text(encoding="utf-8-sig")
-            return cls(path, text, tomllib.loads(text))
+            if any(line.count(".") > MOST_DOTS for line in text.splitlines()):
+                raise BadSetting(f"{path}: a line with more than {MOST_DOTS:,} dots")
+            content = tomllib.loads(text)
+            if _holds_nul(content):
+                raise BadSetting(f"{path}: a text holds the character NUL, which no name has")
+            return cls(path, text, content)
+        except RecursionError:
+            raise BadSetting(f"{path}: no valid TOML: it is nested too deeply") from None
+        except OverflowError as error:
+            raise BadSetting(f"{path}: no valid TOML: {error}") from None
         except UnicodeDecodeError as error:
             raise BadSetting(
                 f"{path}: no UTF-8 text ({error.reason} at byte {error.start}); save it as UTF-8"
@@ -71,3 +85,17 @@ class TomlFile:
         if not isinstance(table, dict):
             raise self.error(key, f"{key} is a table, written as [{key}]")
         return table
+
+
+def _holds_nul(content: Any) -> bool:
+    """Whether any text in a TOML file's content holds NUL."""
+    left = [content]
+    while left:
+        value = left.pop()
+        if isinstance(value, str) and "\0" in value:
+            return True
+        if isinstance(value, dict):
+            left += [*value, *value.values()]
+        elif isinstance(value, list):
+            left += value
+    return False

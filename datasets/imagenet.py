@@ -82,20 +82,21 @@ class Devkit:
 def devkit(home: Path) -> Devkit:
     """The development kit in ``home``, extracted or as the official .tar.gz. Raises Unavailable where it is missing."""
     read = _devkit_files(home)
-    truth = [int(line) for line in read(TRUTH).decode("ascii").split()]
+    truth_file, meta_file = read(TRUTH), read("meta.mat")
     from scipy.io import loadmat
 
     try:
-        synsets: Any = loadmat(BytesIO(read("meta.mat")), squeeze_me=True)["synsets"]
+        truth = [int(line) for line in truth_file.decode("ascii").split()]
+        synsets: Any = loadmat(BytesIO(meta_file), squeeze_me=True)["synsets"]
+        # leaves alone are classes: meta.mat holds inner nodes of WordNet, too
+        wnids = {int(s["ILSVRC2012_ID"]): str(s["WNID"]) for s in synsets if int(s["num_children"]) == 0}
+        classes = tuple(sorted(wnids.values()))
+        place = {wnid: i for i, wnid in enumerate(classes)}
+        return Devkit(classes, {number: place[wnids[label]] for number, label in enumerate(truth, 1)})
     except Exception as error:  # SciPy's reader raises whatever a broken file makes it do
         raise Unavailable(
             f"imagenet: meta.mat of {DEVKIT} cannot be read ({error}); fetch {DEVKIT}.tar.gz again"
         ) from None
-    # leaves alone are classes: meta.mat holds inner nodes of WordNet, too
-    wnids = {int(s["ILSVRC2012_ID"]): str(s["WNID"]) for s in synsets if int(s["num_children"]) == 0}
-    classes = tuple(sorted(wnids.values()))
-    place = {wnid: i for i, wnid in enumerate(classes)}
-    return Devkit(classes, {number: place[wnids[label]] for number, label in enumerate(truth, 1)})
 
 
 def _devkit_files(home: Path) -> Callable[[str], bytes]:
@@ -112,7 +113,8 @@ def _devkit_files(home: Path) -> Callable[[str], bytes]:
         try:
             with tarfile.open(archive) as tar:
                 member = tar.extractfile(f"{DEVKIT}/data/{name}")
-                assert member is not None
+                if member is None:
+                    raise OSError(f"{name} is no file")
                 return member.read()
         except (tarfile.TarError, KeyError, EOFError, OSError) as error:
             raise Unavailable(f"{archive} cannot be read ({error}); fetch it again") from None

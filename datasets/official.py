@@ -15,6 +15,9 @@ from .base import Dataset, Reader
 from .download import Archive, data_root, fetch
 from .parquet import ParquetReader, missing_shards, shards
 
+MOST_EXTRACTED = 1 << 33
+"""The most bytes of what is extracted from an archive."""
+
 
 @dataclass(frozen=True)
 class Official(Dataset, ABC):
@@ -53,7 +56,7 @@ class Official(Dataset, ABC):
         with tempfile.TemporaryDirectory(dir=self.home()) as scratch:
             try:
                 with tarfile.open(packed) as tar:
-                    tar.extractall(scratch, filter="data")
+                    tar.extractall(scratch, filter=_Bounded())
             except (tarfile.TarError, EOFError, OSError) as error:
                 raise Unavailable(f"{packed} cannot be extracted ({error}); delete it to fetch it again") from None
             unpacked = Path(scratch) / self.folder
@@ -64,3 +67,16 @@ class Official(Dataset, ABC):
 
     def _shards(self) -> Path:
         return self.home() / "data"
+
+
+class _Bounded:
+    """What may be extracted: files and folders below the target, of MOST_EXTRACTED bytes together."""
+
+    def __init__(self) -> None:
+        self.bytes = 0
+
+    def __call__(self, member: tarfile.TarInfo, path: str) -> tarfile.TarInfo | None:
+        self.bytes += member.size
+        if self.bytes > MOST_EXTRACTED:
+            raise tarfile.ReadError(f"more than {MOST_EXTRACTED:,} bytes")
+        return tarfile.data_filter(member, path)

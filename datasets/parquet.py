@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -15,11 +15,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ..core.errors import BadSetting, Unavailable, nearest
+from ..core.json_texts import parsed
 from ..core.plugins import Location, Text, setting
 from .base import UNLABELLED, Block, Dataset
 from .decoding import decode
 
 SPLITS = {"test": ("test", "validation", "valid", "val"), "validation": ("validation", "valid", "val")}
+MOST_CLASSES = 1_000_000
 _SHARD = re.compile(r"-(\d+)-of-(\d+)\.parquet$")
 
 
@@ -110,14 +112,15 @@ class ParquetReader:
         self.classes = self._classes(schema) if label else ()
 
     def _classes(self, schema: pa.Schema) -> tuple[str, ...]:
-        described = json.loads((schema.metadata or {}).get(b"huggingface", b"{}"))
-        feature: Any = described.get("info", {}).get("features", {}).get(self.label, {})
-        if "names" in feature:
-            return tuple(map(str, feature["names"]))
+        with suppress(ValueError, KeyError, TypeError, IndexError):  # none are named
+            described: Any = parsed((schema.metadata or {}).get(b"huggingface", b"{}"))
+            return tuple(map(str, described["info"]["features"][self.label]["names"]))
         highest = [
             pq.read_table(f, columns=[self.label])[self.label].drop_null().to_numpy().max(initial=-1)
             for f in self.files
         ]
+        if max(highest) >= MOST_CLASSES:
+            raise BadSetting(f"{self.files[0]}: a label is {max(highest)}; the most is {MOST_CLASSES - 1:,}")
         return tuple(map(str, range(int(max(highest)) + 1)))
 
     def __len__(self) -> int:

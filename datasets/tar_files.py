@@ -58,7 +58,7 @@ def _walk(path: Path) -> Iterator[Member]:
                 archive.members = []  # pyright: ignore[reportAttributeAccessIssue]
             if end <= path.stat().st_size:
                 _check_end(path, archive.offset)
-    except tarfile.ReadError as error:
+    except (tarfile.TarError, ValueError, OverflowError, EOFError) as error:
         if end > path.stat().st_size:  # the last member is cut short, and nothing can follow it
             return
         where = f"after {count:,} files, at byte {end:,}" if count else "at its beginning"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import zipfile
+import zlib
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
@@ -16,6 +17,9 @@ from .base import Block, Reader
 from .decoding import decode
 from .download import Archive, fetch
 from .official import Official
+
+MOST_BYTES = 1 << 26
+"""The most bytes of a file in the archive."""
 
 
 @dataclass(frozen=True)
@@ -65,10 +69,15 @@ class ZipFiles:
             self.archive = zipfile.ZipFile(path)
         except zipfile.BadZipFile as error:
             raise Unavailable(f"{path} is no whole zip file ({error}); delete it to fetch it again") from None
-        self.top = PurePosixPath(self.archive.namelist()[0]).parts[0]
+        self.top = next((part for name in self.archive.namelist() for part in PurePosixPath(name).parts), "")
 
     def read(self, name: str) -> bytes:
-        return self.archive.read(f"{self.top}/{name}")
+        if (size := self.archive.getinfo(f"{self.top}/{name}").file_size) > MOST_BYTES:
+            raise OSError(f"{name} takes {size:,} bytes")
+        try:
+            return self.archive.read(f"{self.top}/{name}")
+        except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError) as error:
+            raise OSError(f"{name}: {error}") from None
 
     def images_of(self, wnid: str) -> list[str]:
         return _training_images(self.path)[wnid]
@@ -95,7 +104,7 @@ class TinyReader:
         self.files = files
         try:
             self._list(split)
-        except (OSError, KeyError) as error:
+        except (OSError, KeyError, ValueError) as error:
             raise Unavailable(
                 f"tiny-imagenet-200 is not whole here ({error}); extract the official zip again"
             ) from None
@@ -122,7 +131,7 @@ class TinyReader:
     def _file(self, name: str) -> bytes | None:
         try:
             return self.files.read(name)
-        except (OSError, KeyError, zipfile.BadZipFile):
+        except (OSError, KeyError):
             return None  # a row with its error, as any file that cannot be read
 
     def stamp(self) -> str:

@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import groupby
+from math import prod
 from pathlib import Path, PurePosixPath
 from typing import ClassVar
 
 import numpy as np
 
 from ..core.errors import BadSetting, Refused, Unavailable
+from ..core.json_texts import parsed
 from ..core.plugins import Location, setting
 from .base import UNLABELLED, Block, Dataset
 from .decoding import decode
 from .tar_files import Member, members
 
 IMAGES = ("jpg", "jpeg", "png", "webp", "ppm", "tif", "tiff", "bmp", "avif", "jp2")
+MOST_SHARDS, MOST_DIGITS = 100_000, 6
+"""The most shards of a path, and the most digits of a class."""
 _BRACES = re.compile(r"\{(\d+)\.\.(\d+)\}")
 
 
@@ -27,7 +30,7 @@ class Shards(Location):
     """A path of shards, with a range in braces."""
 
     def found(self, path: Path) -> bool:
-        return any(p.exists() for p in expanded(str(path))[:1])
+        return any(super(Shards, self).found(p) for p in expanded(str(path))[:1])
 
 
 @dataclass(frozen=True)
@@ -66,6 +69,9 @@ def expanded(path: str) -> list[Path]:
     match = _BRACES.search(path)
     if match is None:
         return [Path(path).expanduser()]
+    ends = [(int(low[:9]), int(high[:9])) for low, high in _BRACES.findall(path)]
+    if max(map(len, match.groups())) > 9 or prod(max(1, high - low) for low, high in ends) > MOST_SHARDS:
+        raise BadSetting(f"webdataset: {match[0][:40]} in path: the most is {MOST_SHARDS:,} shards")
     low, high = int(match[1]), int(match[2])
     if high < low:
         raise BadSetting(f"webdataset: {match[0]} in path runs backwards; write it as {{{match[2]}..{match[1]}}}")
@@ -134,7 +140,7 @@ def _label(parts: dict[str, Member], shard: Path, key: str) -> int:
         text = (member.read() or b"").decode("utf-8", "replace").strip()
     elif (member := parts.get("json")) is not None:
         try:
-            content = json.loads(member.read() or b"{}")
+            content = parsed(member.read() or b"{}")
         except ValueError:
             content = {}
         text = str(content.get("label", content.get("cls", ""))) if isinstance(content, dict) else ""
@@ -146,4 +152,6 @@ def _label(parts: dict[str, Member], shard: Path, key: str) -> int:
         raise Refused(
             f"webdataset: {shard.name}: the class of {key} is {text[:40]!r}; a whole number from 0 on is wanted"
         )
+    if len(text) > MOST_DIGITS:
+        raise Refused(f"webdataset: {shard.name}: the class of {key} is {text[:40]!r}; that is too large a number")
     return int(text)

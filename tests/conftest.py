@@ -4,12 +4,14 @@ import json
 import os
 import sys
 import tempfile
+from importlib import import_module
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).parent.parent
 sys.path[:0] = [str(Path(__file__).parent / "helpers"), str(Path(__file__).parent)]
+import_module("fuzzing").register()
 os.environ["RABENCH_CONFIG"] = tempfile.mkdtemp(prefix="rabench-trusted-")  # nor what a user trusts
 os.environ.setdefault("RABENCH_DATA", "/nonexistent-rabench-data")  # no test may reach a user's data sets
 if "--benchmark-only" not in sys.argv:

@@ -153,7 +153,7 @@ def _columns(held: Held) -> tuple[dict[str, NDArray[Any]], Held, list[str]]:
     table = pa.concat_tables(tables, promote_options="default")
     names = (*COLUMNS, *(name for name in OPTIONAL if name in table.column_names))
     columns = {name: table[name].to_numpy() for name in names}
-    columns["failed"] = table["error"].is_valid().to_numpy()
+    columns["failed"] = table["error"].is_valid().to_numpy() | (columns["pixels"] == 0)  # no image has none
     # Where the images lie in THIS data set
     columns["image"] = np.concatenate(
         [np.arange(s.start, s.start + len(t)) for (s, _), t in zip(readable, tables, strict=True)]

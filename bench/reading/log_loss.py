@@ -22,7 +22,7 @@ DRAWS = 2000
 
 def log_likelihoods(m: Measured) -> NDArray[np.float64]:
     """The natural logarithm of each label's probability, at least -LOG_LOSS_CAP, (N,); NaN for an image without one."""
-    logs = np.maximum(m.columns["log_probability"].astype(np.float64), -LOG_LOSS_CAP)
+    logs = m.columns["log_probability"].astype(np.float64).clip(-LOG_LOSS_CAP, 0)
     return np.where(m.judged, logs, np.nan)
 
 
@@ -56,7 +56,7 @@ def calibration_error(m: Measured, seed: int = 0) -> tuple[float, float, float]:
     known = m.judged & np.isfinite(m.columns["confidence"])
     if not known.any():
         return np.nan, np.nan, np.nan
-    confidence = m.columns["confidence"][known].astype(np.float64)
+    confidence = m.columns["confidence"][known].astype(np.float64).clip(0, 1)
     gaps = m.right[known] - confidence
     places = np.minimum((confidence * BINS).astype(int), BINS - 1)
     counts = np.bincount(places, minlength=BINS)

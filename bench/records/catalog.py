@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from contextlib import suppress
 from pathlib import Path
 
@@ -11,6 +10,7 @@ import pyarrow.feather as feather
 import pyarrow.parquet as pq
 
 from ...core.files import atomic_write
+from ...core.json_texts import parsed
 from .format import FORMAT, Newer, Record, identity_and_about
 
 FILE = "catalog.arrow"
@@ -43,7 +43,9 @@ class Catalog:
             self._new += 1
             self._opened.pop(name, None)
         if name not in self._opened:
-            about = json.loads(entry[2])
+            about = parsed(entry[2])
+            if not isinstance(about, dict):
+                raise ValueError("its footer is no table")
             if (written := about.pop("format", FORMAT)) > FORMAT:
                 raise Newer(path, written)
             self._opened[name] = Record(path, *identity_and_about(about))
@@ -64,5 +66,6 @@ class Catalog:
         with suppress(OSError, pa.ArrowException, KeyError, TypeError, ValueError):  # it is written anew
             table = feather.read_table(str(self.path), memory_map=False)
             columns = (table[name].to_pylist() for name in ("name", "size", "time", "footer"))
-            self._known = {name: (size, time, footer) for name, size, time, footer in zip(*columns, strict=True)}
+            rows = zip(*columns, strict=True)
+            self._known = {n: (size, time, f) for n, size, time, f in rows if isinstance(n, str) and type(f) is bytes}
         return self._known

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
@@ -24,6 +26,10 @@ FILES = "files_sha256"
 """The key under which the description of a block has the hash of the images' own files."""
 MOST_ROWS = 1 << 25
 """The most rows of a file; more are taken for a mistake or a trap."""
+MOST_SECONDS = 1e10
+"""The most seconds that a stage may take."""
+MOST_TEXT, ROOM = 4096, 1 << 24
+"""The bytes of a row, its error among them, at the most on average; and beside them."""
 FORMAT = 1
 """The version of the file format, part of every record's name."""
 UNREADABLE = "data set: "
@@ -51,10 +57,13 @@ OPTIONAL: dict[str, np.dtype[Any]] = {
     "value": np.dtype(np.float64),  # a fidelity metric's, where the record is of one
 }
 """Columns that not every record has; NaN where an image has none."""
-KINDS = {name: pa.from_numpy_dtype(kind) for name, kind in (COLUMNS | OPTIONAL).items()} | {
-    "error": pa.string(),
-    "remark": pa.string(),
-}
+TEXTS = ("error", "remark")
+"""Columns of texts."""
+LEAST = {"label": -1, "prediction": -1}
+"""The least value of a column of whole numbers, where that is not 0."""
+KINDS = {name: pa.from_numpy_dtype(kind) for name, kind in (COLUMNS | OPTIONAL).items()} | dict.fromkeys(
+    TEXTS, pa.string()
+)
 """The Arrow type of each column that a record may have."""
 
 # Half the size and half the time of pyarrow's defaults: 12.7 instead of 24.7 KB, 0.32 instead of 0.65 ms
@@ -156,11 +165,21 @@ class Record:
         return _pack_table(self.path, stat.st_size, stat.st_mtime_ns).slice(self.first, self.images)
 
 
-def read_table(path: Path) -> pa.Table:
-    """The rows of a record's file or of a pack. Raises OSError or ArrowInvalid where they are none or damaged."""
-    with pq.ParquetFile(path, page_checksum_verification=True) as file:
-        _check_schema(file)
-        return file.read().replace_schema_metadata(None)
+def read_table(path: Path, more: Sequence[str] = ()) -> pa.Table:
+    """The rows of a record's file or of a pack. Raises OSError or ArrowInvalid where they are none or damaged.
+
+    more: columns that are read beside those of a record.
+    """
+    metadata = pq.read_metadata(path)
+    texts = [name for name in TEXTS if name in metadata.schema.names]
+    with pq.ParquetFile(path, metadata=metadata, page_checksum_verification=True, read_dictionary=texts) as file:
+        names = _checked_columns(file, more)
+        table = file.read(columns=names).replace_schema_metadata(None)
+    for name in TEXTS:
+        if name in names:
+            table = table.set_column(names.index(name), name, _unpacked(table[name]))
+    _check_values(table)
+    return table
 
 
 @lru_cache(maxsize=1)
@@ -169,16 +188,47 @@ def _pack_table(path: Path, _size: int, _mtime_ns: int) -> pa.Table:
     return read_table(path)
 
 
-def _check_schema(file: pq.ParquetFile) -> None:
-    """Raises ArrowInvalid for columns that a record does not have, or more rows than any has."""
-    if file.metadata.num_rows > MOST_ROWS:
-        raise pa.ArrowInvalid(f"it has {file.metadata.num_rows:,} rows; the most is {MOST_ROWS:,}")
-    found = {field.name: field.type for field in file.schema_arrow}
+def _checked_columns(file: pq.ParquetFile, more: Sequence[str]) -> list[str]:
+    """The names of a record's columns in a file. Raises ArrowInvalid for those of other types, or more rows than any has."""
+    metadata = file.metadata
+    if metadata.num_rows > MOST_ROWS:
+        raise pa.ArrowInvalid(f"it has {metadata.num_rows:,} rows; the most is {MOST_ROWS:,}")
+    size = sum(metadata.row_group(i).total_byte_size for i in range(metadata.num_row_groups))
+    if size > ROOM + MOST_TEXT * metadata.num_rows:
+        raise pa.ArrowInvalid(f"its rows take {size:,} bytes")
+    schema = file.schema_arrow
+    found = {field.name: field.type for field in schema}
     for name, kind in KINDS.items():
-        if name in found and found[name] != kind:
-            raise pa.ArrowInvalid(f"column {name} is of {found[name]}, not {kind}")
-    if missing := [name for name in (*COLUMNS, "error") if name not in found]:
+        if name in found and (own := _plain(found[name])) != kind:
+            raise pa.ArrowInvalid(f"column {name} is of {own}, not {kind}")
+    if missing := [name for name in (*COLUMNS, "error", *more) if name not in found]:
         raise pa.ArrowInvalid(f"it lacks the columns {', '.join(missing)}")
+    names = [name for name in schema.names if name in KINDS or name in more]
+    if len(set(names)) < len(names):
+        raise pa.ArrowInvalid("two columns have one name")
+    return names
+
+
+def _plain(kind: pa.DataType) -> pa.DataType:
+    return kind.value_type if pa.types.is_dictionary(kind) else kind
+
+
+def _unpacked(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """A column of texts as such. Raises ArrowInvalid where they would fill the memory: short codes stand for long texts."""
+    lengths = (pc.sum(pc.binary_length(c.dictionary).take(c.indices)).as_py() or 0 for c in column.chunks)
+    if (size := sum(lengths)) > ROOM + MOST_TEXT * len(column):
+        raise pa.ArrowInvalid(f"its texts take {size:,} bytes")
+    return column.cast(pa.string())
+
+
+def _check_values(table: pa.Table) -> None:
+    """Raises ArrowInvalid for numbers that no image has."""
+    for name in COLUMNS:
+        column, least = table[name], LEAST.get(name, 0)
+        if column.null_count:
+            raise pa.ArrowInvalid(f"column {name} lacks values")
+        if column.type != pa.float32() and len(column) and pc.min(column).as_py() < least:
+            raise pa.ArrowInvalid(f"column {name} holds numbers below {least}")
 
 
 def identity_and_about(metadata: dict[str, Any]) -> tuple[Identity, dict[str, Any]]:
@@ -198,9 +248,15 @@ def identity_and_about(metadata: dict[str, Any]) -> tuple[Identity, dict[str, An
     start, stop, seconds = about["start"], about["stop"], about["seconds"]
     if not (type(start) is type(stop) is int and 0 <= start < stop <= start + MOST_ROWS):
         raise ValueError(f"its images are {start!r} to {stop!r}")
-    for stage in STAGES:
-        about["seconds"] = {**about["seconds"], stage: float(seconds[stage])}
+    about["seconds"] = {stage: seconds_of(seconds[stage]) for stage in STAGES}
     return identity, about
+
+
+def seconds_of(value: Any) -> float:
+    """A number of seconds. Raises TypeError or ValueError for what is none."""
+    if type(value) not in (int, float) or not 0 <= value <= MOST_SECONDS:
+        raise ValueError(f"{value!r:.40} is no number of seconds")
+    return float(value)
 
 
 def table_of(rows: Rows) -> pa.Table:

@@ -9,7 +9,9 @@ from typing import Any, NamedTuple
 
 from ...codecs.base import Codec, StoredFileCodec
 from ...core.files import write_text
+from ...core.json_texts import parsed
 from .format import BLOCK, FILES, PART, Identity
+from .index_content import datasets_in, overheads_in, versions_in
 
 Three = tuple[str, str, str]
 """A text each for quantizer, codec and classifier."""
@@ -33,12 +35,13 @@ class Index:
     def __init__(self, folder: Path) -> None:
         self.path = folder / "blocks.json"
         try:
-            content = json.loads(self.path.read_text())
-            self.datasets: dict[str, Any] = content["datasets"]
-            self.versions: dict[str, Any] = content["versions"]
-            self.overheads: dict[str, int] = content.get("overheads", {})
-        except (OSError, ValueError, KeyError, TypeError):
-            self.datasets, self.versions, self.overheads = {}, {}, {}
+            content = parsed(self.path.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            content = {}
+        parts = content if isinstance(content, dict) else {}
+        self.datasets: dict[str, Any] = datasets_in(parts.get("datasets"))
+        self.versions: dict[str, Any] = versions_in(parts.get("versions"))
+        self.overheads: dict[str, int] = overheads_in(parts.get("overheads"))
 
     def open(self, label: str, stamp: str, images: int, limit: int | None, about: dict[str, Any]) -> dict[str, Any]:
         """The blocks of a data set that are known, by ``start-stop``; none where the stamp says that its files changed.

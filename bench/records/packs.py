@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ...core.files import atomic_write
+from ...core.json_texts import parsed
 from .format import FORMAT, Newer, Record, identity_and_about, read_table, write_table
 
 KEY = b"rabench-pack"
@@ -30,14 +31,15 @@ class Pack:
     def open(cls, path: Path) -> Pack:
         """Reads a pack's footer. Raises Newer for one of a newer format, and what pyarrow and JSON raise for a file that is none."""
         metadata = pq.read_metadata(path)
-        content = json.loads((metadata.metadata or {})[KEY])
+        content = parsed((metadata.metadata or {})[KEY])
         if content["format"] > FORMAT:
             raise Newer(path, content["format"])
         records, first = [], 0
-        for about in content["records"]:
+        for told in content["records"]:
+            about = dict(told)
             names = {**content["identity"], "labels": about.pop("labels"), "block": about.pop("block")}
-            identity, told = identity_and_about({"identity": names, **about})
-            records.append(Record(path, identity, told, first))
+            identity, about = identity_and_about({"identity": names, **about})
+            records.append(Record(path, identity, about, first))
             first += records[-1].images
         if first != metadata.num_rows:
             raise ValueError(f"{metadata.num_rows:,} rows, of which its footer tells {first:,}")

@@ -18,6 +18,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ...core.files import atomic_write, remove_partial
+from ...core.json_texts import parsed
 from .format import COLUMNS, OPTIONAL, STAGES, Identity, Rows, read_table, table_of, write_table
 
 DIGEST = "digest"
@@ -119,11 +120,11 @@ class Pieces:
 
     def _read(self, name: str, start: int, stop: int) -> Rows | None:
         """The rows of a piece; None for one that cannot be read, which is removed."""
-        path, rows = self._path(name, start, stop), None
+        path = self._path(name, start, stop)
         with suppress(pa.ArrowException, OSError, KeyError, TypeError, ValueError):
             rows = _rows_in(path)
-        if rows is not None and len(rows) == stop - start:
-            return rows
+            if len(rows) == stop - start:
+                return rows
         with suppress(OSError):
             path.unlink(missing_ok=True)
         self._known()[name].remove((start, stop))
@@ -131,8 +132,10 @@ class Pieces:
 
 
 def _rows_in(path: Path) -> Rows:
-    table = read_table(path)
-    seconds = json.loads((pq.read_metadata(path).metadata or {})[b"rabench-piece"])["seconds"]
+    table = read_table(path, (DIGEST,))
+    if table[DIGEST].type != pa.binary(32) or table[DIGEST].null_count:
+        raise ValueError("digests are missing")
+    seconds = parsed((pq.read_metadata(path).metadata or {})[b"rabench-piece"])["seconds"]
     columns = {n: table[n].to_numpy() for n in table.column_names if n in COLUMNS or n in OPTIONAL}
     errors, remarks = (
         {i: text for i, text in enumerate(table[n].to_pylist()) if text is not None} if n in table.column_names else {}

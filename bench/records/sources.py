@@ -7,11 +7,10 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from .index import Index
+from .index_content import UNREADABLE_SIZE
 
 LOSSY = {"JPEG", "MPO", "JPEG2000", "AVIF", "HEIF"}
 """Formats, by Pillow's names, in which an image has lost something before it is measured."""
-UNREADABLE_SIZE = "unreadable"
-"""The word that stands for a size where a block's image could not be read."""
 
 
 @dataclass(frozen=True)

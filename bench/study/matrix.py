@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from itertools import product
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,8 @@ from .sizes import ALLOWED, Size
 
 FILE = "matrix.toml"
 AXES = ("log2", "linear")
+MOST_POINTS = 100_000
+"""The most points of a block."""
 
 TOP_KEYS = (
     *(
@@ -203,7 +206,10 @@ def _block_points(file: TomlFile, base: Base, block: dict[str, Any]) -> Iterable
     sizes = _sizes(file, block.get("sizes", ["full"]))
     if block.get("tuned") is not None and any(sizes):
         raise file.error("tuned", 'tuned goes with sizes = ["full"] alone; give the smaller sizes a block of their own')
-    points = [Point(d, q, c, k, size=s) for d, k, s, q, c in product(datasets, classifiers, sizes, quantizers, codecs)]
+    parts = (datasets, classifiers, sizes, quantizers, codecs)
+    if (count := prod(map(len, parts))) > MOST_POINTS:
+        raise file.error("[[points]]", f"a block of {count:,} points; the most is {MOST_POINTS:,}")
+    points = [Point(d, q, c, k, size=s) for d, k, s, q, c in product(*parts)]
     if block.get("tuned") is not None:
         points = [*points, *_tuned(file, base, block["tuned"], points)]
     stored = product(datasets, sizes, quantizers, codecs)

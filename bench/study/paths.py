@@ -31,7 +31,10 @@ class Base:
 
     def reaches(self, text: str) -> bool:
         """Whether a path may be followed."""
-        return self.within is None or self.path(text).resolve().is_relative_to(self.within.resolve())
+        if self.within is None:
+            return True
+        place, within = (os.path.realpath(path) for path in (self.path(text), self.within))  # of circles of links, too
+        return Path(place).is_relative_to(within)
 
     def unknown(self, text: str, family: Family[Any]) -> bool:
         """Whether a spec is of a plug-in whose code may not run; notes its name."""
@@ -51,7 +54,7 @@ class Base:
             if isinstance(f.metadata["among"], Location)
             and (value := Path(getattr(moved, f.name))) != Path(str(f.default))
             # What is still relative does not lie beside the matrix: it ships, or lies beside whoever reads the study
-            and not (self.reaches(str(value)) if value.is_absolute() else not value.exists())
+            and not (self.reaches(str(value)) if value.is_absolute() else not f.metadata["among"].found(value))
         }
         return replace(moved, **outside) if outside else moved
 

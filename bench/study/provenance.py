@@ -12,9 +12,12 @@ from pathlib import Path
 from typing import Any
 
 from ...core.files import write_text
+from ...core.json_texts import parsed
 from ...core.version import __version__
 
 FILE = "run.json"
+MACHINE = {"cpu": "", "cores": 0, "system": ""}
+"""What an entry tells of a machine."""
 PACKAGES = ("torch", "numpy", "pillow", "pandas", "pyarrow", "scipy", "scikit-image", "onnxruntime", "imagequant", "av")
 
 
@@ -45,11 +48,20 @@ def add(folder: Path, command: str, records: int, seconds: float, workers: int) 
 
 
 def runs(folder: Path) -> list[dict[str, Any]]:
-    """The entries of ``run.json``, oldest first; an empty list where the file is missing or damaged."""
+    """The entries of ``run.json``, oldest first; those of another form are left out."""
     try:
-        return list(json.loads((folder / FILE).read_text())["runs"])
+        entries = parsed((folder / FILE).read_text(encoding="utf-8"))["runs"]
+        return [entry for entry in entries if _is_run(entry)]
     except (OSError, ValueError, KeyError, TypeError):
         return []
+
+
+def _is_run(entry: Any) -> bool:
+    """Whether an entry has the form of one, whatever its texts say."""
+    if not isinstance(entry, dict):
+        return False
+    packages, machine = entry.get("packages", {}), entry.get("machine", MACHINE)
+    return isinstance(packages, dict) and isinstance(machine, dict) and machine.keys() >= MACHINE.keys()
 
 
 def _versions() -> dict[str, str]:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ...core.errors import BadSetting
+from ...core.json_texts import parsed
 
 METRICS = {"psnr-rgb": "psnr", "ms-ssim-rgb": "ms-ssim", "psnr": "psnr", "ms-ssim": "ms-ssim", "ssim": "ssim"}
 """The names of metrics in such files, and here."""
@@ -38,7 +38,7 @@ def read_published(path: Path, curve: str) -> PublishedCurve:
     and perhaps ``quality`` or ``qp``. Raises BadSetting, naming the file, for any other.
     """
     try:
-        content: Any = json.loads(path.read_text(encoding="utf-8"))
+        content: Any = parsed(path.read_text(encoding="utf-8"))
         results = content["results"]
         bpp = tuple(float(v) for v in results["bpp"])
         values = {METRICS[name]: tuple(float(v) for v in results[name]) for name in results if name in METRICS}

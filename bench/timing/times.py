@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from scipy.stats import binom
 
 from ...core.files import write_text
+from ...core.json_texts import parsed
 from ..reading.curves import Measured
 from .worker import STAGES
 
@@ -109,9 +110,9 @@ class Times:
 def read(folder: Path) -> dict[str, Times]:
     """The times in a study's folder, by the label of their data set; none where the file is missing or damaged."""
     try:
-        content = json.loads((folder / FILE).read_text())
+        content = parsed((folder / FILE).read_text(encoding="utf-8"))
         return {entry["dataset"]: _from_json(entry) for entry in content["times"]}
-    except (OSError, ValueError, KeyError, TypeError, IndexError):
+    except (OSError, ValueError, KeyError, TypeError, IndexError, AttributeError):
         return {}
 
 
@@ -135,4 +136,13 @@ def _from_json(entry: dict[str, Any]) -> Times:
     chains = len(entry["names"])
     clocks = {clock: np.array(entry[clock], float).reshape(-1, chains, len(STAGES)) for clock in ("processor", "wall")}
     names = tuple((str(a), str(b), str(c), str(d)) for a, b, c, d in entry["names"])
-    return Times(**{**entry, **clocks, "names": names, "labels": tuple(entry["labels"])})
+    times = Times(**{**entry, **clocks, "names": names, "labels": tuple(map(str, entry["labels"]))})
+    seconds = np.concatenate([times.processor.ravel(), times.wall.ravel()])
+    if not len(seconds) or times.processor.shape != times.wall.shape or seconds.min() < 0 or seconds.max() > 1e9:
+        raise ValueError("its seconds are none")
+    counts = (times.images, times.pixels, len(set(names)), chains)
+    if not all(type(c) is int and c > 0 for c in counts) or len(times.labels) != chains or counts[2] != chains:
+        raise ValueError("its counts are none")
+    if not all(isinstance(text, str) for text in (times.dataset, times.machine, times.date, times.version)):
+        raise TypeError("its texts are none")
+    return times
