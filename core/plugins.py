@@ -71,7 +71,10 @@ class Location(Text):
     def __contains__(self, value: object) -> bool:
         if not super().__contains__(value):
             return False
-        names = Path(str(value)).parts
+        try:
+            names = Path(str(value)).expanduser().parts
+        except RuntimeError:  # the home of a user that is none
+            return False
         return "\0" not in str(value) and all(len(name.encode(errors="replace")) <= LONGEST_NAME for name in names)
 
     def found(self, path: Path) -> bool:

@@ -52,7 +52,7 @@ class Base:
             f.name: str(NOWHERE / value.name)
             for f in fields(moved)
             if isinstance(f.metadata["among"], Location)
-            and (value := Path(getattr(moved, f.name))) != Path(str(f.default))
+            and (value := Path(getattr(moved, f.name)).expanduser()) != Path(str(f.default))
             # What is still relative does not lie beside the matrix: it ships, or lies beside whoever reads the study
             and not (self.reaches(str(value)) if value.is_absolute() else not f.metadata["among"].found(value))
         }

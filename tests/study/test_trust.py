@@ -175,6 +175,19 @@ def test_paths_of_a_stranger_do_not_lead_out(tmp_path):
     assert str(outside) in places
 
 
+def test_the_readers_home_is_outside_of_a_strangers_study(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    (tmp_path / "home" / "pictures").mkdir(parents=True)
+    (tmp_path / "study").mkdir()
+    (tmp_path / "study" / "matrix.toml").write_text(
+        "classifiers = ['small:weights=small-photos']\n[[points]]\ndataset = 'folder:path=~/pictures'\ncodecs = ['png']\n"
+    )
+    (tmp_path / "study" / "run.json").write_text("{}")
+    assert path_of(find_study(str(tmp_path / "study")).load().points[0].dataset) == str(NOWHERE / "pictures")
+    rabench.trust(tmp_path / "study")
+    assert path_of(find_study(str(tmp_path / "study")).load().points[0].dataset) == "~/pictures"
+
+
 def test_a_link_that_leads_out_is_not_followed(tmp_path):
     (tmp_path / "secret").mkdir()
     study = tmp_path / "study"
