@@ -21,6 +21,8 @@ from .class_files import class_file_hash, class_names
 from .preprocessing import Preprocessed, Preprocessing, three
 
 CUDA = "CUDAExecutionProvider"
+MOST_PIXELS = 1 << 26
+"""Pixels of a batch whose size a file fixes."""
 REMEDY = "onnx needs onnx and onnxruntime: pip install -c constraints.txt '.[onnx]'"
 
 
@@ -205,8 +207,10 @@ def _fixed(session: Any, layout: str) -> tuple[int, int]:
     shape = session.get_inputs()[0].shape
     if len(shape) != 4:
         raise Refused(f"the first input is {shape}; images of four axes are wanted ({layout})")
-    side = shape[2] if layout == "nchw" else shape[1]
-    return _fixed_length(shape[0]), _fixed_length(side)
+    batch, side = _fixed_length(shape[0]), _fixed_length(shape[2] if layout == "nchw" else shape[1])
+    if max(1, batch) * max(1, side) ** 2 > MOST_PIXELS:
+        raise Refused(f"the first input is {shape}; the most is {MOST_PIXELS:,} pixels a batch")
+    return batch, side
 
 
 def _fixed_length(length: Any) -> int:

@@ -94,8 +94,8 @@ class ParquetReader:
         for file in files:
             try:
                 metadata = pq.read_metadata(file)
-            except (pa.ArrowInvalid, OSError) as error:
-                raise Unavailable(f"{file} is no Parquet file, or cut short: {error}") from None
+            except (pa.ArrowException, OSError) as error:
+                raise Unavailable(f"{file} is no Parquet file, or cut short: {_line(error)}") from None
             self.groups += [(file, i) for i in range(metadata.num_row_groups)]
             sizes += [metadata.row_group(i).num_rows for i in range(metadata.num_row_groups)]
         self.starts = np.concatenate([[0], np.cumsum(sizes)]).astype(int)
@@ -109,16 +109,15 @@ class ParquetReader:
                 )
         if label and not pa.types.is_integer(schema.field(label).type):
             raise BadSetting(f"{files[0]}: labels must be integers, {label!r} holds {schema.field(label).type}")
+        if not _holds_files(schema.field(image).type):
+            raise BadSetting(f"{files[0]}: images are bytes of files, {image!r} holds {schema.field(image).type!s:.80}")
         self.classes = self._classes(schema) if label else ()
 
     def _classes(self, schema: pa.Schema) -> tuple[str, ...]:
         with suppress(ValueError, KeyError, TypeError, IndexError):  # none are named
             described: Any = parsed((schema.metadata or {}).get(b"huggingface", b"{}"))
             return tuple(map(str, described["info"]["features"][self.label]["names"]))
-        highest = [
-            pq.read_table(f, columns=[self.label])[self.label].drop_null().to_numpy().max(initial=-1)
-            for f in self.files
-        ]
+        highest = [_highest(file, self.label) for file in self.files]
         if max(highest) >= MOST_CLASSES:
             raise BadSetting(f"{self.files[0]}: a label is {max(highest)}; the most is {MOST_CLASSES - 1:,}")
         return tuple(map(str, range(int(max(highest)) + 1)))
@@ -159,13 +158,36 @@ class ParquetReader:
         return ";".join(f"{f.name} {f.stat().st_size} {f.stat().st_mtime_ns}" for f in self.files)
 
 
+def _holds_files(kind: pa.DataType) -> bool:
+    """Whether a column holds files: bytes, or structs of bytes and perhaps a path."""
+    if not pa.types.is_struct(kind):
+        return pa.types.is_binary(kind) or pa.types.is_large_binary(kind)
+    parts = {field.name: field.type for field in kind}
+    texts = (pa.types.is_string, pa.types.is_large_string, pa.types.is_null)
+    named = "path" not in parts or any(is_text(parts["path"]) for is_text in texts)
+    return named and "bytes" in parts and not pa.types.is_struct(parts["bytes"]) and _holds_files(parts["bytes"])
+
+
+def _highest(file: Path, label: str) -> int:
+    """The highest label in a file; -1 without any. Raises Unavailable for a damaged file."""
+    try:
+        return int(pq.read_table(file, columns=[label])[label].drop_null().to_numpy().max(initial=-1))
+    except (pa.ArrowException, OSError, KeyError) as error:
+        raise Unavailable(f"{file}: the labels are damaged ({_line(error)}); fetch the file again") from None
+
+
+def _line(error: Exception) -> str:
+    """The first line of what pyarrow says."""
+    return (str(error).splitlines() or [type(error).__name__])[0]
+
+
 @lru_cache(maxsize=2)  # neighbours: a block of 1,000 may straddle two
 def _row_group(file: Path, group: int, image: str, label: str, mtime_ns: int) -> pa.Table:
     try:
         with pq.ParquetFile(file) as parquet:
             return parquet.read_row_group(group, columns=[c for c in (image, label) if c])
-    except (pa.ArrowInvalid, OSError) as error:
-        raise Unavailable(f"{file}: row group {group} is damaged ({error}); fetch the file again") from None
+    except (pa.ArrowException, OSError) as error:
+        raise Unavailable(f"{file}: row group {group} is damaged ({_line(error)}); fetch the file again") from None
 
 
 def _files(column: pa.ChunkedArray) -> Iterator[tuple[bytes | None, str | None]]:

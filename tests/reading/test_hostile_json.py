@@ -82,7 +82,7 @@ def asked(study, content):
 
 def test_the_index_of_the_study_is_read(study):
     asked(*study)
-    assert len(read(study[0]).measured) == 4 and status(study[0]).points[0].done == IMAGES
+    assert len(read(study[0]).measured) == 4 and max(p.done for p in status(study[0]).points) == IMAGES
 
 
 @some(15)
