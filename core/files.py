@@ -24,6 +24,7 @@ def atomic_write(path: Path) -> Iterator[Path]:
     file, the new one, or a leftover whose name begins with ``PARTIAL``, never half a file.
     """
     partial = path.with_name(f"{PARTIAL}{os.getpid()}-{path.name}")
+    partial.unlink(missing_ok=True)  # what lies there already may be a link to another file
     try:
         yield partial
         with open(partial, "r+b") as written:  # Windows flushes only what it may write
@@ -61,10 +62,12 @@ def check_writable(path: Path) -> None:
 
 @contextmanager
 def locked(path: Path, taken: str, alternative: str = "") -> Iterator[None]:
-    """Holds a lock file. Raises Unavailable where another process holds it.
+    """Holds a lock file. Raises Unavailable where another process holds it, and for a link, whose target would be emptied.
 
     taken: what the error says then; alternative: what one can do instead of waiting.
     """
+    if path.is_symlink():
+        raise Unavailable(f"{path} is a link, and may be another file's; remove it")
     lock = FileLock(path)
     try:
         lock.acquire(timeout=0)

@@ -91,15 +91,16 @@ class ParquetReader:
         self.files, self.image, self.label = files, image, label
         self.groups: list[tuple[Path, int]] = []
         sizes: list[int] = []
+        schema = pa.schema([])
         for file in files:
             try:
                 metadata = pq.read_metadata(file)
-            except (pa.ArrowException, OSError) as error:
+                schema = metadata.schema.to_arrow_schema() if file == files[0] else schema
+            except (pa.ArrowException, OSError, ValueError) as error:
                 raise Unavailable(f"{file} is no Parquet file, or cut short: {_line(error)}") from None
             self.groups += [(file, i) for i in range(metadata.num_row_groups)]
             sizes += [metadata.row_group(i).num_rows for i in range(metadata.num_row_groups)]
         self.starts = np.concatenate([[0], np.cumsum(sizes)]).astype(int)
-        schema = pq.read_schema(files[0])
         for column in (image, label):
             if column and column not in schema.names:
                 raise BadSetting(
@@ -172,7 +173,7 @@ def _highest(file: Path, label: str) -> int:
     """The highest label in a file; -1 without any. Raises Unavailable for a damaged file."""
     try:
         return int(pq.read_table(file, columns=[label])[label].drop_null().to_numpy().max(initial=-1))
-    except (pa.ArrowException, OSError, KeyError) as error:
+    except (pa.ArrowException, OSError, KeyError, ValueError) as error:
         raise Unavailable(f"{file}: the labels are damaged ({_line(error)}); fetch the file again") from None
 
 
@@ -185,8 +186,10 @@ def _line(error: Exception) -> str:
 def _row_group(file: Path, group: int, image: str, label: str, mtime_ns: int) -> pa.Table:
     try:
         with pq.ParquetFile(file) as parquet:
-            return parquet.read_row_group(group, columns=[c for c in (image, label) if c])
-    except (pa.ArrowException, OSError) as error:
+            table = parquet.read_row_group(group, columns=[c for c in (image, label) if c])
+        table.validate(full=True)
+        return table
+    except (pa.ArrowException, OSError, ValueError) as error:
         raise Unavailable(f"{file}: row group {group} is damaged ({_line(error)}); fetch the file again") from None
 
 

@@ -67,7 +67,7 @@ class ZipFiles:
         self.path = path
         try:
             self.archive = zipfile.ZipFile(path)
-        except zipfile.BadZipFile as error:
+        except (zipfile.BadZipFile, NotImplementedError, ValueError) as error:
             raise Unavailable(f"{path} is no whole zip file ({error}); delete it to fetch it again") from None
         self.top = next((part for name in self.archive.namelist() for part in PurePosixPath(name).parts), "")
 

@@ -156,7 +156,7 @@ def _failed(record: Record) -> int:
 
 def _locked(path: Path) -> bool:
     """Whether another process measures the study."""
-    if not path.is_file():
+    if not path.is_file() or path.is_symlink():  # no run makes a link
         return False
     try:
         with FileLock(path, timeout=0):

@@ -38,6 +38,8 @@ class Catalog:
         stat, name = path.stat(), f"{path.parent.name}/{path.name}"
         entry = known.get(name)
         if entry is None or entry[:2] != (stat.st_size, stat.st_mtime_ns):
+            if not path.is_file():  # a pipe would never end
+                raise OSError("it is no file")
             footer = (pq.read_metadata(path).metadata or {})[b"rabench"]
             entry = known[name] = (stat.st_size, stat.st_mtime_ns, footer)
             self._new += 1
@@ -64,6 +66,8 @@ class Catalog:
     def _load(self) -> dict[str, tuple[int, int, bytes]]:
         self._known = {}
         with suppress(OSError, pa.ArrowException, KeyError, TypeError, ValueError):  # it is written anew
+            if not self.path.is_file():
+                return self._known
             table = feather.read_table(str(self.path), memory_map=False)
             columns = (table[name].to_pylist() for name in ("name", "size", "time", "footer"))
             rows = zip(*columns, strict=True)

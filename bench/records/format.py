@@ -165,12 +165,19 @@ class Record:
         return _pack_table(self.path, stat.st_size, stat.st_mtime_ns).slice(self.first, self.images)
 
 
+def footer_of(path: Path) -> pq.FileMetaData:
+    """The footer of a Parquet file. Raises OSError or ArrowInvalid where it is none; a pipe would never end."""
+    if not path.is_file():
+        raise OSError("it is no file")
+    return pq.read_metadata(path)
+
+
 def read_table(path: Path, more: Sequence[str] = ()) -> pa.Table:
     """The rows of a record's file or of a pack. Raises OSError or ArrowInvalid where they are none or damaged.
 
     more: columns that are read beside those of a record.
     """
-    metadata = pq.read_metadata(path)
+    metadata = footer_of(path)
     texts = [name for name in TEXTS if name in metadata.schema.names]
     with pq.ParquetFile(path, metadata=metadata, page_checksum_verification=True, read_dictionary=texts) as file:
         names = _checked_columns(file, more)
@@ -218,7 +225,9 @@ def _unpacked(column: pa.ChunkedArray) -> pa.ChunkedArray:
     lengths = (pc.sum(pc.binary_length(c.dictionary).take(c.indices)).as_py() or 0 for c in column.chunks)
     if (size := sum(lengths)) > ROOM + MOST_TEXT * len(column):
         raise pa.ArrowInvalid(f"its texts take {size:,} bytes")
-    return column.cast(pa.string())
+    texts = column.cast(pa.string())
+    texts.validate(full=True)
+    return texts
 
 
 def _check_values(table: pa.Table) -> None:

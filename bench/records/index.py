@@ -35,7 +35,7 @@ class Index:
     def __init__(self, folder: Path) -> None:
         self.path = folder / "blocks.json"
         try:
-            content = parsed(self.path.read_text(encoding="utf-8"))
+            content = parsed(self.path.read_text(encoding="utf-8")) if self.path.is_file() else {}
         except (OSError, ValueError):
             content = {}
         parts = content if isinstance(content, dict) else {}

@@ -10,11 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from ...core.files import atomic_write
 from ...core.json_texts import parsed
-from .format import FORMAT, Newer, Record, identity_and_about, read_table, write_table
+from .format import FORMAT, Newer, Record, footer_of, identity_and_about, read_table, write_table
 
 KEY = b"rabench-pack"
 """The key in a pack's footer under which its records are told."""
@@ -30,7 +29,7 @@ class Pack:
     @classmethod
     def open(cls, path: Path) -> Pack:
         """Reads a pack's footer. Raises Newer for one of a newer format, and what pyarrow and JSON raise for a file that is none."""
-        metadata = pq.read_metadata(path)
+        metadata = footer_of(path)
         content = parsed((metadata.metadata or {})[KEY])
         if content["format"] > FORMAT:
             raise Newer(path, content["format"])

@@ -15,11 +15,10 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from ...core.files import atomic_write, remove_partial
 from ...core.json_texts import parsed
-from .format import COLUMNS, OPTIONAL, STAGES, Identity, Rows, read_table, table_of, write_table
+from .format import COLUMNS, OPTIONAL, STAGES, Identity, Rows, footer_of, read_table, table_of, write_table
 
 DIGEST = "digest"
 """The column of the digests of images, as ``content_hash`` takes them."""
@@ -135,7 +134,7 @@ def _rows_in(path: Path) -> Rows:
     table = read_table(path, (DIGEST,))
     if table[DIGEST].type != pa.binary(32) or table[DIGEST].null_count:
         raise ValueError("digests are missing")
-    seconds = parsed((pq.read_metadata(path).metadata or {})[b"rabench-piece"])["seconds"]
+    seconds = parsed((footer_of(path).metadata or {})[b"rabench-piece"])["seconds"]
     columns = {n: table[n].to_numpy() for n in table.column_names if n in COLUMNS or n in OPTIONAL}
     errors, remarks = (
         {i: text for i, text in enumerate(table[n].to_pylist()) if text is not None} if n in table.column_names else {}

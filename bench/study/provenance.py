@@ -50,7 +50,7 @@ def add(folder: Path, command: str, records: int, seconds: float, workers: int) 
 def runs(folder: Path) -> list[dict[str, Any]]:
     """The entries of ``run.json``, oldest first; those of another form are left out."""
     try:
-        entries = parsed((folder / FILE).read_text(encoding="utf-8"))["runs"]
+        entries = parsed((folder / FILE).read_text(encoding="utf-8") if (folder / FILE).is_file() else "{}")["runs"]
         return [entry for entry in entries if _is_run(entry)]
     except (OSError, ValueError, KeyError, TypeError):
         return []

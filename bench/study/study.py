@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -88,7 +89,8 @@ class Study:
     def unmeasured(self, more: str = "") -> Unavailable:
         """The error for a study without records of its matrix. more: what else is to be said."""
         name = self.name if self.folder == RUNS / self.name else self.folder
-        return Unavailable(f"{self.folder} holds no records of its matrix; measure it: rabench run {name}{more}")
+        command = f"rabench run {shlex.quote(str(name))}"
+        return Unavailable(f"{self.folder} holds no records of its matrix; measure it: {command}{more}")
 
     @property
     def folders(self) -> list[Path]:

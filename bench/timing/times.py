@@ -110,7 +110,7 @@ class Times:
 def read(folder: Path) -> dict[str, Times]:
     """The times in a study's folder, by the label of their data set; none where the file is missing or damaged."""
     try:
-        content = parsed((folder / FILE).read_text(encoding="utf-8"))
+        content = parsed((folder / FILE).read_text(encoding="utf-8") if (folder / FILE).is_file() else "{}")
         return {entry["dataset"]: _from_json(entry) for entry in content["times"]}
     except (OSError, ValueError, KeyError, TypeError, IndexError, AttributeError):
         return {}

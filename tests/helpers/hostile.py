@@ -46,6 +46,13 @@ TEXTS = {
 }
 """Texts, by what they are to do."""
 ALL = " ".join(text for name, text in TEXTS.items() if name != "long")
+
+
+def whole(text):
+    """A text without what no matrix may hold: halves of characters, and NUL."""
+    return text.replace("\ud800", "").replace("\0", "")
+
+
 GOOD = ("k-means:colors=2", "münster", "犬", "-0.5", "jpeg:quality=50", "a b", "none+webp:quality=5", "é")
 """Names that stay as they are."""
 NAME = "evil<b onclick='1'>\x1b[31m\u202e$\\frac$`=|[/x]"
@@ -60,11 +67,11 @@ SHA = "ab" * 32
 
 
 def toml(text):
-    """A text as TOML has it; halves of characters cannot be in there."""
-    return json.dumps(text.replace("\ud800", "")).replace("\x7f", "\\u007f")
+    """A text as TOML has it."""
+    return json.dumps(whole(text)).replace("\x7f", "\\u007f")
 
 
-DATASET = join(NAME, {"path": ALL.replace("\ud800", ""), "split": "test"})
+DATASET = join(NAME, {"path": whole(ALL), "split": "test"})
 """A data set of the plug-in."""
 FOLDER = "folder:path=images:split=test"
 
@@ -78,9 +85,7 @@ def labels_of(dataset, codec):
 
 
 def identity_of(labels):
-    return Identity(
-        labels, (labels[1], labels[2], labels[3]), (ALL.replace("\ud800", ""), TEXTS["color"], TEXTS["image"]), SHA
-    )
+    return Identity(labels, (labels[1], labels[2], labels[3]), (whole(ALL), TEXTS["color"], TEXTS["image"]), SHA)
 
 
 def rows_of(number, failing=False):

@@ -1,6 +1,7 @@
 """Records, packs, pieces and catalogs that are damaged or that lie: each is read, or told in a line and left out."""
 
 import json
+import os
 
 import numpy as np
 import pyarrow as pa
@@ -206,3 +207,22 @@ def test_bytes_are_no_catalog(records, whole, content):
     (records.folder / FILE).write_bytes(b"ARROW1\0\0" + content)
     assert len(Records(records.folder).read()[0]) == 1
     (records.folder / FILE).unlink()
+
+
+def test_pipes_and_folders_are_no_records(tmp_path):
+    records = Records(tmp_path)
+    records.create()
+    records.packs.mkdir()
+    for folder in (records.folder, records.failed, records.packs):
+        os.mkfifo(folder / "a.parquet")
+        (folder / "b.parquet").mkdir()
+    os.mkfifo(records.folder / FILE)
+    found, bad = records.read()
+    assert found == [] and len(bad) == 6
+
+
+def test_texts_that_are_no_utf_8_are_no_rows(tmp_path):
+    wrong = pa.Array.from_buffers(pa.string(), 4, pa.array([b"\xff"] * 4, pa.binary()).buffers())
+    write_table(table_of(error=wrong), tmp_path / "lie.parquet", {})
+    with pytest.raises(pa.ArrowInvalid):
+        read_table(tmp_path / "lie.parquet")

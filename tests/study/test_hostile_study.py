@@ -1,6 +1,7 @@
 """A study that somebody made up to do harm: what reads it ends well, runs nothing of it, and shows names as names."""
 
 import csv
+import os
 import re
 from html.parser import HTMLParser
 from xml.etree import ElementTree
@@ -9,6 +10,7 @@ import pytest
 from browsers import headless, requests
 from command_line import rabench as command
 from hostile import hostile_study
+from rabench.core.files import PARTIAL, write_text
 
 STEERING = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 COMMANDS = {
@@ -121,3 +123,22 @@ def test_its_page_runs_no_script_of_its_own_and_asks_for_nothing(done, study):
         assert len(browser.find_elements("css selector", ".rate-accuracy .scatterlayer .trace")) > 1
         assert browser.get_log("browser") == []
         assert requests(browser) == [page]
+
+
+def test_links_in_its_folder_are_not_written_through(tmp_path):
+    victim = tmp_path / "victim"
+    victim.write_text("mine")
+    study = hostile_study(tmp_path / "linked")
+    for name in (".lock", "summary.csv", "report.html", "rate-accuracy.png", "records/catalog.arrow"):
+        (study / name).symlink_to(victim)
+    for words in (("report",), ("status",), ("pack",)):
+        done = command(words[0], str(study), *words[1:], cwd=tmp_path, RABENCH_CONFIG=str(tmp_path / "config"))
+        assert "Traceback" not in done.stderr
+    assert "is a link" in done.stderr and done.returncode == 2
+    (study / ".lock").unlink()
+    assert command("pack", str(study), cwd=tmp_path, RABENCH_CONFIG=str(tmp_path / "config")).returncode in (0, 3)
+    assert victim.read_text() == "mine"
+    partial = tmp_path / f"{PARTIAL}{os.getpid()}-new"
+    partial.symlink_to(victim)
+    write_text(tmp_path / "new", "theirs")
+    assert victim.read_text() == "mine" and not (tmp_path / "new").is_symlink()
