@@ -129,7 +129,8 @@ class ONNX(Preprocessed):
                 f"onnx: {self.path} does not take {'x'.join(map(str, x.shape))} ({self.layout}): "
                 f"{str(error).splitlines()[0]}; see the settings input and layout"
             ) from None
-        if logits.ndim != 2 or len(logits) != len(images):
+        logits = np.asarray(logits)  # a network's output may be a list
+        if logits.ndim != 2 or len(logits) != len(images) or logits.dtype.kind not in "fiu":
             raise Refused(f"{self.path}: the first output is {logits.shape}; (images, classes) is wanted")
         return logits.astype(np.float32)
 
@@ -204,7 +205,10 @@ def _session(path: Path, sha256: str) -> Any:
 
 def _fixed(session: Any, layout: str) -> tuple[int, int]:
     """The batch and side that the file fixes; 0 where it leaves them open."""
-    shape = session.get_inputs()[0].shape
+    try:
+        shape = session.get_inputs()[0].shape
+    except (IndexError, ValueError):  # names of axes that are no UTF-8
+        raise Refused("the first input has no shape that can be read") from None
     if len(shape) != 4:
         raise Refused(f"the first input is {shape}; images of four axes are wanted ({layout})")
     batch, side = _fixed_length(shape[0]), _fixed_length(shape[2] if layout == "nchw" else shape[1])

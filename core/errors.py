@@ -5,9 +5,14 @@ from __future__ import annotations
 import difflib
 from collections.abc import Collection, Iterable
 
+from .printable import printable
+
 
 class RabenchError(Exception):
-    """A mistake or a lack that the user can mend: what came, what is allowed, what to do."""
+    """A mistake or a lack that the user can mend: what came, what is allowed, what to do; printable, in one line."""
+
+    def __init__(self, *parts: object) -> None:
+        super().__init__(*(printable(part) if isinstance(part, str) else part for part in parts))
 
 
 class UnknownName(RabenchError, LookupError):

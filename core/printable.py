@@ -7,7 +7,7 @@ from typing import Any
 
 _STEERING = (
     "\x00-\x1f\x7f-\x9f"  # controls, C1 among them: escape sequences, backspace, carriage return
-    "\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"  # the direction of writing
+    "\u202a-\u202e\u2066-\u2069"  # the direction of writing, against that of the letters
     "\u2028\u2029\ufeff\ufff9-\ufffb"  # lines of another kind, marks that nobody sees
     "\ud800-\udfff\U000e0000-\U000e007f"  # halves of characters, which no file can hold; tags, which nobody sees
 )

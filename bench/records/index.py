@@ -115,7 +115,7 @@ class Index:
     def expected(self, label: str) -> int:
         """How many images of a data set the last run was about."""
         entry = self.datasets[label]
-        return min(entry["images"], entry["limit"] or entry["images"])
+        return min(entry["images"], entry.get("limit") or entry["images"])
 
     def measured(self, label: str) -> list[Span]:
         """The images that the last run was about, in order: blocks, and the parts of those that are not known whole."""
