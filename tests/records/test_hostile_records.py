@@ -12,7 +12,7 @@ from fuzzing import changed, damaged, json_values, some
 from hypothesis import example, given
 from hypothesis import strategies as st
 from rabench.bench.records.catalog import FILE
-from rabench.bench.records.format import COLUMNS, MOST_TEXT, STAGES, Identity, Rows, read_table, write_table
+from rabench.bench.records.format import COLUMNS, MOST_TEXT, STAGES, Identity, Newer, Rows, read_table, write_table
 from rabench.bench.records.packs import KEY, Pack, pack, write_pack
 from rabench.bench.records.pieces import Pieces
 from rabench.bench.records.records import NO_RECORD, Records
@@ -158,7 +158,7 @@ def test_a_damaged_pack_is_read_or_told(packed, data):
     try:
         for record in Pack.open(path).records:
             assert len(record.rows()) <= record.images
-    except NO_RECORD:
+    except (Newer, *NO_RECORD):
         return
 
 
@@ -170,7 +170,7 @@ def test_a_packs_footer_that_lies_is_told(packed, data):
     with_footer(path, data.draw(changed(footer)), read_table(packed), KEY.decode())
     try:
         opened = [Pack.open(path)]
-    except NO_RECORD:
+    except (Newer, *NO_RECORD):
         return
     pack([], opened, packed.parent)
     path.unlink(missing_ok=True)

@@ -66,7 +66,7 @@ def test_parts_of_specs_are_read_or_refused(text):
     for read in (specs.parse, Size.parse, specs.integer_range, expanded, lambda t: DATASETS.make(f"folder:path={t}")):
         try:
             read(text)
-        except BadSetting as error:
+        except RabenchError as error:
             one_line(error)
         except RuntimeError:  # of a path alone; a plug-in refuses it
             assert read is expanded and text.startswith("~")
