@@ -43,7 +43,7 @@ def save(figure: Figure, path: Path, **options: Any) -> None:
     _show_names_as_they_are(figure)
     variable_key = {".svg": "Date", ".pdf": "CreationDate", ".png": "Software"}[path.suffix]
     metadata: dict[str, Any] = {variable_key: None}
-    settings = {"svg.hashsalt": "rabench", "pdf.fonttype": 42}
+    settings: Any = {"svg.hashsalt": "rabench", "pdf.fonttype": 42}
     with atomic_write(path) as partial, rc_context(settings), warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Glyph .* missing")  # a box stands for a letter that the font lacks
         warnings.filterwarnings("ignore", "constrained_layout not applied")  # names as long as this overlap

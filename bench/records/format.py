@@ -222,8 +222,11 @@ def _plain(kind: pa.DataType) -> pa.DataType:
 
 def _unpacked(column: pa.ChunkedArray) -> pa.ChunkedArray:
     """A column of texts as such. Raises ArrowInvalid where they would fill the memory: short codes stand for long texts."""
-    lengths = (pc.sum(pc.binary_length(c.dictionary).take(c.indices)).as_py() or 0 for c in column.chunks)
-    if (size := sum(lengths)) > ROOM + MOST_TEXT * len(column):
+    size = 0
+    for chunk in column.chunks:
+        lengths = pc.call_function("binary_length", [chunk.dictionary]).take(chunk.indices.drop_null())
+        size += int(lengths.to_numpy(zero_copy_only=False).sum(dtype=np.int64))
+    if size > ROOM + MOST_TEXT * len(column):
         raise pa.ArrowInvalid(f"its texts take {size:,} bytes")
     texts = column.cast(pa.string())
     texts.validate(full=True)
@@ -236,7 +239,7 @@ def _check_values(table: pa.Table) -> None:
         column, least = table[name], LEAST.get(name, 0)
         if column.null_count:
             raise pa.ArrowInvalid(f"column {name} lacks values")
-        if column.type != pa.float32() and len(column) and pc.min(column).as_py() < least:
+        if column.type != pa.float32() and len(column) and column.to_numpy().min() < least:
             raise pa.ArrowInvalid(f"column {name} holds numbers below {least}")
 
 

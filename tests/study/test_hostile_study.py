@@ -12,6 +12,7 @@ from command_line import rabench as command
 from hostile import hostile_study
 from rabench.core.files import PARTIAL, write_text
 
+pytestmark = pytest.mark.slow
 STEERING = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 COMMANDS = {
     "status": ("status",),
