@@ -252,7 +252,7 @@ def as_text(comparisons: Iterable[Comparison], form: str, discordant: bool = Fal
         ]
         frame = pd.concat(parts, ignore_index=True)
         first = ["kind", "title", "labels", "measure", "anchor", "curve"]
-        return csv_of(frame[first + [c for c in frame if c not in first]])
+        return csv_of(frame.reindex(columns=[*first, *(c for c in frame if c not in first)]))
     tables = [table for c in comparisons for table in c.tables(discordant) if len(table.frame)]
     return "\n".join(table.markdown() if form == "markdown" else table.latex() for table in tables)
 

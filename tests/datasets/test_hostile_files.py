@@ -88,7 +88,7 @@ def opened(spec):
         dataset = DATASETS.make(spec)
         block = dataset.load(0, 9)
         assert all(isinstance(i, BadImage) or i.shape[2] == 3 for i in block.images)
-        dataset.stamp(), dataset.notes(), dataset.image_name(0)
+        _ = dataset.stamp(), dataset.notes(), dataset.image_name(0)
         return len(dataset.classes)
     except RabenchError as error:
         assert "\n" not in str(error)

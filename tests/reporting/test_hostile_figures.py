@@ -22,7 +22,7 @@ def test_a_figure_shows_names(tmp_path, name):
         save(figure, path)
     parser = ElementTree.XMLParser(target=ElementTree.TreeBuilder(insert_comments=True))
     tree = ElementTree.parse(tmp_path / "a.svg", parser)
-    comments = [e.text.strip() for e in tree.iter() if e.tag is ElementTree.Comment]
+    comments = [(e.text or "").strip() for e in tree.iter() if e.tag is ElementTree.Comment]
     shown = printable(name, lines=True)
     escaped = shortened(shown).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").strip()
     assert comments.count(escaped) == 2 or "\n" in name

@@ -90,7 +90,7 @@ class Tags(HTMLParser):
     def handle_starttag(self, tag, attrs):
         self.scripts += tag == "script"
         self.acting += [(tag, *pair) for pair in attrs if pair[0].startswith("on") or pair[0] in ("src", "action")]
-        self.acting += [(tag, *pair) for pair in attrs if pair[0] == "href" and not pair[1].startswith("#")]
+        self.acting += [(tag, *pair) for pair in attrs if pair[0] == "href" and not str(pair[1]).startswith("#")]
         self.acting += [(tag,)] if tag in ("img", "iframe", "object", "embed", "b", "form", "link", "base") else []
 
 
