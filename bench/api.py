@@ -14,16 +14,18 @@ from typing import Any
 import pandas as pd
 
 from ..codecs import CODECS
-from ..core.errors import RabenchError
+from ..core.errors import BadSetting, RabenchError
 from ..core.tables import Table
+from .choosing import quantities
+from .choosing.budget import run_within
 from .commands import add as adding
-from .commands import check as checking
 from .commands import listing
 from .commands.add import Added
 from .comparing import compare as comparing
 from .comparing import operating_points
 from .comparing.compare import Method
 from .comparing.comparison import Comparison
+from .conformance import check as checking
 from .reading.curves import NAMES, Measured, plugin_labels, timings
 from .reading.groups import Reading, read
 from .reading.log_loss import log_loss_of, probability_columns
@@ -55,6 +57,7 @@ def run(
     timeout: float = session.TIMEOUT,
     plugins: Sequence[str | Path] = (),
     command: str | None = None,
+    budget: str | float | None = None,
 ) -> Outcome:
     """Measures what is missing of a study.
 
@@ -62,11 +65,16 @@ def run(
     processes to spawn, 0 for none (spawned ones need the usual ``if __name__ == "__main__":``). dask: the address of a
     cluster to run on. limit: only the first images of each data set. timeout: seconds without any task coming back after
     which workers count as hung. plugins: files of plug-ins. command: what run.json keeps; default: this call.
-    Raises RabenchError for what the caller can set right.
+    budget: the time after which no more is measured, such as "2h", or seconds; all points are then measured on the same
+    images drawn at random, as many as there is time for. Raises RabenchError for what the caller can set right.
     """
     text = command or f"rabench.run({str(study)!r})"
-    target = named_study(study, out, plugins)
-    return session.run(target, lambda: executors.make(workers, dask), limit, progress, text, timeout)
+    target, make_pool = named_study(study, out, plugins), lambda: executors.make(workers, dask)
+    if budget is None:
+        return session.run(target, make_pool, limit, progress, text, timeout)
+    if limit is not None:
+        raise BadSetting("`budget` decides how many images are measured; leave `limit` out")
+    return run_within(target, make_pool, quantities.seconds(budget), progress or Progress(), text, timeout)
 
 
 def report(

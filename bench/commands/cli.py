@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import sys
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -83,6 +84,10 @@ def run(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say what would be measured and how long it takes.")
     ] = False,
+    budget: Annotated[
+        str | None,
+        typer.Option(metavar="2h", help="End after this time, all points on equally many images drawn at random."),
+    ] = None,
     timeout: Annotated[
         float, typer.Option(help="Seconds without any task coming back after which workers count as hung.")
     ] = 1800,
@@ -98,13 +103,16 @@ def run(
     at_least("--limit", limit, 1)
     at_least("--timeout", timeout, 1)
     among("--axis", axis, AXES)
+    if budget is not None and (limit is not None or dry_run):
+        raise typer.BadParameter("--budget decides how many images are measured; leave --limit and --dry-run out")
     target, count = find_study(study, out_folder), worker_count(workers)
     if dry_run:
         return _dry_run(target, count, limit)
-    outcome = _measure(target, count, dask, limit, timeout)
+    outcome = _measure(target, count, dask, limit, timeout, budget)
     if outcome is None:
         return None
-    err.print(f"{target.name}: {outcome.measured:,} records measured, {outcome.finished:,} were there")
+    there = f", {outcome.finished:,} were there" if budget is None else "; the same command goes on from there"
+    err.print(f"{target.name}: {outcome.measured:,} records measured{there}")
     if limit and outcome.images > limit:
         shown = f"tables and figures show the first {limit:,} images of each data set"
         say([f"{shown}; a run without --limit all {outcome.images:,}"])
@@ -116,16 +124,21 @@ def run(
     return _warn(outcome, written)
 
 
-def _measure(study: Study, workers: int, dask: str | None, limit: int | None, timeout: float) -> Outcome | None:
+def _measure(
+    study: Study, workers: int, dask: str | None, limit: int | None, timeout: float, budget: str | None
+) -> Outcome | None:
     """The outcome of a run; None where Ctrl-C has stopped it."""
+    from ..choosing.budget import run_within
+    from ..choosing.quantities import seconds
     from ..running import executors, session
     from .progress import Shown
 
     with Shown(err, study.name) as shown:
         try:
-            return session.run(
-                study, lambda: executors.make(workers, dask), limit, shown.progress, command_line(), timeout
-            )
+            pool, command = partial(executors.make, workers, dask), command_line()
+            if budget is not None:
+                return run_within(study, pool, seconds(budget), shown.progress, command, timeout)
+            return session.run(study, pool, limit, shown.progress, command, timeout)
         except KeyboardInterrupt:
             shown.close()
             done = f"{shown.progress.done:,} of {shown.progress.total:,} rows are measured and kept"
@@ -180,8 +193,8 @@ def check(
     """Whether a codec holds to what the bench relies on: sizes, determinism, batches, corrupt files, speed, ..."""
     from ...codecs import CODECS
     from ...codecs.base import Codec
+    from ..conformance.check import Checks, check_codec
     from ..study.plugin_files import FAMILIES
-    from .check import Checks, check_codec
 
     for base, family in FAMILIES:
         if (name := codec.partition(":")[0]) in family.names() and base is not Codec:

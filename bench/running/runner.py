@@ -82,7 +82,7 @@ class Runner:
         """The number of images that are not measured yet, by point."""
         self.unscheduled: Counter[Key] = Counter()
         """The number of images that no task was made for yet, by point."""
-        self.begun = monotonic()
+        self.begun, self.until = monotonic(), float("inf")
         self.flying: dict[Future[list[Rows]], Batch] = {}
         """The tasks that the pool has and has not given back."""
 
@@ -91,7 +91,7 @@ class Runner:
 
         until: the time of ``time.monotonic()`` after which no more tasks begin.
         """
-        self.begun, images = monotonic(), Counter[Key]()
+        self.begun, self.until, images = monotonic(), until, Counter[Key]()
         self.pieces.forget(self.records.names())
         for m in missing:
             images[m.identity.key] += m.stop - m.start - self.pieces.images(m.identity.name, m.start, m.stop)
@@ -257,7 +257,8 @@ class Runner:
         """The seconds for what is still to measure, at the pace of its own kind, scaled by how long the run took so far."""
         left = sum(self.pace.seconds(key, images) for key, images in self.waiting.items())
         spent = sum(self.pace.seconds(key, images - self.waiting[key]) for key, images in self.images.items())
-        return left * (monotonic() - self.begun) / spent if spent else 0.0
+        seconds = left * (monotonic() - self.begun) / spent if spent else 0.0
+        return min(seconds, max(0.0, self.until - monotonic()))
 
 
 def _narrowed(batch: Batch, members: list[Missing]) -> Batch:

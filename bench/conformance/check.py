@@ -11,10 +11,10 @@ from ...codecs.base import Codec
 from ...core.errors import Unavailable
 from ...core.origins import describe_error
 from ...core.tables import Kind, Table
-from ..conformance import promises
-from ..conformance.fresh_process import NoProcess
-from ..conformance.promises import Promise
-from ..conformance.trial import ERROR_LENGTH, Broken, Trial
+from . import promises
+from .fresh_process import NoProcess
+from .promises import Promise
+from .trial import ERROR_LENGTH, Broken, Trial
 
 
 @dataclass(frozen=True)
