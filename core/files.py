@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import os
+import platform
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import lru_cache
@@ -14,6 +16,8 @@ from filelock import FileLock, Timeout
 from .errors import Unavailable
 
 PARTIAL = ".partial-"
+OTHERS_LEFT = 3600.0
+"""The seconds after which an unfinished file of another machine counts as left behind: a shared folder may not pass locks on."""
 
 
 @contextmanager
@@ -23,7 +27,7 @@ def atomic_write(path: Path) -> Iterator[Path]:
     Written beside ``path``, fsynced and renamed: a process killed at any moment leaves the old
     file, the new one, or a leftover whose name begins with ``PARTIAL``, never half a file.
     """
-    partial = path.with_name(f"{PARTIAL}{os.getpid()}-{path.name}")
+    partial = path.with_name(f"{PARTIAL}{_machine()}-{os.getpid()}-{path.name}")
     partial.unlink(missing_ok=True)  # what lies there already may be a link to another file
     try:
         yield partial
@@ -80,9 +84,17 @@ def locked(path: Path, taken: str, alternative: str = "") -> Iterator[None]:
 
 
 def remove_partial(folder: Path) -> None:
-    """Removes the unfinished files that killed processes left in ``folder``."""
+    """Removes the unfinished files that killed processes left in ``folder``; those of other machines once they are old."""
     for leftover in folder.glob(f"{PARTIAL}*"):
-        leftover.unlink(missing_ok=True)
+        with suppress(FileNotFoundError):  # its own process has finished it
+            own = leftover.name.startswith(f"{PARTIAL}{_machine()}-")
+            if own or time.time() - leftover.stat().st_mtime > OTHERS_LEFT:
+                leftover.unlink()
+
+
+def _machine() -> str:
+    """What tells this machine from others that write to the same folder, as 8 hex digits."""
+    return hashlib.sha256(platform.node().encode()).hexdigest()[:8]
 
 
 def sha256_of(path: Path) -> str:

@@ -68,7 +68,7 @@ class Pieces:
 
     def write(self, identity: Identity, start: int, stop: int, rows: Rows) -> None:
         """Writes a piece, whole or not at all."""
-        self.folder.mkdir(parents=True, exist_ok=True)
+        self.folder.mkdir(exist_ok=True)  # without its parents: a folder that vanished is not made anew
         table = table_of(rows).append_column(DIGEST, pa.array(rows.digests, pa.binary(32)))
         with atomic_write(self._path(identity.name, start, stop)) as partial:
             write_table(table, partial, {"rabench-piece": json.dumps({"seconds": rows.seconds})})

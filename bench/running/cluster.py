@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+from contextlib import suppress
 from time import monotonic
 from typing import Any
 
@@ -22,6 +24,8 @@ def dask(address: str) -> Pool:
         from distributed import Client
     except ImportError:
         raise Unavailable("`dask` needs distributed: pip install -c constraints.txt '.[dask]'") from None
+    for logger in filter(lambda name: name.startswith("distributed"), list(logging.root.manager.loggerDict)):
+        logging.getLogger(logger).setLevel(logging.CRITICAL)  # a scheduler that is gone is told in a line
     try:
         client = Client(address, timeout=10)
         threads = _Threads(client)
@@ -34,17 +38,22 @@ def dask(address: str) -> Pool:
     def close() -> None:
         client.close()
 
-    return Pool(client.get_executor, threads, close)
+    return Pool(client.get_executor, threads, close, f"the Dask scheduler at {address}")
 
 
 class _Threads:
     """The number of threads of all workers, as of some seconds ago."""
 
     def __init__(self, client: Any) -> None:
-        self.client, self.known, self.asked = client, 0, -ASKED_EVERY
-        self()
+        self.client = client
+        self._ask()
 
     def __call__(self) -> int:
         if monotonic() - self.asked >= ASKED_EVERY:
-            self.known, self.asked = sum(self.client.nthreads().values()), monotonic()
+            with suppress(OSError):  # its tasks will tell that it is gone
+                self._ask()
         return max(1, self.known)
+
+    def _ask(self) -> None:
+        self.asked = monotonic()
+        self.known = sum(self.client.nthreads().values())

@@ -19,14 +19,18 @@ class Pool:
     """An executor that can be replaced after a crash."""
 
     def __init__(
-        self, make: Callable[[], Executor], slots: Callable[[], int], close: Callable[[], None] = lambda: None
+        self,
+        make: Callable[[], Executor],
+        slots: Callable[[], int],
+        close: Callable[[], None] = lambda: None,
+        name: str = "the pool of workers",
     ) -> None:
         """Starts the first executor.
 
         make: gives a new executor, now and after each crash. slots: tells how many tasks can run at once now. close: what
-        to do when the pool ends, after its last executor.
+        to do when the pool ends, after its last executor. name: what an error says that is gone.
         """
-        self._make, self._slots, self._close = make, slots, close
+        self._make, self._slots, self._close, self.name = make, slots, close, name
         self._executor = make()
 
     @property

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from concurrent.futures import CancelledError
 from contextlib import contextmanager
 from dataclasses import dataclass
 from time import monotonic
 
-from ...core.errors import BadSetting, Refused
+from ...core.errors import BadSetting, Refused, Unavailable
 from ...datasets.base import forget_opened
 from ..measuring.task import Changed
 from ..records.index import Index
@@ -20,6 +21,8 @@ from ..study.study import Study
 from .plan import make_plan
 from .pool import Pool
 from .runner import TIMEOUT, Progress, Runner
+
+KEPT = "what was finished is kept"
 
 
 @dataclass(frozen=True)
@@ -115,9 +118,15 @@ def session(
             if isinstance(error, Changed):
                 _forget_blocks(index)
             pool.stop()
+            if isinstance(error, CancelledError):
+                raise Unavailable(f"{pool.name} is gone; {KEPT}: start it, and run the same again") from None
+            if isinstance(error, OSError) and not study.records.is_dir():
+                raise Unavailable(
+                    f"{study.records} is gone; {KEPT} there: bring it back, and run the same again"
+                ) from None
             raise
         finally:
-            if runner.kept:
+            if runner.kept and study.records.is_dir():
                 seconds = monotonic() - begun
                 provenance.add(study.folder, command, runner.kept, seconds, pool.slots)
         pool.close()

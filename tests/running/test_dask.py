@@ -2,15 +2,18 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+import rabench
 from given_studies import photos_matrix
 from plugin_texts import CODEC, WEIGHTED, python_file
 from processes import wait_until
+from rabench.bench.running.runner import Progress
 
 HELPERS = str(Path(__file__).parents[1] / "helpers")
 MATRIX = photos_matrix(
@@ -28,11 +31,16 @@ def environment():
 
 
 @pytest.fixture
-def cluster(tmp_path, environment):
+def processes():
+    """The processes of the cluster: a scheduler and two workers."""
+    return []
+
+
+@pytest.fixture
+def cluster(tmp_path, environment, processes):
     """The address of a scheduler with two workers, which end with the test."""
     pytest.importorskip("distributed", reason="distributed is not installed: pip install -c constraints.txt '.[dask]'")
     file = tmp_path / "scheduler.json"
-    processes = []
 
     def start(words):
         command = [sys.executable, *words, "--scheduler-file", str(file)]
@@ -69,3 +77,46 @@ def test_a_cluster_gives_what_one_process_gives(tmp_path, cluster, environment):
         return (out / "summary.csv").read_bytes()
 
     assert summary(tmp_path / "far", "--dask", cluster) == summary(tmp_path / "near", "--workers", "0")
+
+
+LONG = photos_matrix('quantizers = ["median-cut:colors=2,4,8,16"]\ncodecs = ["png"]')
+
+
+def begun(tmp_path, environment, cluster):
+    """A run on the cluster, once it has kept something."""
+    study = tmp_path / "study"
+    study.mkdir(exist_ok=True)
+    (study / "matrix.toml").write_text(LONG)
+    command = [sys.executable, "-m", "rabench", "run", str(study), "--dask", cluster]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True, env=environment)
+    pieces = study / "records" / "pieces"
+    wait_until(lambda: any(pieces.glob("*.parquet")) or process.poll() is not None, "nothing is kept", 200)
+    return study, process
+
+
+@pytest.mark.slow
+def test_a_worker_that_is_killed_costs_nothing_and_a_scheduler_the_tasks_under_way(
+    tmp_path, cluster, environment, processes
+):
+    study, process = begun(tmp_path, environment, cluster)
+    processes[1].kill()
+    errors = process.communicate(timeout=300)[1]
+    assert process.returncode == 0, errors
+    after_a_worker = (study / "summary.csv").read_bytes()
+    shutil.rmtree(study)
+    study, process = begun(tmp_path, environment, cluster)
+    processes[0].kill()
+    errors = process.communicate(timeout=100)[1]
+    assert process.returncode == 2 and "Traceback" not in errors, errors
+    assert errors.splitlines()[-1].startswith(f"rabench: the Dask scheduler at {cluster} is gone")
+    kept, progress = sum(p.done for p in rabench.status(study).points), Progress()
+    assert kept and rabench.run(study, progress=progress).complete
+    assert progress.done == 5 * 1150 - kept
+    rabench.report(study)
+    alone = study.with_name("alone")
+    alone.mkdir()
+    (alone / "matrix.toml").write_text(LONG)
+    rabench.run(alone)
+    rabench.report(alone)
+    undisturbed = (alone / "summary.csv").read_bytes()
+    assert after_a_worker == undisturbed and (study / "summary.csv").read_bytes() == undisturbed

@@ -2,13 +2,19 @@
 
 import os
 import random
+import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 from processes import needs_proc, runs_in_session, wait_until
 
+KILLS = int(os.environ.get("RABENCH_KILLS", "4"))
+"""How many times a run is killed."""
+LAST = 10
+"""So many of 14 records may be finished before some are taken away again."""
 ENVIRONMENT = {**os.environ, "COLUMNS": "120"}
 MATRIX = """
 dataset = "photos"
@@ -39,6 +45,13 @@ def records_in(out):
     return {file.name: (file.stat().st_ino, file.stat().st_mtime_ns) for file in finished}
 
 
+def kill_a_worker(parent, moments):
+    """kill -9 of one of a run's processes, if it has any yet."""
+    children = [int(child) for child in Path(f"/proc/{parent}/task/{parent}/children").read_text().split()]
+    if children:
+        os.kill(moments.choice(children), signal.SIGKILL)
+
+
 @pytest.mark.slow
 @needs_proc
 def test_kills_change_nothing(tmp_path):
@@ -48,7 +61,7 @@ def test_kills_change_nothing(tmp_path):
     length = time.monotonic() - begin
     moments = random.Random(20_200_614)
     finished: dict[str, tuple[int, int]] = {}
-    for number in range(4):
+    for number in range(KILLS):
         process = run(killed, start_new_session=True)
         before = len(finished)
         if number % 2:  # after a new record, however slow the machine is: each such run leaves something to lose
@@ -56,11 +69,18 @@ def test_kills_change_nothing(tmp_path):
                 lambda p=process, n=before: len(records_in(killed)) > n or p.poll() is not None, "no record", 300
             )
         time.sleep(moments.uniform(0.05, 0.2) * length)
+        if number % 3 == 2:
+            kill_a_worker(process.pid, moments)
+            time.sleep(moments.uniform(0, 0.1) * length)
         process.kill()  # the parent alone: workers must notice
         process.wait()
         records = records_in(killed)
         assert finished.items() <= records.items(), "a finished record was written again or lost"
         finished = records
+        if len(finished) > LAST:  # all but done: so that there is something to do
+            for name in moments.sample(sorted(finished), LAST):
+                (killed / "records" / name).unlink()
+                del finished[name]
         wait_until(lambda session=process.pid: not runs_in_session(session), "workers outlive their parent", 10)
     assert finished
     assert run(killed).wait() == 0, killed.with_suffix(".stderr").read_text()
