@@ -102,3 +102,32 @@ def verify(
     print_tables([verified.table], form)
     if verified.differences or verified.left_out:
         raise typer.Exit(INCOMPLETE)
+
+
+@app.command()
+def profile(
+    study: StudyName,
+    images: Annotated[int, typer.Option(help="How many images of each data set.")] = 50,
+    workers: WorkersOption = None,
+    form: Annotated[str, typer.Option("--format", help="text, markdown, latex or csv")] = "text",
+    plugin: PluginOption = None,
+) -> None:
+    """Where the time of a study goes, stage by stage, and what would cut it: measures some images, and keeps nothing."""
+    from ..auditing.profiling import profile as profiling
+    from ..running import executors
+    from ..study.study import find_study
+    from .progress import Shown
+
+    among("--format", form, TABLE_FORMATS)
+    at_least("--images", images, 1)
+    at_least("--workers", workers, 0)
+    target, pool = find_study(study), executors.make(worker_count(workers), None)
+    with Shown(err, target.name) as shown:
+        try:
+            found = profiling(target, pool, images, shown.progress)
+        except KeyboardInterrupt:
+            shown.close()
+            end_soon("stopped; nothing is kept of it", STOPPED)
+        finally:
+            pool.stop()
+    print_tables([found.table], form)

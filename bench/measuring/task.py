@@ -60,6 +60,14 @@ def run(task: Task) -> list[Rows]:
     Raises Refused where a plug-in here has another version than the study's machine, Changed where the images are
     not those of ``task.block``.
     """
+    return timed(task)[0]
+
+
+def timed(task: Task) -> tuple[list[Rows], dict[tuple[str, str], float]]:
+    """What ``run`` gives, and the seconds that were spent, by the stage and the plug-in's label, each counted once.
+
+    A row's own seconds count what pairs share, such as the quantizer's, for each pair.
+    """
     one_thread()
     _check_versions(task)
     measurement = _Measurement(task)
@@ -67,7 +75,7 @@ def run(task: Task) -> list[Rows]:
         measurement.add(block)
     if task.block and measurement.content.hexdigest() != task.block:
         raise changed(task.dataset, task.start, task.stop)
-    return measurement.rows()
+    return measurement.rows(), measurement.spent()
 
 
 def changed(dataset: Dataset, start: int, stop: int) -> Changed:
@@ -197,6 +205,19 @@ class _Measurement:
         for inference in self.inferences.values():
             inference.flush()
         return [self._rows(self.files[self.representatives.get(c, c)], c, k) for c, k in self.task.pairs]
+
+    def spent(self) -> dict[tuple[str, str], float]:
+        """The seconds spent, by stage and the label of the plug-in."""
+        task = self.task
+        spent = {("load", task.dataset.label): self.clock.seconds["load"]}
+        spent["quantize", task.quantizer.label] = self.clock.seconds["quantize"]
+        for codec, files in self.files.items():
+            spent |= {(stage, codec.label): files.clock.seconds[stage] for stage in ("encode", "decode")}
+        for metric in {judge for _, judge in task.pairs if isinstance(judge, Metric)}:
+            spent["classify", metric.label] = sum(f.clock.seconds[metric.spec] for f in self.files.values())
+        for classifier, inference in self.inferences.items():
+            spent["classify", classifier.label] = inference.seconds
+        return spent
 
     def _rows(self, files: _Files, codec: Codec, judge: Classifier | Metric) -> Rows:
         n, errors = self.task.images, dict(files.errors)
