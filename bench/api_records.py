@@ -1,4 +1,4 @@
-"""What the commands about stored records do, as functions of the package: pack, merge, status, verify, trust."""
+"""What the commands about records do, as functions of the package: pack, merge, status, verify, profile, trust."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from .api import named_study
+from .auditing import profiling, verifying
 from .auditing import status as auditing
-from .auditing import verifying
+from .auditing.profiling import Profile
 from .auditing.status import Status
 from .auditing.verifying import ROWS, Verified
 from .records.packs import Packed
@@ -56,6 +57,25 @@ def verify(
     pool = executors.make(workers, None)
     try:
         return verifying.verify(named_study(study, out, plugins), pool, rows, seed, progress)
+    finally:
+        pool.stop()
+
+
+def profile(
+    study: str | Path,
+    images: int = profiling.IMAGES,
+    workers: int = 0,
+    progress: Progress | None = None,
+    plugins: Sequence[str | Path] = (),
+) -> Profile:
+    """Where the time of a study goes: its first images are measured at all points, and nothing of it is kept.
+
+    ``.table`` has a row a stage, ``.largest`` the three largest costs. images: of each data set. Raises RabenchError where no
+    point can be measured here.
+    """
+    pool = executors.make(workers, None)
+    try:
+        return profiling.profile(named_study(study, None, plugins), pool, images, progress)
     finally:
         pool.stop()
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import pandas as pd
 
-from ...core.errors import Refused
+from ...core.errors import BadSetting, Refused
 from ...core.tables import Kind, Table
 from ...datasets.base import forget_opened
 from ..measuring import task as tasks
@@ -170,6 +170,8 @@ def profile(study: Study, pool: Pool, images: int = IMAGES, progress: Progress |
     pool: what runs it; the caller ends it. images: of each data set. progress: is kept up to date. Raises RabenchError where
     no point can be measured here.
     """
+    if images < 1:
+        raise BadSetting(f"`images` must be 1 or more, got {images}")
     forget_opened()
     matrix, progress = study.load(measuring=True), progress or Progress()
     with tempfile.TemporaryDirectory(prefix="rabench-profile-") as folder:
