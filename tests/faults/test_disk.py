@@ -81,7 +81,7 @@ def test_a_disk_that_is_full_at_any_write_loses_nothing_else(study, undisturbed,
         measure(study, LIMIT)
     writes = counting.written
     assert writes > 3 * LIMIT
-    for number in (1, 2, *range(3, writes, writes // 6)):
+    for number in (1, 2, *range(3, writes, writes // 4)):
         shutil.rmtree(study.folder)
         again = written_study(study.folder, MATRIX)
         with FullAt(study.folder, number), pytest.raises(OSError, match="No space left"):

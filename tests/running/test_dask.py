@@ -87,7 +87,7 @@ def begun(tmp_path, environment, cluster):
     study = tmp_path / "study"
     study.mkdir(exist_ok=True)
     (study / "matrix.toml").write_text(LONG)
-    command = [sys.executable, "-m", "rabench", "run", str(study), "--dask", cluster]
+    command = [sys.executable, "-m", "rabench", "run", str(study), "--dask", cluster, "--limit", "600"]
     process = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True, env=environment)
     pieces = study / "records" / "pieces"
     wait_until(lambda: any(pieces.glob("*.parquet")) or process.poll() is not None, "nothing is kept", 200)
@@ -110,13 +110,13 @@ def test_a_worker_that_is_killed_costs_nothing_and_a_scheduler_the_tasks_under_w
     assert process.returncode == 2 and "Traceback" not in errors, errors
     assert errors.splitlines()[-1].startswith(f"rabench: the Dask scheduler at {cluster} is gone")
     kept, progress = sum(p.done for p in rabench.status(study).points), Progress()
-    assert kept and rabench.run(study, progress=progress).complete
-    assert progress.done == 5 * 1150 - kept
+    assert kept and rabench.run(study, limit=600, progress=progress).complete
+    assert progress.done == 5 * 600 - kept
     rabench.report(study)
     alone = study.with_name("alone")
     alone.mkdir()
     (alone / "matrix.toml").write_text(LONG)
-    rabench.run(alone)
+    rabench.run(alone, limit=600)
     rabench.report(alone)
     undisturbed = (alone / "summary.csv").read_bytes()
     assert after_a_worker == undisturbed and (study / "summary.csv").read_bytes() == undisturbed

@@ -31,7 +31,7 @@ def run(out, **options):
     """The study, started; its standard error goes to a file beside it, which no killed process leaves open."""
     out.mkdir(exist_ok=True)
     (out / "matrix.toml").write_text(MATRIX)
-    command = [sys.executable, "-m", "rabench", "run", str(out), "--workers", "2"]
+    command = [sys.executable, "-m", "rabench", "run", str(out), "--workers", "2", "--limit", "400"]
     with out.with_suffix(".stderr").open("wb") as errors:
         return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=errors, env=ENVIRONMENT, **options)
 
