@@ -38,7 +38,7 @@ REMEDIES = {
     "decode": "a faster setting of the codec, or another build of it",
     "classify": "a GPU, a smaller network or its precision=bf16 (a point of its own); fewer classifiers",
     CHAIN: "fewer, larger images; it hashes pixels and sums up squared errors",
-    WAITING: "other programs that use the cores; workers that start (a longer run makes that small); fewer workers",
+    WAITING: "no other programs on these cores; more --images, as workers that start count less then; fewer workers",
 }
 """What would cut a cost."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from math import isnan
 from pathlib import Path
@@ -14,7 +14,7 @@ from filelock import FileLock, Timeout
 from ...core.tables import Kind, Table
 from ..reading.curves import Held, held_records
 from ..records.format import Identity, Record
-from ..records.index import Index, block_name
+from ..records.index import Index, Span, block_name
 from ..records.pieces import Pieces
 from ..records.records import Records
 from ..running.pace import Pace
@@ -88,10 +88,14 @@ def status(study: Study) -> Status:
     pace, noted = Pace.of(found), by_point(found)
     points = [_point_status(point, index, noted, pieces, pace) for point in all_points(matrix)]
     since = time.time() - RECENT
-    recent = {path for path in {r.path for r in found} if _written(path) > since}
-    images = sum(r.images for r in found if r.path in recent)
-    images += sum(stop - start for path, start, stop in pieces.files() if _written(path) > since)
-    return Status(matrix.title, points, running, images / RECENT)
+    written = {path for path in {r.path for r in found} if _written(path) > since}
+    images = sum(r.images for r in found if r.path in written)
+    for path, start, stop in pieces.files():
+        if _written(path) > since:
+            written.add(path)
+            images += stop - start
+    images_a_second = images / max(1.0, min(RECENT, time.time() - min(map(_written, written), default=0.0)))
+    return Status(matrix.title, points, running, images_a_second)
 
 
 def _written(path: Path) -> float:
@@ -108,16 +112,16 @@ def _point_status(point: Point, index: Index, records: PointRecords, pieces: Pie
         return PointStatus(point, 0, 0, 0, float("nan"))
     held = [record for _, record in noted_records(point, index, records)]
     images, done, failed = index.expected(label), sum(r.images for r in held), sum(map(_failed, held))
-    done += _images_in_pieces(point, index, pieces)
+    done += _images_in_pieces(point, index, pieces, [span for span, _ in noted_records(point, index, records)])
     return PointStatus(point, images, done, failed, pace.seconds(point.key, images - done) if pace else float("nan"))
 
 
-def _images_in_pieces(point: Point, index: Index, pieces: Pieces) -> int:
-    """The images of blocks that are begun."""
+def _images_in_pieces(point: Point, index: Index, pieces: Pieces, held: Sequence[Span]) -> int:
+    """The images of blocks that are begun; not of those of which records of parts are there, which may hold the same."""
     noted = index.noted(point.labels)
     if noted is None or not pieces:
         return 0
-    spans = index.measured(point.dataset.label)
+    spans = [s for s in index.measured(point.dataset.label) if not any(s.start <= h.start < s.stop for h in held)]
     names = (
         (Identity(point.labels, noted[0], noted[1], block_name(point.codec, s.description)).name, s) for s in spans
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import chain
 
@@ -118,10 +118,12 @@ def make_tasks(
     none is under way. What ``pieces`` hold already is left out, and so are records in
     ``closed``, which may grow meanwhile.
     """
+    asked: dict[str, int] = {}
     for group in _untimed(groups, pace):
         for members in _by_codec(group):  # all of them, so that they lack the same images afterwards
             first = members[0]
             if gaps := pieces.gaps(first.identity.name, first.start, first.stop):
+                asked |= {m.identity.name: gaps[0][0] for m in members}
                 yield _part(members, gaps[0][0], gaps[0][0] + FIRST_IMAGES)
     waiting = list(groups)
     while waiting:
@@ -129,7 +131,7 @@ def make_tasks(
         if ready is None and not idle():
             yield None
         else:
-            yield from _tasks_of(waiting.pop(ready or 0), pace, pieces, closed, seconds)
+            yield from _tasks_of(waiting.pop(ready or 0), pace, pieces, closed, seconds, asked)
 
 
 def _untimed(groups: Iterable[list[Missing]], pace: Pace) -> Iterator[list[Missing]]:
@@ -143,13 +145,21 @@ def _untimed(groups: Iterable[list[Missing]], pace: Pace) -> Iterator[list[Missi
 
 
 def _tasks_of(
-    group: list[Missing], pace: Pace, pieces: Pieces, closed: Collection[str], seconds: Callable[[], float]
+    group: list[Missing],
+    pace: Pace,
+    pieces: Pieces,
+    closed: Collection[str],
+    seconds: Callable[[], float],
+    asked: Mapping[str, int],
 ) -> Iterator[tuple[Task, list[Missing]]]:
     alike: dict[tuple[tuple[int, int], ...], list[Missing]] = {}
     for m in group:
         if m.identity.name in closed:
             continue
-        alike.setdefault(tuple(pieces.gaps(m.identity.name, m.start, m.stop)), []).append(m)
+        gaps = pieces.gaps(m.identity.name, m.start, m.stop)
+        if gaps and gaps[0][0] == asked.get(m.identity.name):  # its first image is under way
+            gaps[0] = (gaps[0][0] + FIRST_IMAGES, gaps[0][1])
+        alike.setdefault(tuple(gaps), []).append(m)
     for gaps, members in alike.items():
         for start, stop in gaps:
             while start < stop and (members := [m for m in members if m.identity.name not in closed]):

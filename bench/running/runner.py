@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping
-from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Future, wait
+from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, CancelledError, Future, wait
 from dataclasses import dataclass, replace
 from time import monotonic
 
@@ -71,6 +71,8 @@ class Runner:
         self.pieces = Pieces(records.folder)
         self.closed: set[str] = set()
         """The names of records that this run has written, or given up as a worker died with them, or hung."""
+        self.holes: set[str] = set()
+        """The names of records that a piece was missing of in the end."""
         self.kept = 0
         """The number of records written."""
         self.failing: set[Codec] = set()
@@ -110,12 +112,23 @@ class Runner:
                 while len(self.flying) < 2 * self.pool.slots and monotonic() < until and (batch := next(to_come, None)):
                     self._submit(batch)
                 if not self.flying:
-                    return
+                    if monotonic() >= until or not (open_ := self._with_holes(open_)):
+                        return
+                    to_come = make_tasks(make_groups(open_), self.pace, self.pieces, self.closed)
+                    continue
                 done, _ = wait(self.flying, self.timeout, FIRST_COMPLETED)
                 self._collect(done)
         except BaseException:
             self.pool.stop()
             raise
+
+    def _with_holes(self, members: list[Missing]) -> list[Missing]:
+        """Those of some records that are not whole though all was measured, as a piece could not be read; once each."""
+        found = [m for m in members if m.identity.name not in self.closed | self.holes]
+        self.holes |= {m.identity.name for m in found}
+        for m in found:
+            self.progress.total += m.stop - m.start - self.pieces.images(m.identity.name, m.start, m.stop)
+        return found
 
     def measure_overheads(self, points: Mapping[Point, tuple[str, str, str]], index: Index) -> None:
         """Notes the bytes that the codecs of points take for a flat image; those that failed here are left out.
@@ -140,20 +153,32 @@ class Runner:
 
     def _collect(self, done: set[Future[list[Rows]]]) -> None:
         """Writes what has come back; where a worker died, or nothing came back in time, measures each batch alone."""
-        crashed: list[Batch] = []
-        for future in done:
-            batch = self.flying.pop(future)
-            if _died(future.exception()):
-                crashed.append(batch)
-            else:
-                self._keep(batch, future.result())
+        crashed = self._keep_all(done)
         if crashed or not done:
             # Whoever flew with the culprit died with it: each alone shows who it was.
+            crashed += self._keep_all({future for future in self.flying if future.done()})
             crashed += self.flying.values()
             self.flying.clear()
             self.pool.restart(kill=True)
             for batch in crashed:
                 self._alone(batch)
+
+    def _keep_all(self, done: set[Future[list[Rows]]]) -> list[Batch]:
+        """Writes what came back; gives the batches whose worker died. Raises, after all is written, what a task raised."""
+        crashed: list[Batch] = []
+        failed: BaseException | None = None
+        for future in done:
+            batch = self.flying.pop(future)
+            error = CancelledError() if future.cancelled() else future.exception()
+            if _died(error):
+                crashed.append(batch)
+            elif error is not None:
+                failed = error
+            else:
+                self._keep(batch, future.result())
+        if failed is not None:
+            raise failed
+        return crashed
 
     def _alone(self, batch: Batch) -> None:
         """Measures a batch by itself after a crash; where that crashes again, its codecs one by one."""
@@ -247,11 +272,14 @@ class Runner:
 
     def _task_seconds(self) -> float:
         """How long the next task is to take: shorter in the end, so that no worker waits long for another."""
-        slots = self.pool.slots
+        slots, most = (
+            self.pool.slots,
+            min(batches.TASK_SECONDS, max(batches.SHORTEST_SECONDS, self.until - monotonic())),
+        )
         if slots == 1:
-            return batches.TASK_SECONDS
+            return most
         left = sum(self.pace.seconds(key, images) for key, images in self.unscheduled.items())
-        return min(batches.TASK_SECONDS, max(batches.SHORTEST_SECONDS, left / (2 * slots)))
+        return min(most, max(batches.SHORTEST_SECONDS, left / (2 * slots)))
 
     def _seconds_left(self) -> float:
         """The seconds for what is still to measure, at the pace of its own kind, scaled by how long the run took so far."""

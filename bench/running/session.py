@@ -126,7 +126,7 @@ def session(
                 ) from None
             raise
         finally:
-            if runner.kept and study.records.is_dir():
+            if (runner.kept or progress.done) and study.records.is_dir():
                 seconds = monotonic() - begun
                 provenance.add(study.folder, command, runner.kept, seconds, pool.slots)
         pool.close()
