@@ -14,10 +14,9 @@ from typing import Any
 import pandas as pd
 
 from ..codecs import CODECS
-from ..core.errors import BadSetting, RabenchError
+from ..core.errors import RabenchError
 from ..core.tables import Table
-from .choosing import quantities
-from .choosing.budget import run_within
+from .choosing import budget as budgets
 from .commands import add as adding
 from .commands import listing
 from .commands.add import Added
@@ -69,12 +68,8 @@ def run(
     images drawn at random, as many as there is time for. Raises RabenchError for what the caller can set right.
     """
     text = command or f"rabench.run({str(study)!r})"
-    target, make_pool = named_study(study, out, plugins), lambda: executors.make(workers, dask)
-    if budget is None:
-        return session.run(target, make_pool, limit, progress, text, timeout)
-    if limit is not None:
-        raise BadSetting("`budget` decides how many images are measured; leave `limit` out")
-    return run_within(target, make_pool, quantities.seconds(budget), progress or Progress(), text, timeout)
+    target = named_study(study, out, plugins)
+    return budgets.run(target, lambda: executors.make(workers, dask), limit, budget, progress, text, timeout)
 
 
 def report(

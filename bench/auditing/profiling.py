@@ -14,14 +14,14 @@ from typing import Any
 
 import pandas as pd
 
-from ...core.errors import BadSetting, Refused
+from ...core.errors import BadSetting
 from ...core.tables import Kind, Table
 from ...datasets.base import forget_opened
 from ..measuring import task as tasks
 from ..records.format import Rows
 from ..records.index import Index
 from ..records.records import Records
-from ..running.plan import make_plan
+from ..running.plan import make_plan, nothing_possible
 from ..running.pool import Pool
 from ..running.runner import Progress, Runner
 from ..study.matrix import all_points
@@ -136,7 +136,7 @@ class Watched(Pool):
     """A pool whose tasks are observed."""
 
     def __init__(self, pool: Pool, profile: Profile) -> None:
-        self.pool, self.profile = pool, profile
+        self.pool, self.profile, self.name = pool, profile, pool.name
 
     @property
     def slots(self) -> int:
@@ -148,11 +148,13 @@ class Watched(Pool):
         seen: Future[list[Rows]] = Future()
 
         def told(done: Future[Observed]) -> None:
-            if (error := done.exception()) is not None:
+            if done.cancelled():
+                seen.cancel()
+            elif (error := done.exception()) is not None:
                 seen.set_exception(error)
-                return
-            self.profile.take(done.result())
-            seen.set_result(done.result().rows)
+            else:
+                self.profile.take(done.result())
+                seen.set_result(done.result().rows)
 
         self.pool.submit(observe, *arguments).add_done_callback(told)
         return seen
@@ -178,8 +180,8 @@ def profile(study: Study, pool: Pool, images: int = IMAGES, progress: Progress |
         records = Records(Path(folder))
         records.create()
         plan = make_plan(all_points(matrix), records, Index(records.folder), images, pool, progress.say)
-        if not plan.missing:
-            raise Refused(f"{study.name}: no point can be measured here: {plan.impossible[0][1]}")
+        if not plan.spans:
+            raise nothing_possible(study.name, plan.impossible)
         found = Profile(f"{matrix.title}: where the time goes", pool.slots, 0)
         runner = Runner(Watched(pool, found), records, progress)
         [f.result() for f in [pool.submit(os.getpid) for _ in range(2 * pool.slots)]]  # workers have started

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from math import isnan
@@ -87,15 +88,19 @@ def status(study: Study) -> Status:
     found, _ = records.read()
     pace, noted = Pace.of(found), by_point(found)
     points = [_point_status(point, index, noted, pieces, pace) for point in all_points(matrix)]
-    since = time.time() - RECENT
-    written = {path for path in {r.path for r in found} if _written(path) > since}
-    images = sum(r.images for r in found if r.path in written)
+    return Status(matrix.title, points, running, _images_a_second(found, pieces))
+
+
+def _images_a_second(records: Iterable[Record], pieces: Pieces) -> float:
+    """The images a second that came in the last RECENT seconds, or since the first of them came."""
+    now = time.time()
+    counts = Counter[Path]()
+    for record in records:
+        counts[record.path] += record.images
     for path, start, stop in pieces.files():
-        if _written(path) > since:
-            written.add(path)
-            images += stop - start
-    images_a_second = images / max(1.0, min(RECENT, time.time() - min(map(_written, written), default=0.0)))
-    return Status(matrix.title, points, running, images_a_second)
+        counts[path] += stop - start
+    recent = [(age, images) for path, images in counts.items() if (age := now - _written(path)) < RECENT]
+    return sum(images for _, images in recent) / max(1.0, *(age for age, _ in recent)) if recent else 0.0
 
 
 def _written(path: Path) -> float:
@@ -110,9 +115,10 @@ def _point_status(point: Point, index: Index, records: PointRecords, pieces: Pie
     label = point.dataset.label
     if label not in index.datasets:
         return PointStatus(point, 0, 0, 0, float("nan"))
-    held = [record for _, record in noted_records(point, index, records)]
+    noted = noted_records(point, index, records)
+    held = [record for _, record in noted]
     images, done, failed = index.expected(label), sum(r.images for r in held), sum(map(_failed, held))
-    done += _images_in_pieces(point, index, pieces, [span for span, _ in noted_records(point, index, records)])
+    done += _images_in_pieces(point, index, pieces, [span for span, _ in noted])
     return PointStatus(point, images, done, failed, pace.seconds(point.key, images - done) if pace else float("nan"))
 
 

@@ -1,21 +1,45 @@
-"""Runs that end after a given time: all points on the same images drawn at random, as many as there is time for."""
+"""Runs of a study, whole or within a given time: then all points on the same random images, as many as there is time for."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from time import monotonic
 
-from ...core.errors import RabenchError, Refused
+from ...core.errors import BadSetting, RabenchError
 from ...datasets.base import Dataset, forget_opened
 from ..records.format import PART
 from ..records.index import Index
+from ..running.plan import nothing_possible
 from ..running.pool import Pool
 from ..running.runner import TIMEOUT, Progress, Runner
 from ..running.session import Outcome, session
+from ..running.session import run as whole_run
 from ..study.matrix import all_points
 from ..study.points import Point
 from ..study.study import Study
 from .measuring import ShuffledImages
+from .quantities import seconds as seconds_of
+
+
+def run(
+    study: Study,
+    make_pool: Callable[[], Pool],
+    limit: int | None = None,
+    budget: str | float | None = None,
+    progress: Progress | None = None,
+    command: str = "rabench.run",
+    timeout: float = TIMEOUT,
+) -> Outcome:
+    """Measures what a study lacks: all, or as much as there is time for.
+
+    budget: such as "2h", or seconds; None for all. Else takes what the ``run`` of a session takes, and raises what that
+    raises; BadSetting for both a limit and a budget, too.
+    """
+    if budget is None:
+        return whole_run(study, make_pool, limit, progress, command, timeout)
+    if limit is not None:
+        raise BadSetting("`budget` decides how many images are measured; leave `limit` out")
+    return run_within(study, make_pool, seconds_of(budget), progress or Progress(), command, timeout)
 
 
 def run_within(
@@ -38,7 +62,7 @@ def run_within(
         try:
             drawn = _images_of_points(all_points(matrix), runner, index, impossible)
             if not drawn:
-                raise Refused(f"{study.name}: no point can be measured here: {impossible[0][1]}")
+                raise nothing_possible(study.name, impossible)
             _measure(drawn, runner, index, until)
         finally:
             index.save()
@@ -66,11 +90,11 @@ def _measure(drawn: dict[Dataset, ShuffledImages], runner: Runner, index: Index,
     """Takes twice as many images each time, until the time is spent or all are measured."""
     count, most = PART, max(map(len, drawn.values()))
     while monotonic() < until:
-        missing = [m for images in drawn.values() for m in images.missing(dict.fromkeys(images.versions, count))]
+        missing = [(images, images.missing(dict.fromkeys(images.versions, count))) for images in drawn.values()]
         index.save()
-        runner.run(missing, until)
-        for images in drawn.values():
-            images.note(missing)
+        runner.run([m for _, own in missing for m in own], until)
         if count >= most:
             return
+        for images, own in missing:
+            images.note(own)
         count *= 2

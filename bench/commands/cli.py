@@ -103,8 +103,8 @@ def run(
     at_least("--limit", limit, 1)
     at_least("--timeout", timeout, 1)
     among("--axis", axis, AXES)
-    if budget is not None and (limit is not None or dry_run):
-        raise typer.BadParameter("--budget decides how many images are measured; leave --limit and --dry-run out")
+    if budget is not None and dry_run:
+        raise typer.BadParameter("--dry-run says how long all takes; leave --budget out")
     target, count = find_study(study, out_folder), worker_count(workers)
     if dry_run:
         return _dry_run(target, count, limit)
@@ -128,17 +128,14 @@ def _measure(
     study: Study, workers: int, dask: str | None, limit: int | None, timeout: float, budget: str | None
 ) -> Outcome | None:
     """The outcome of a run; None where Ctrl-C has stopped it."""
-    from ..choosing.budget import run_within
-    from ..choosing.quantities import seconds
-    from ..running import executors, session
+    from ..choosing import budget as budgets
+    from ..running import executors
     from .progress import Shown
 
     with Shown(err, study.name) as shown:
         try:
-            pool, command = partial(executors.make, workers, dask), command_line()
-            if budget is not None:
-                return run_within(study, pool, seconds(budget), shown.progress, command, timeout)
-            return session.run(study, pool, limit, shown.progress, command, timeout)
+            pool = partial(executors.make, workers, dask)
+            return budgets.run(study, pool, limit, budget, shown.progress, command_line(), timeout)
         except KeyboardInterrupt:
             shown.close()
             done = f"{shown.progress.done:,} of {shown.progress.total:,} rows are measured and kept"

@@ -1,9 +1,11 @@
-"""The commands about what is stored: pack, merge, status, verify."""
+"""The commands about what is stored, and how it is measured: pack, merge, status, verify, profile."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -24,6 +26,11 @@ from .console import (
     say,
     worker_count,
 )
+
+if TYPE_CHECKING:
+    from ..running.pool import Pool
+    from ..running.runner import Progress
+    from ..study.study import Study
 
 OutOption = Annotated[Path | None, typer.Option("--out", help="Where the run's --out put its records.")]
 
@@ -82,23 +89,14 @@ def verify(
 ) -> None:
     """Measure stored rows again on this machine, and say which are not as recorded; writes nothing."""
     from ..auditing.verifying import verify as verifying
-    from ..running import executors
     from ..study.study import find_study
-    from .progress import Shown
 
     among("--format", form, TABLE_FORMATS)
     at_least("--rows", rows, 1)
     at_least("--workers", workers, 0)
     target = find_study(study, out_folder)
-    pool = executors.make(worker_count(workers), None)
-    with Shown(err, target.name) as shown:
-        try:
-            verified = verifying(target, pool, None if every else rows, seed, shown.progress)
-        except KeyboardInterrupt:
-            shown.close()
-            end_soon("stopped; nothing is kept of it", STOPPED)
-        finally:
-            pool.stop()
+    with _measuring(target, workers) as (pool, progress):
+        verified = verifying(target, pool, None if every else rows, seed, progress)
     print_tables([verified.table], form)
     if verified.differences or verified.left_out:
         raise typer.Exit(INCOMPLETE)
@@ -114,20 +112,29 @@ def profile(
 ) -> None:
     """Where the time of a study goes, stage by stage, and what would cut it: measures some images, and keeps nothing."""
     from ..auditing.profiling import profile as profiling
-    from ..running import executors
     from ..study.study import find_study
-    from .progress import Shown
 
     among("--format", form, TABLE_FORMATS)
     at_least("--images", images, 1)
     at_least("--workers", workers, 0)
-    target, pool = find_study(study), executors.make(worker_count(workers), None)
-    with Shown(err, target.name) as shown:
+    target = find_study(study)
+    with _measuring(target, workers) as (pool, progress):
+        found = profiling(target, pool, images, progress)
+    print_tables([found.table], form)
+
+
+@contextmanager
+def _measuring(study: Study, workers: int | None) -> Iterator[tuple[Pool, Progress]]:
+    """A pool, and progress that is shown, for what keeps nothing of what it measures; the pool ends with it."""
+    from ..running import executors
+    from .progress import Shown
+
+    pool = executors.make(worker_count(workers), None)
+    with Shown(err, study.name) as shown:
         try:
-            found = profiling(target, pool, images, shown.progress)
+            yield pool, shown.progress
         except KeyboardInterrupt:
             shown.close()
             end_soon("stopped; nothing is kept of it", STOPPED)
         finally:
             pool.stop()
-    print_tables([found.table], form)

@@ -12,6 +12,7 @@ from ...core.errors import Refused
 from ...core.images import RGB
 from ...datasets.base import BadImage, Block, Dataset
 from ..records.format import FILES
+from ..records.pieces import content_hash
 from ..records.sources import UNREADABLE_SIZE
 
 CHUNK_IMAGES = 100
@@ -45,12 +46,13 @@ def describe_block(dataset: Dataset, start: int, stop: int) -> dict[str, Any]:
     format that they were stored in the number of images and their bytes. ``remarks``: the number of images that each
     remark on their source is about; left out where there is none.
     """
-    content, sizes, formats = Content(), Counter[str](), Counter[str]()
-    files = hashlib.sha256()
+    digests, labels = list[bytes](), list[int]()
+    sizes, formats, files = Counter[str](), Counter[str](), hashlib.sha256()
     stored: Counter[str] = Counter()
     remarks: Counter[str] = Counter()
     for block in chunks(dataset, start, stop):
-        content.add(block, [digest(image) for image in block.images])
+        digests += map(digest, block.images)
+        labels += block.labels.tolist()
         sizes.update(_size(image) for image in block.images)
         for image, source in zip(block.images, block.sources, strict=True):
             files.update(hashlib.sha256(source.file).digest())
@@ -60,7 +62,7 @@ def describe_block(dataset: Dataset, start: int, stop: int) -> dict[str, Any]:
             formats[source.format] += 1
             stored[source.format] += source.bytes
     sources = {name: {"images": formats[name], "bytes": stored[name]} for name in sorted(formats)}
-    hashes = {"sha256": content.hexdigest(), FILES: files.hexdigest()}
+    hashes = {"sha256": content_hash(digests, labels), FILES: files.hexdigest()}
     about = {**hashes, "sizes": dict(sorted(sizes.items())), "sources": sources}
     return {**about, "remarks": dict(sorted(remarks.items()))} if remarks else about
 
@@ -79,22 +81,6 @@ def digest(image: RGB | BadImage) -> bytes:
     content = hashlib.sha256(b"%d %d " % image.shape[:2])
     content.update(image.data)
     return content.digest()
-
-
-class Content:
-    """The sha256 of images and their labels, in their order: what a block of images is known by."""
-
-    def __init__(self) -> None:
-        self._hash = hashlib.sha256()
-
-    def add(self, block: Block, digests: list[bytes]) -> None:
-        """Takes in the next images. digests: that of each image of the block."""
-        for image_digest, label in zip(digests, block.labels.tolist(), strict=True):
-            self._hash.update(image_digest + label.to_bytes(8, "little", signed=True))
-
-    def hexdigest(self) -> str:
-        """The hash of all images so far, as hex."""
-        return self._hash.hexdigest()
 
 
 class Clock:

@@ -16,11 +16,13 @@ from .pace import Pace, kind_of
 from .plan import Missing
 
 CODECS_A_TASK, PIXELS_A_TASK = 8, 1 << 27
-"""The most codecs and pixels of a task: they bound what a kill costs and how long a task may seem to hang.
+"""The most codecs that records of a block are measured with together, and the most pixels times codecs.
 
 A quantizer runs once for this many codecs. 1,000 images of 128x128 still go through eight codecs at once; of 512x512
 through one.
 """
+Batch = tuple[Task, list[Missing]]
+"""A task, and the record that each of its pairs gives, or gives a piece of."""
 
 TASK_SECONDS, SHORTEST_SECONDS, FIRST_IMAGES = 10.0, 1.0, 1
 """How long a task is to take, which bounds what a kill costs; how long in the end, when other workers wait for the last;
@@ -48,11 +50,8 @@ def make_groups(missing: list[Missing]) -> list[list[Missing]]:
             form = m.point.codec.canonical()
             alike[form] = min(levels[m.point], alike.get(form, levels[m.point]))
         forms = {form: place for place, form in enumerate(sorted(alike, key=alike.__getitem__))}
-        by_codec: dict[Codec, list[Missing]] = {}
-        for m in sorted(block, key=lambda m: forms[m.point.codec.canonical()]):
-            by_codec.setdefault(m.point.codec, []).append(m)
+        codecs = _by_codec(sorted(block, key=lambda m: forms[m.point.codec.canonical()]))
         count = max(1, min(CODECS_A_TASK, PIXELS_A_TASK // max(1, block[0].pixels)))
-        codecs = list(by_codec.values())
         firsts = range(0, len(codecs), count)
         groups += [list(chain.from_iterable(codecs[first : first + count])) for first in firsts]
     return sorted(groups, key=lambda g: (ranks[_block(g[0])], min(levels[m.point] for m in g)))
@@ -107,31 +106,32 @@ def make_tasks(
     groups: Sequence[list[Missing]],
     pace: Pace,
     pieces: Pieces,
-    closed: Collection[str] = (),
-    seconds: Callable[[], float] = lambda: TASK_SECONDS,
-    idle: Callable[[], bool] = lambda: True,
-) -> Iterator[tuple[Task, list[Missing]] | None]:
-    """The tasks that measure groups of records, each with the records that it gives or gives a piece of.
+    closed: Collection[str],
+    seconds: Callable[[], float],
+    idle: Callable[[], bool],
+) -> Iterator[Batch | None]:
+    """The tasks that measure groups of records, one after another; None where the next has to wait for a task under way.
 
-    A task takes about ``seconds()``, as far as ``pace``, which learns meanwhile, tells. One image of each kind of point that
-    nobody has timed comes first; None says that all other groups wait for such an image, unless ``idle()`` says that
-    none is under way. What ``pieces`` hold already is left out, and so are records in
-    ``closed``, which may grow meanwhile.
+    pace: how long images take; it may learn from one task to the next. Kinds of points that it does not know are timed by
+    one image each, which come first, and their groups wait for it. pieces: whose images are left out. closed: the names of
+    records to leave out; it may grow from one task to the next. seconds: tells how long the next task is to take. idle:
+    tells whether no task is under way, so that there is nothing to wait for.
     """
-    asked: dict[str, int] = {}
+    timing: dict[str, int] = {}
+    """The image that times a record's kind, by the record's name."""
     for group in _untimed(groups, pace):
         for members in _by_codec(group):  # all of them, so that they lack the same images afterwards
             first = members[0]
             if gaps := pieces.gaps(first.identity.name, first.start, first.stop):
-                asked |= {m.identity.name: gaps[0][0] for m in members}
-                yield _part(members, gaps[0][0], gaps[0][0] + FIRST_IMAGES)
+                timing |= {m.identity.name: gaps[0][0] for m in members}
+                yield part_of_block(members, gaps[0][0], gaps[0][0] + FIRST_IMAGES)
     waiting = list(groups)
     while waiting:
         ready = next((i for i, group in enumerate(waiting) if all(pace.knows(m.identity.key) for m in group)), None)
         if ready is None and not idle():
             yield None
         else:
-            yield from _tasks_of(waiting.pop(ready or 0), pace, pieces, closed, seconds, asked)
+            yield from _tasks_of(waiting.pop(ready or 0), pace, pieces, closed, seconds, timing)
 
 
 def _untimed(groups: Iterable[list[Missing]], pace: Pace) -> Iterator[list[Missing]]:
@@ -150,14 +150,14 @@ def _tasks_of(
     pieces: Pieces,
     closed: Collection[str],
     seconds: Callable[[], float],
-    asked: Mapping[str, int],
-) -> Iterator[tuple[Task, list[Missing]]]:
+    timing: Mapping[str, int],
+) -> Iterator[Batch]:
     alike: dict[tuple[tuple[int, int], ...], list[Missing]] = {}
     for m in group:
         if m.identity.name in closed:
             continue
         gaps = pieces.gaps(m.identity.name, m.start, m.stop)
-        if gaps and gaps[0][0] == asked.get(m.identity.name):  # its first image is under way
+        if gaps and gaps[0][0] == timing.get(m.identity.name):  # it is under way
             gaps[0] = (gaps[0][0] + FIRST_IMAGES, gaps[0][1])
         alike.setdefault(tuple(gaps), []).append(m)
     for gaps, members in alike.items():
@@ -166,12 +166,12 @@ def _tasks_of(
                 images, together = _extent(members, pace, stop - start, seconds())
                 end = min(stop, start + images)
                 for part in [members] if together else _by_codec(members):
-                    yield _part(part, start, end)
+                    yield part_of_block(part, start, end)
                 start = end
 
 
-def _part(members: list[Missing], start: int, stop: int) -> tuple[Task, list[Missing]]:
-    """The task that measures records of one block on images start..stop-1, and the records."""
+def part_of_block(members: list[Missing], start: int, stop: int) -> Batch:
+    """The task that measures records of one block on its images start..stop-1, and the records."""
     task = task_of(members)
     if (start, stop) == (task.start, task.stop):
         return task, members

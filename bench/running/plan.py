@@ -18,6 +18,12 @@ from ..records.records import Records
 from ..study.points import Point
 from .pool import Pool
 
+
+def nothing_possible(name: str, impossible: Sequence[tuple[Point, str]]) -> Refused:
+    """The error for a study of which no point can be measured here. impossible: its points, with the reason of each."""
+    return Refused(f"{name}: no point can be measured here: {impossible[0][1]}")
+
+
 Say = Callable[[str], None]
 """A function that receives a line for the user."""
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, CancelledError, Future, wait
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from time import monotonic
 
 import numpy as np
@@ -13,14 +13,13 @@ import numpy as np
 from ...codecs.base import Codec
 from ...core.version import __version__
 from ..measuring import task as tasks
-from ..measuring.task import Task
 from ..records.format import COLUMNS, STAGES, UNREADABLE, Rows
 from ..records.index import Index
 from ..records.pieces import Pieces, content_hash
 from ..records.records import Records
 from ..study.points import Point
 from . import batches
-from .batches import make_groups, make_tasks, task_of
+from .batches import Batch, make_groups, make_tasks, part_of_block
 from .overhead import measure_overheads
 from .pace import Key, Pace
 from .plan import Missing
@@ -33,7 +32,7 @@ NOT_THE_CODEC = (UNREADABLE, "classifier: ", "metric: ")
 OVERHEAD_TIMEOUT = 60.0
 """The seconds that a codec may take for one flat image."""
 TIMEOUT = 1800.0
-"""The seconds without any task coming back after which workers count as hung; a task is at most 8 codecs on 1,000 images."""
+"""The seconds without any task coming back after which workers count as hung; a task takes some ten."""
 
 
 @dataclass
@@ -52,10 +51,6 @@ class Progress:
     """The function that is called with this object whenever a task has come back."""
     say: Callable[[str], None] = lambda _: None
     """The function that is called with each line for the user, such as that images are being read."""
-
-
-Batch = tuple[Task, list[Missing]]
-"""A task, and the record that each of its pairs gives."""
 
 
 class Runner:
@@ -94,7 +89,6 @@ class Runner:
         until: the time of ``time.monotonic()`` after which no more tasks begin.
         """
         self.begun, self.until, images = monotonic(), until, Counter[Key]()
-        self.pieces.forget(self.records.names())
         for m in missing:
             images[m.identity.key] += m.stop - m.start - self.pieces.images(m.identity.name, m.start, m.stop)
         self.images, self.waiting = images, Counter(images)
@@ -104,8 +98,7 @@ class Runner:
         # Some were killed between the last piece and the record
         open_ = [m for m in missing if not self._complete(m)]
         self.unscheduled = Counter(images)
-        groups, idle = make_groups(open_), lambda: not self.flying
-        to_come = make_tasks(groups, self.pace, self.pieces, self.closed, self._task_seconds, idle)
+        to_come = self._tasks(open_)
         try:
             while True:
                 # Two tasks a slot keep every worker busy; more would only hold memory.
@@ -114,13 +107,17 @@ class Runner:
                 if not self.flying:
                     if monotonic() >= until or not (open_ := self._with_holes(open_)):
                         return
-                    to_come = make_tasks(make_groups(open_), self.pace, self.pieces, self.closed)
+                    to_come = self._tasks(open_)
                     continue
                 done, _ = wait(self.flying, self.timeout, FIRST_COMPLETED)
                 self._collect(done)
         except BaseException:
             self.pool.stop()
             raise
+
+    def _tasks(self, members: list[Missing]) -> Iterator[Batch | None]:
+        groups, idle = make_groups(members), lambda: not self.flying
+        return make_tasks(groups, self.pace, self.pieces, self.closed, self._task_seconds, idle)
 
     def _with_holes(self, members: list[Missing]) -> list[Missing]:
         """Those of some records that are not whole though all was measured, as a piece could not be read; once each."""
@@ -197,7 +194,7 @@ class Runner:
         codecs = dict.fromkeys(m.point.codec for m in members)
         if len(codecs) > 1:
             for codec in codecs:
-                self._alone(_narrowed(batch, [m for m in members if m.point.codec == codec]))
+                self._alone(part_of_block([m for m in members if m.point.codec == codec], task.start, task.stop))
             return None
         fate = f"gave nothing for {self.timeout:g} s" if hung else "died"
         reason = f"the worker process {fate} in {members[0].point}; the rest of its block is lost with it"
@@ -205,10 +202,11 @@ class Runner:
 
     def _without_closed(self, batch: Batch) -> Batch:
         """The batch without records that were closed after the batch was made."""
-        members = [m for m in batch[1] if m.identity.name not in self.closed]
-        if len(members) == len(batch[1]):
+        task, members = batch
+        left = [m for m in members if m.identity.name not in self.closed]
+        if len(left) == len(members):
             return batch
-        return _narrowed(batch, members) if members else (batch[0], [])
+        return part_of_block(left, task.start, task.stop) if left else (task, [])
 
     def _give_up(self, members: list[Missing], reason: str) -> None:
         """Writes rows that failed for all that is still missing of some records: another try would end as this one did."""
@@ -272,14 +270,11 @@ class Runner:
 
     def _task_seconds(self) -> float:
         """How long the next task is to take: shorter in the end, so that no worker waits long for another."""
-        slots, most = (
-            self.pool.slots,
-            min(batches.TASK_SECONDS, max(batches.SHORTEST_SECONDS, self.until - monotonic())),
-        )
-        if slots == 1:
-            return most
-        left = sum(self.pace.seconds(key, images) for key, images in self.unscheduled.items())
-        return min(most, max(batches.SHORTEST_SECONDS, left / (2 * slots)))
+        seconds = min(batches.TASK_SECONDS, self.until - monotonic())
+        if (slots := self.pool.slots) > 1:
+            left = sum(self.pace.seconds(key, images) for key, images in self.unscheduled.items())
+            seconds = min(seconds, left / (2 * slots))
+        return max(min(batches.SHORTEST_SECONDS, batches.TASK_SECONDS), seconds)
 
     def _seconds_left(self) -> float:
         """The seconds for what is still to measure, at the pace of its own kind, scaled by how long the run took so far."""
@@ -287,12 +282,6 @@ class Runner:
         spent = sum(self.pace.seconds(key, images - self.waiting[key]) for key, images in self.images.items())
         seconds = left * (monotonic() - self.begun) / spent if spent else 0.0
         return min(seconds, max(0.0, self.until - monotonic()))
-
-
-def _narrowed(batch: Batch, members: list[Missing]) -> Batch:
-    """A batch of some of its records alone, on the same images."""
-    task = batch[0]
-    return replace(task_of(members), start=task.start, stop=task.stop, block=task.block), members
 
 
 def _died(error: BaseException | None) -> bool:

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from time import monotonic
 
-from ...core.errors import BadSetting, Refused, Unavailable
+from ...core.errors import BadSetting, Unavailable
 from ...datasets.base import forget_opened
 from ..measuring.task import Changed
 from ..records.index import Index
@@ -18,7 +18,7 @@ from ..study.folder import prepared
 from ..study.matrix import Matrix, all_points
 from ..study.points import Point
 from ..study.study import Study
-from .plan import make_plan
+from .plan import make_plan, nothing_possible
 from .pool import Pool
 from .runner import TIMEOUT, Progress, Runner
 
@@ -78,7 +78,7 @@ def run(
     after which workers count as hung. only: says of each point whether this run is about it.
 
     Interrupted, it keeps the records that are written; the next run goes on from there. A worker that dies or hangs costs
-    the block that did it, whose rows count as failed. Raises RabenchError for what the user can set right: a mistake
+    the rest of the block that did it, whose rows count as failed. Raises RabenchError for what the user can set right: a mistake
     in the matrix, a folder that another run has locked, no point that can be measured, images that changed meanwhile.
     """
     progress = progress or Progress()
@@ -90,7 +90,7 @@ def run(
         finally:
             index.save()
         if not plan.spans:
-            raise Refused(f"{study.name}: no point can be measured here: {plan.impossible[0][1]}")
+            raise nothing_possible(study.name, plan.impossible)
         runner.run(plan.missing)
         runner.measure_overheads(plan.possible, index)
     return Outcome(runner.kept, plan.finished, progress.failed, plan.impossible, max(map(len, plan.spans)))
@@ -112,6 +112,7 @@ def session(
         _put_damaged_aside(records, progress)
         pool, index = make_pool(), Index(study.records)
         runner = Runner(pool, records, progress, timeout)
+        runner.pieces.forget(records.names())
         try:
             yield runner, index
         except BaseException as error:

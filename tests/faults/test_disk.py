@@ -11,7 +11,7 @@ from unittest.mock import patch
 
 import pytest
 from command_line import rabench as command
-from given_studies import measure, written_study
+from given_studies import measure, photos_matrix, written_study
 from rabench.bench.records.records import Records
 from rabench.bench.reporting.report import report
 from rabench.bench.running import batches
@@ -19,13 +19,7 @@ from rabench.bench.running.runner import Progress
 from rabench.core import files
 from rabench.core.errors import Unavailable
 
-MATRIX = """
-dataset = "photos"
-classifiers = ["small:weights=small-photos"]
-[[points]]
-quantizers = ["median-cut:colors=2"]
-codecs = ["png", "jpeg:quality=50"]
-"""
+MATRIX = photos_matrix('quantizers = ["median-cut:colors=2"]\ncodecs = ["png", "jpeg:quality=50"]')
 LIMIT = 12
 
 
