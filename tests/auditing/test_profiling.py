@@ -51,6 +51,7 @@ def test_what_points_share_counts_once_and_the_largest_cost_is_named(study):
     assert found.largest[0][:2] == ("quantize", "sleeping")
     assert sum(found.stages.values()) == pytest.approx(found.workers * found.seconds, rel=0.02)
     assert found.images == 4 * 20 and min(found.stages.values()) >= 0
+    assert found.stages[CHAIN] > 0  # hashing and squared errors take time
 
 
 def test_the_table_has_a_row_a_stage_and_says_what_would_cut_the_costs(study):

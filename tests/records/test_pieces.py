@@ -7,6 +7,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import rabench
+from given_studies import photos_matrix
 from rabench.bench.measuring.content import describe_block, digest
 from rabench.bench.measuring.task import Changed
 from rabench.bench.records.format import COLUMNS, STAGES, Identity, Rows
@@ -20,13 +21,7 @@ from rabench.bench.running.session import run
 from rabench.bench.study.study import find_study
 from rabench.datasets import DATASETS
 
-MATRIX = """
-dataset = "photos"
-classifiers = ["small:weights=small-photos"]
-[[points]]
-quantizers = ["median-cut:colors=2"]
-codecs = ["png", "jpeg:quality=50"]
-"""
+MATRIX = photos_matrix('quantizers = ["median-cut:colors=2"]\ncodecs = ["png", "jpeg:quality=50"]')
 
 
 @pytest.fixture
@@ -176,3 +171,14 @@ def test_pieces_count_in_status_and_are_merged(study, tmp_path, monkeypatch):
     assert done > 30 or done == sum(stop - start for _, start, stop in pieces)
     rabench.merge([study.folder], tmp_path / "whole")
     assert sum(p.done for p in rabench.status(tmp_path / "whole").points) == done
+
+
+def test_pieces_of_a_record_that_is_there_are_removed(study):
+    run(study, in_process, 40)
+    (record, *_) = Records(study.records).read()[0]
+    rows = Rows(
+        {n: np.zeros(3, kind) for n, kind in COLUMNS.items()}, {}, dict.fromkeys(STAGES, 0.0), {}, [bytes(32)] * 3
+    )
+    Pieces(study.records).write(record.identity, 0, 3, rows)
+    run(study, in_process, 40)
+    assert not Pieces(study.records)

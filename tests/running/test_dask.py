@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ import rabench
 from given_studies import photos_matrix
 from plugin_texts import CODEC, WEIGHTED, python_file
 from processes import wait_until
+from rabench.bench.running import cluster as cluster_module
 from rabench.bench.running.runner import Progress
 
 HELPERS = str(Path(__file__).parents[1] / "helpers")
@@ -77,6 +79,16 @@ def test_a_cluster_gives_what_one_process_gives(tmp_path, cluster, environment):
         return (out / "summary.csv").read_bytes()
 
     assert summary(tmp_path / "far", "--dask", cluster) == summary(tmp_path / "near", "--workers", "0")
+
+
+def test_workers_that_join_later_are_counted(monkeypatch):
+    now, workers = [0.0], {"first": 1}
+    monkeypatch.setattr(cluster_module, "monotonic", lambda: now[0])
+    threads = cluster_module._Threads(SimpleNamespace(nthreads=lambda: workers))
+    workers["second"] = 2
+    assert threads() == 1  # asked a moment ago
+    now[0] = cluster_module.ASKED_EVERY
+    assert threads() == 3
 
 
 LONG = photos_matrix('quantizers = ["median-cut:colors=2,4,8,16"]\ncodecs = ["png"]')

@@ -3,16 +3,22 @@
 import os
 import shutil
 import time
-from concurrent.futures import BrokenExecutor
+from concurrent.futures import BrokenExecutor, Future
 from pathlib import Path
 
 import pytest
 from given_studies import given_study, measure, point, rows_of
 from plugins_for_tests import Hanging, Misbehaving
 from rabench.bench.measuring import task as tasks
+from rabench.bench.records.index import Index
+from rabench.bench.records.records import Records
 from rabench.bench.reporting.report import report
-from rabench.bench.running import pool, session
+from rabench.bench.running import pool, runner, session
+from rabench.bench.running.batches import task_of
+from rabench.bench.running.plan import make_plan
+from rabench.bench.running.runner import Progress
 from rabench.codecs import CODECS
+from rabench.core.errors import Refused
 
 
 @pytest.mark.slow
@@ -73,3 +79,20 @@ def test_a_worker_that_ends_while_its_programs_are_looked_for_has_started_none(m
 
     monkeypatch.setattr(Path, "glob", gone)
     assert pool._started_by(os.getpid()) == []
+
+
+def test_what_came_back_is_written_before_an_error_ends_the_run(tmp_path):
+    study = given_study(tmp_path, point(), point(CODECS.make("png")))
+    records = Records(study.records)
+    study.records.mkdir(parents=True)
+    records.create()
+    inside = pool.Pool(pool.InProcess, lambda: 1)
+    plan = make_plan(study.load().points, records, Index(study.records), 20, inside, lambda _: None)
+    made, (first, second) = runner.Runner(inside, records, Progress()), plan.missing
+    good, bad = Future(), Future()
+    good.set_result(tasks.run(task_of([first])))
+    bad.set_exception(Refused("another version"))
+    made.flying = {bad: (task_of([second]), [second]), good: (task_of([first]), [first])}
+    with pytest.raises(Refused, match="another version"):
+        made._keep_all([bad, good])
+    assert records.names() == {first.identity.name}
