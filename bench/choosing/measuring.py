@@ -29,7 +29,7 @@ KINDS = COLUMNS | {"failed": np.dtype(bool)}
 
 
 @dataclass(frozen=True)
-class Piece:
+class Place:
     """Some images of a point: the record that holds them, and where in it they lie."""
 
     record: str
@@ -52,7 +52,7 @@ class ShuffledImages:
         self.present = runner.records.names()
         self.versions: dict[Point, tuple[str, str, str]] = {}
         """The versions of each point that can be measured here."""
-        self._pieces: dict[Point, list[Piece]] = {}
+        self._places: dict[Point, list[Place]] = {}
         self._rows: dict[Point, Rows] = {}
         self._read: dict[str, tuple[Record, Rows]] = {}
 
@@ -83,20 +83,20 @@ class ShuffledImages:
 
     def rows(self, point: Point) -> Rows:
         """The rows of a point's images in the random order, as far as it goes without a gap: COLUMNS and ``failed``."""
-        pieces = self._pieces.setdefault(point, [])
-        before = len(pieces)
-        for block, part in self.parts[len(pieces) :]:
-            if (piece := self._piece(point, block, part)) is None:
+        places = self._places.setdefault(point, [])
+        before = len(places)
+        for block, part in self.parts[len(places) :]:
+            if (place := self._place(point, block, part)) is None:
                 break
-            pieces.append(piece)
+            places.append(place)
         known = self._rows.setdefault(point, {name: np.zeros(0, kind) for name, kind in KINDS.items()})
-        if new := [self._columns(piece) for piece in pieces[before:]]:
+        if new := [self._columns(place) for place in places[before:]]:
             known = self._rows[point] = {n: np.concatenate([known[n], *(part[n] for part in new)]) for n in known}
         return known
 
     def seconds(self, point: Point, stage: str) -> float:
         """The seconds that a stage took an image, over the records of a point; NaN without any."""
-        records = {piece.record: self._read[piece.record][0] for piece in self._pieces.get(point, [])}.values()
+        records = {place.record: self._read[place.record][0] for place in self._places.get(point, [])}.values()
         images = sum(r.images for r in records)
         return sum(r.about["seconds"][stage] for r in records) / images if images else np.nan
 
@@ -115,29 +115,29 @@ class ShuffledImages:
         name = about and identity_of(point, self.versions[point], Span(*block, about)).name
         return name if name in self.present else None
 
-    def _piece(self, point: Point, block: tuple[int, int], part: tuple[int, int]) -> Piece | None:
+    def _place(self, point: Point, block: tuple[int, int], part: tuple[int, int]) -> Place | None:
         if (whole := self._whole(point, block)) is not None:
-            return Piece(whole, part[0] - block[0], part[1] - block[0])
+            return Place(whole, part[0] - block[0], part[1] - block[0])
         about = self.index.parts(self.dataset.label).get(f"{part[0]}-{part[1]}")
         name = about and identity_of(point, self.versions[point], Span(*part, about)).name
-        return Piece(name, 0, part[1] - part[0]) if name in self.present else None
+        return Place(name, 0, part[1] - part[0]) if name in self.present else None
 
-    def _columns(self, piece: Piece) -> Rows:
-        if piece.record not in self._read:
+    def _columns(self, place: Place) -> Rows:
+        if place.record not in self._read:
             try:
-                record = self.runner.records.record(piece.record)
+                record = self.runner.records.record(place.record)
                 assert record is not None
                 table = record.rows()
             except (pa.ArrowInvalid, OSError) as error:
                 reason = str(error).splitlines()[0][:100]
                 raise Refused(
-                    f"{piece.record}.parquet among the records is damaged ({reason}); rabench run puts it aside"
+                    f"{place.record}.parquet among the records is damaged ({reason}); rabench run puts it aside"
                 ) from None
             columns: Rows = {name: table[name].to_numpy() for name in COLUMNS}
             columns["failed"] = table["error"].is_valid().to_numpy()
-            self._read[piece.record] = (record, columns)
-        columns = self._read[piece.record][1]
-        return {name: values[piece.first : piece.stop] for name, values in columns.items()}
+            self._read[place.record] = (record, columns)
+        columns = self._read[place.record][1]
+        return {name: values[place.first : place.stop] for name, values in columns.items()}
 
 
 def losses(before: Rows, after: Rows, by: str) -> NDArray[np.float64]:

@@ -120,7 +120,12 @@ def run(
         written = print_report(target, axis, psnr)
     except Unavailable:  # nothing to report on: why, stands there
         _say_impossible(outcome.impossible)
-        raise
+        if budget is None:
+            raise
+        end(
+            f"{target.name}: --budget {budget} is over before any table has a row; the same command goes on from there",
+            USER,
+        )
     return _warn(outcome, written)
 
 

@@ -48,7 +48,7 @@ class Pieces:
         return sorted(self._known().get(name, []))
 
     def gaps(self, name: str, start: int, stop: int) -> Spans:
-        """Those of the images start..stop-1 of a record that no piece holds."""
+        """The images among start..stop-1 of a record that no piece holds, as spans in order."""
         found, place = [], start
         for first, last in self.spans(name):
             if place < first:

@@ -81,7 +81,7 @@ class Gallery:
 
 
 def gallery(group: Group, images: NDArray[np.int64], room: int) -> Gallery:
-    """Of some images those that points agree on least, and as many at random; as many as ``room`` bytes hold.
+    """Images for a page: those that points agree on least and as many drawn at random, together in ``room`` bytes.
 
     Quantizers and codecs run anew, so that a page shows what was measured; without the data set there is no gallery.
     """

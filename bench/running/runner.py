@@ -96,18 +96,18 @@ class Runner:
         if missing and not self.pace:
             self.pace = Pace.of(self.records.read()[0])
         # Some were killed between the last piece and the record
-        open_ = [m for m in missing if not self._complete(m)]
+        unfinished = [m for m in missing if not self._complete(m)]
         self.unscheduled = Counter(images)
-        to_come = self._tasks(open_)
+        to_come = self._tasks(unfinished)
         try:
             while True:
                 # Two tasks a slot keep every worker busy; more would only hold memory.
                 while len(self.flying) < 2 * self.pool.slots and monotonic() < until and (batch := next(to_come, None)):
                     self._submit(batch)
                 if not self.flying:
-                    if monotonic() >= until or not (open_ := self._with_holes(open_)):
+                    if monotonic() >= until or not (unfinished := self._with_holes(unfinished)):
                         return
-                    to_come = self._tasks(open_)
+                    to_come = self._tasks(unfinished)
                     continue
                 done, _ = wait(self.flying, self.timeout, FIRST_COMPLETED)
                 self._collect(done)
@@ -120,7 +120,10 @@ class Runner:
         return make_tasks(groups, self.pace, self.pieces, self.closed, self._task_seconds, idle)
 
     def _with_holes(self, members: list[Missing]) -> list[Missing]:
-        """Those of some records that are not whole though all was measured, as a piece could not be read; once each."""
+        """The records that are not whole though all was measured: a piece of them could not be read.
+
+        A record is given once, so that a disk that damages every piece cannot keep a run going for ever.
+        """
         found = [m for m in members if m.identity.name not in self.closed | self.holes]
         self.holes |= {m.identity.name for m in found}
         for m in found:

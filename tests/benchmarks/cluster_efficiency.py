@@ -40,7 +40,7 @@ PROCESSES = 8
 SECONDS = 60.0
 """How long a run would take if no worker ever waited."""
 PIXELS = 500 * 375
-"""Those of an image."""
+"""The pixels of an image."""
 
 
 def digests(start: int, stop: int) -> list[bytes]:

@@ -73,3 +73,10 @@ def test_bad_budgets_are_told_in_a_line(tmp_path):
         rabench.run(study.folder, budget="2h", limit=10)
     done = command("run", str(study.folder), "--budget", "soon", cwd=tmp_path)
     assert done.returncode == 2 and "--budget is a number above 0" in done.stderr and "Traceback" not in done.stderr
+
+
+def test_a_budget_that_is_over_before_a_table_has_a_row_says_so(tmp_path):
+    study = written_study(tmp_path, PHOTOS_AS_PNG)
+    done = command("run", str(study.folder), "--budget", "0.01s", "--workers", "0", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "--budget 0.01s is over before any table has a row; the same command goes on" in done.stderr

@@ -1,4 +1,4 @@
-"""What is printed of names: no markup, no emoji, no escape sequence, no second line."""
+"""Names as commands print them have no effect: no markup, no emoji, no escape sequence and no second line."""
 
 import io
 

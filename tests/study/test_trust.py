@@ -62,7 +62,7 @@ def study_of(folder, number):
 
 @pytest.fixture(autouse=True)
 def config(tmp_path, monkeypatch):
-    """What is trusted, for each test apart."""
+    """A list of trusted studies of each test's own."""
     monkeypatch.setenv("RABENCH_CONFIG", str(tmp_path / "config"))
 
 
