@@ -116,17 +116,19 @@ def run(
     if limit and outcome.images > limit:
         shown = f"tables and figures show the first {limit:,} images of each data set"
         say([f"{shown}; a run without --limit all {outcome.images:,}"])
+    return _warn(outcome, _reported(target, axis, psnr, outcome, budget))
+
+
+def _reported(study: Study, axis: str | None, psnr: bool, outcome: Outcome, budget: str | None) -> Report:
+    """The report after a run; where nothing can be reported on, why."""
     try:
-        written = print_report(target, axis, psnr)
-    except Unavailable:  # nothing to report on: why, stands there
+        return print_report(study, axis, psnr)
+    except Unavailable:
         _say_impossible(outcome.impossible)
         if budget is None:
             raise
-        end(
-            f"{target.name}: --budget {budget} is over before any table has a row; the same command goes on from there",
-            USER,
-        )
-    return _warn(outcome, written)
+        early = f"--budget {budget} is over before any table has a row; the same command goes on from there"
+        end(f"{study.name}: {early}", USER)
 
 
 def _measure(
