@@ -42,6 +42,7 @@ class BatchedInference:
         """For each batch its images' numbers, their predictions, and the log-probabilities of all classes."""
         self._errors: dict[int, str] = {}
         self._bytes = 0
+        self._batch_seconds = 0.0
 
     def add(self, slot: Slot, digest: bytes, pixels: RGB) -> None:
         """Takes in the decoded image of a slot; it is classified as soon as a batch is full.
@@ -69,6 +70,11 @@ class BatchedInference:
         elif self._bytes > WAITING_BYTES:  # images of many shapes
             self.flush()
 
+    @property
+    def pending(self) -> float:
+        """The seconds that ``flush`` will take, as the last batch did; 0 before there was one."""
+        return len(self._waiting) * self._batch_seconds
+
     def flush(self) -> None:
         """Classifies all images that still wait, in padded batches."""
         for shape in list(self._waiting):
@@ -89,7 +95,8 @@ class BatchedInference:
             self._outputs.append((numbers, logits.argmax(1), log_softmax(logits)))
         except Exception as error:  # whatever a plug-in raises belongs to its rows, not to the run
             self._errors.update(dict.fromkeys(numbers, f"classifier: {describe_error(error)}"))
-        self.seconds += perf_counter() - begin
+        self._batch_seconds = perf_counter() - begin
+        self.seconds += self._batch_seconds
 
     def _checked(self, logits: NDArray[np.float32], images: int) -> NDArray[np.float32]:
         """The logits, where they are (images, classes). Raises ValueError for another shape."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from time import perf_counter
 from typing import Any
 
@@ -15,28 +15,35 @@ from ..records.format import FILES
 from ..records.pieces import content_hash
 from ..records.sources import UNREADABLE_SIZE
 
-CHUNK_IMAGES = 100
-"""The most images that are held at a time."""
+FIRST_CHUNK, CHUNK_IMAGES = 8, 100
+"""The images that are held first, while nobody knows how large they are, and the most that are held at a time."""
 CHUNK_BYTES = 32 << 20
 """The most bytes of pixels held at a time, so that memory does not grow with the size or number of images."""
 
 
-def chunks(dataset: Dataset, start: int, stop: int, clock: Clock | None = None) -> Iterator[Block]:
+def chunks(
+    dataset: Dataset,
+    start: int,
+    stop: int,
+    clock: Clock | None = None,
+    most: Callable[[], int] = lambda: CHUNK_IMAGES,
+) -> Iterator[Block]:
     """The images start..stop-1 in chunks, each as long as 32 MB of pixels allow, going by the sizes in the one before.
 
-    clock: receives the seconds of ``load``. Raises Refused for a data set that ends before ``stop``.
+    clock: receives the seconds of ``load``. most: tells the most images that the next chunk may have; below 1 there is no
+    further chunk. Raises Refused for a data set that ends before ``stop``.
     """
     clock = clock or Clock()
-    step = 8
-    while start < stop:
+    step = FIRST_CHUNK
+    while start < stop and (images := min(step, stop - start, most())) >= 1:
         with clock("load"):
-            block = dataset.load(start, min(start + step, stop))
-        if len(block.images) < min(step, stop - start):
+            block = dataset.load(start, start + images)
+        if len(block.images) < images:
             raise Refused(f"{dataset.label} ends before image {stop - 1} here; give every worker the same images")
         yield block
         start += len(block.images)
         largest = max((i.nbytes for i in block.images if not isinstance(i, BadImage)), default=1)
-        step = max(1, min(2 * step, CHUNK_IMAGES, CHUNK_BYTES // largest))
+        step = max(1, min(2 * images, CHUNK_IMAGES, CHUNK_BYTES // largest))
 
 
 def describe_block(dataset: Dataset, start: int, stop: int) -> dict[str, Any]:

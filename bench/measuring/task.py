@@ -6,6 +6,7 @@ source pixels -> quantizer -> file bytes -> those bytes decoded -> those pixels 
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -26,6 +27,7 @@ from . import chain
 from .classify import BatchedInference
 from .content import Clock, chunks, digest
 from .threads import one_thread
+from .time_limit import TimeLimit
 
 
 class Changed(Refused):
@@ -48,6 +50,8 @@ class Task:
     """The spec of each plug-in and the version that the study's own machine has of it."""
     size: Size = FULL
     """The size that images are stored in."""
+    seconds: float = math.inf
+    """The seconds after which the task gives the rows of the images that it came to, and leaves the others."""
 
     @property
     def images(self) -> int:
@@ -56,10 +60,10 @@ class Task:
 
 
 def run(task: Task) -> list[Rows]:
-    """The rows of each pair of ``task.pairs``, in that order.
+    """The rows of each pair of ``task.pairs``, in that order, each of the same first images of the task.
 
-    Raises Refused where a plug-in here has another version than the study's machine, Changed where the images are
-    not those of ``task.block``.
+    These are all of them, unless ``task.seconds`` end before; then one at least. Raises Refused where a plug-in here has
+    another version than the study's machine, Changed where the images are not those of ``task.block``.
     """
     return timed(task)[0]
 
@@ -72,9 +76,12 @@ def timed(task: Task) -> tuple[list[Rows], dict[tuple[str, str], float]]:
     one_thread()
     _check_versions(task)
     measurement = _Measurement(task)
-    for block in chunks(task.dataset, task.start, task.stop, measurement.clock):
-        measurement.add(block)
-    if task.block and content_hash(measurement.digests, measurement.labels.tolist()) != task.block:
+    limit = TimeLimit(task.seconds, task.images, measurement.pending)
+    for block in chunks(task.dataset, task.start, task.stop, measurement.clock, limit.most):
+        for part in limit.parts(block):
+            measurement.add(part)
+    whole = measurement.measured == task.images
+    if task.block and whole and content_hash(measurement.digests, measurement.labels.tolist()) != task.block:
         raise changed(task.dataset, task.start, task.stop)
     return measurement.rows(), measurement.spent()
 
@@ -200,6 +207,10 @@ class _Measurement:
             if judge == metric and self.representatives[codec] == files.codec:
                 self.fidelity[codec, judge][row] = value
 
+    def pending(self) -> float:
+        """The seconds that the classifiers take for the images that wait for their batch to fill."""
+        return sum(inference.pending for inference in self.inferences.values())
+
     def rows(self) -> list[Rows]:
         """The rows of each pair, once all images are added."""
         for inference in self.inferences.values():
@@ -220,32 +231,32 @@ class _Measurement:
         return spent
 
     def _rows(self, files: _Files, codec: Codec, judge: Classifier | Metric) -> Rows:
-        n, errors = self.task.images, dict(files.errors)
+        n, errors = self.measured, dict(files.errors)
         predicted, log_probabilities, confidences = np.full(n, -1, np.int32), *np.full((2, n), np.nan, np.float32)
         judging = files.clock.seconds[judge.spec]
         if isinstance(judge, Classifier) and (inference := self.inferences.get(judge)) is not None:
-            predicted, log_probabilities, confidences = inference.of(files.codec, self.labels, errors)
+            predicted, log_probabilities, confidences = inference.of(files.codec, self.labels[:n], errors)
             # What n images take; equal images were classified once.
             judging = inference.seconds / max(1, inference.classified) * n
         if isinstance(judge, Metric):
             failures = self.metric_errors.get(judge, {})
             errors.update({row: reason for (c, row), reason in failures.items() if c == files.codec})
-        failed, parts = np.fromiter(errors, int, len(errors)), files.parts.copy()
-        squared_error = files.squared_error.copy()
+        failed, parts = np.fromiter(errors, int, len(errors)), files.parts[:n].copy()
+        squared_error = files.squared_error[:n].copy()
         parts[failed] = squared_error[failed] = 0
         columns = {
-            "image": np.arange(self.task.start, self.task.stop, dtype=np.int32),
-            "label": self.labels.astype(np.int32),
+            "image": np.arange(self.task.start, self.task.start + n, dtype=np.int32),
+            "label": self.labels[:n].astype(np.int32),
             "prediction": predicted,
             "log_probability": log_probabilities,
             "confidence": confidences,
-            "pixels": self.pixels,
+            "pixels": self.pixels[:n],
             "bytes": parts.sum(axis=1, dtype=np.int32),
             **{name: parts[:, i] for i, name in enumerate(ByteBreakdown._fields)},
             "squared_error": squared_error,
         }
         if isinstance(judge, Metric):
-            columns["value"] = self.fidelity[codec, judge]
+            columns["value"] = self.fidelity[codec, judge][:n]
         seconds = {
             "load": self.clock.seconds["load"],
             "quantize": self.clock.seconds["quantize"],

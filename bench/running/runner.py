@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, CancelledError, Future, wait
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from time import monotonic
 
 import numpy as np
@@ -13,6 +13,7 @@ import numpy as np
 from ...codecs.base import Codec
 from ...core.version import __version__
 from ..measuring import task as tasks
+from ..measuring.task import Task
 from ..records.format import COLUMNS, STAGES, UNREADABLE, Rows
 from ..records.index import Index
 from ..records.pieces import Pieces, content_hash
@@ -29,6 +30,8 @@ LOST = bytes(32)
 """What stands for the digest of an image that was lost with its worker."""
 NOT_THE_CODEC = (UNREADABLE, "classifier: ", "metric: ")
 """How the reasons of rows begin whose file was made and decoded, or never came so far."""
+OVERTIME = 1.2
+"""How much longer a task may take than it was made for, before it gives what it has and leaves the rest."""
 OVERHEAD_TIMEOUT = 60.0
 """The seconds that a codec may take for one flat image."""
 TIMEOUT = 1800.0
@@ -82,6 +85,8 @@ class Runner:
         self.begun, self.until = monotonic(), float("inf")
         self.flying: dict[Future[list[Rows]], Batch] = {}
         """The tasks that the pool has and has not given back."""
+        self.rests: deque[Batch] = deque()
+        """What tasks have left that took longer than they were to."""
 
     def run(self, missing: list[Missing], until: float = float("inf")) -> None:
         """Measures missing records and writes them; where it is interrupted, the pool is stopped at once.
@@ -102,7 +107,10 @@ class Runner:
         try:
             while True:
                 # Two tasks a slot keep every worker busy; more would only hold memory.
-                while len(self.flying) < 2 * self.pool.slots and monotonic() < until and (batch := next(to_come, None)):
+                while len(self.flying) < 2 * self.pool.slots and monotonic() < until:
+                    batch = self.rests.popleft() if self.rests else next(to_come, None)
+                    if batch is None:
+                        break
                     self._submit(batch)
                 if not self.flying:
                     if monotonic() >= until or not (unfinished := self._with_holes(unfinished)):
@@ -143,13 +151,18 @@ class Runner:
         batch = self._without_closed(batch)
         if not batch[1]:
             return
+        task = self._ending(batch[0])
         for m in batch[1]:
-            self.unscheduled[m.identity.key] -= batch[0].images
+            self.unscheduled[m.identity.key] -= task.images
         try:
-            self.flying[self.pool.submit(tasks.run, batch[0])] = batch
+            self.flying[self.pool.submit(tasks.run, task)] = batch
         except BrokenExecutor:
             self.pool.restart()
-            self.flying[self.pool.submit(tasks.run, batch[0])] = batch
+            self.flying[self.pool.submit(tasks.run, task)] = batch
+
+    def _ending(self, task: Task) -> Task:
+        """The task, to end by itself where its images take longer than it was made for."""
+        return replace(task, seconds=OVERTIME * max(self._task_seconds(), batches.TASK_SECONDS / 2))
 
     def _collect(self, done: set[Future[list[Rows]]]) -> None:
         """Writes what has come back; where a worker died, or nothing came back in time, measures each batch alone."""
@@ -186,7 +199,7 @@ class Runner:
         task, members = batch
         if not members:
             return None
-        future = self.pool.submit(tasks.run, task)
+        future = self.pool.submit(tasks.run, self._ending(task))
         try:
             error, hung = future.exception(self.timeout), False
         except TimeoutError:
@@ -226,15 +239,20 @@ class Runner:
         self._tell()
 
     def _keep(self, batch: Batch, results: list[Rows]) -> None:
-        """Writes the records of a batch, and tells the progress."""
+        """Writes the records of a batch, and tells the progress; what a task did not come to is for another one."""
         task, members = batch
+        stop = task.start + len(results[0])
+        if stop < task.stop:
+            self.rests.append(part_of_block(members, stop, task.stop))
+            for m in members:
+                self.unscheduled[m.identity.key] += task.stop - stop
         for m, rows in zip(members, results, strict=True):
             if m.identity.name in self.closed:  # this task was under way when another one died
                 continue
-            if (task.start, task.stop) == (m.start, m.stop):
+            if (task.start, stop) == (m.start, m.stop):
                 self._write(m, rows)
             else:
-                self.pieces.write(m.identity, task.start, task.stop, rows)
+                self.pieces.write(m.identity, task.start, stop, rows)
                 self._complete(m)
             self.pace.learn(m.identity.key, len(rows), sum(rows.seconds.values()))
             self._count(m, rows)
