@@ -26,6 +26,7 @@ CODECS: Family[Codec] = Family(
         "oxipng": "oxipng:OxiPNG",
         "png": "png:PNG",
         "png-search": "pngsearch:PNGSearch",
+        "png-shared": "pngshared:PNGShared",
         "qoi": "qoi:QOI",
         "raw": "raw:Raw",
         "stored": "stored:Stored",

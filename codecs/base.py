@@ -77,6 +77,13 @@ class Codec(Plugin, ABC):
         older = getattr(self, "anatomy", None)  # this method's name in plug-ins written before version 0.2
         return older(data) if older else ByteBreakdown(payload=len(data))
 
+    def shared_bytes(self, quantizer: Plugin) -> int:
+        """The bytes that all files of a data set share and that are kept once, such as palettes; 0 for most codecs.
+
+        quantizer: that of the images.
+        """
+        return 0
+
     def encode_batch(self, images: Sequence[AnyImage]) -> list[bytes]:
         """A file for each image, in order; images may be of many sizes, and none depends on its neighbours."""
         return [self.encode(image) for image in images]

@@ -17,5 +17,6 @@ QUANTIZERS: Family[Quantizer] = Family(
         "median-cut": "pillow:MedianCut",
         "none": "none:NoQuantizer",
         "octree": "pillow:OCTree",
+        "shared-palette": "shared_palette:SharedPalette",
     },
 )
