@@ -16,7 +16,6 @@ import pandas as pd
 from ..codecs import CODECS
 from ..core.errors import RabenchError
 from ..core.tables import Table
-from .choosing import budget as budgets
 from .commands import add as adding
 from .commands import listing
 from .commands.add import Added
@@ -37,6 +36,7 @@ from .running.runner import Progress
 from .running.session import Outcome
 from .study.plugin_files import load_plugins
 from .study.study import Study, find_study
+from .training import training_run
 
 
 def named_study(study: str | Path, out: str | Path | None = None, plugins: Sequence[str | Path] = ()) -> Study:
@@ -69,7 +69,7 @@ def run(
     """
     text = command or f"rabench.run({str(study)!r})"
     target = named_study(study, out, plugins)
-    return budgets.run(target, lambda: executors.make(workers, dask), limit, budget, progress, text, timeout)
+    return training_run.run(target, lambda: executors.make(workers, dask), limit, budget, progress, text, timeout)
 
 
 def report(

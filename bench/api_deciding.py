@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from ..core import quantities
 from ..core.tables import Table
 from .api import Tables, named_study
-from .choosing import answer, quantities
+from .choosing import answer
 from .choosing import choose as choosing
 from .choosing.choose import Choice
 from .choosing.question import Question

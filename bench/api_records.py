@@ -12,11 +12,10 @@ from .auditing.profiling import Profile
 from .auditing.status import Status
 from .auditing.verifying import ROWS, Verified
 from .records.packs import Packed
-from .running import executors
+from .running import executors, merging
+from .running.merging import Merged
 from .running.runner import Progress
-from .study import merging
 from .study.folder import pack_study
-from .study.merging import Merged
 
 
 def pack(study: str | Path, out: str | Path | None = None) -> Packed:

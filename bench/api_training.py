@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,7 @@ from .running import executors
 
 if TYPE_CHECKING:
     from ..classifiers import weights as classifier_weights
+    from ..codecs import palettes as shared_palettes
     from ..quantizers.colorcnn import weights as colorcnn_weights
 
 
@@ -81,3 +83,19 @@ def finetune(
 
     tunings = requests.tunings(named_study(study, None, plugins), classifier, points, dataset, out, options)
     return [tuning.finetune(plan, lambda: executors.make(workers, None), progress) for plan in tunings]
+
+
+def train_palettes(
+    dataset: str, out: str | Path, colors: int | Sequence[int] = 16, palettes: int = 1, limit: int | None = None
+) -> shared_palettes.About:
+    """Fits palettes that images share to a data set's training split, and writes their file.
+
+    out: the .safetensors file. colors: of a palette, a number or several. palettes: how many of each, one for all images or
+    one for each cluster of them. limit: only the first training images. Gives what the file says of itself.
+    """
+    from ..datasets import DATASETS
+    from ..quantizers import palette_training
+
+    images, numbers = replace(DATASETS.make(dataset), split="train"), [colors] if isinstance(colors, int) else colors
+    command = f"rabench.train_palettes({dataset!r}, {str(out)!r}, {colors!r}, {palettes}, {limit})"
+    return palette_training.train_palettes(images, list(numbers), palettes, Path(out), limit, command)

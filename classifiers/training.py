@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -22,24 +22,7 @@ from ..core.learning import Batches, Images, augmented, one_cycle, train_epochs
 from ..core.networks import fingerprint, on_device
 from ..core.progress import TrainingProgress
 from .inference import Normalized
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """Every constant of a training run."""
-
-    epochs: int = 60
-    lr: float = 0.1
-    """The peak of the one-cycle schedule."""
-    momentum: float = 0.9
-    weight_decay: float = 5e-4
-    batch: int = 128
-    crop: int = -1
-    """Padding of the random crop in pixels; -1: an eighth of the image's side (4 for 32, 8 for 64, 12 for 96)."""
-    flip: bool = True
-    seed: int = 0
-    precision: str = "fp32"
-    """fp32, or bf16 for autocast."""
+from .recipe import Recipe
 
 
 def train(
@@ -53,7 +36,7 @@ def train(
     progress: TrainingProgress | None = None,
     before_save: Callable[[list[dict[str, Any]]], None] = lambda _: None,
 ) -> list[dict[str, Any]]:
-    """Trains ``network`` in place; gives the history, one entry an epoch.
+    """Trains ``network`` in place; gives the history, one entry an epoch. held_out: may be empty.
 
     Goes on from ``checkpoint`` where there is one, and writes it after each epoch.
     before_save: called with the history just before the checkpoint is written: what it writes is never behind.
@@ -72,6 +55,8 @@ def train(
         return _epoch(model, batches, recipe, epoch)
 
     def judge() -> dict[str, float]:
+        if not len(held_out):
+            return {}
         return {"held_out_accuracy": accuracy(model, held_out, device, recipe.precision)}
 
     return train_epochs(state, recipe.epochs, learn, judge, progress.on_epoch, before_save)

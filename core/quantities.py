@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 
-from ...core.errors import BadSetting
+from .errors import BadSetting
 
 _TEXT = re.compile(r"(\d[\d,]*(?:\.\d+)?)\s*([A-Za-z]*)")
 SECONDS = {"s": 1, "min": 60, "h": 3600, "d": 86400}

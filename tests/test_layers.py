@@ -17,9 +17,10 @@ FLOORS = {
     **dict.fromkeys(("bench/running", "bench/comparing"), 6),
     **dict.fromkeys(("bench/choosing", "bench/timing", "bench/auditing"), 7),
     "bench/figures": 8,
-    **dict.fromkeys(("bench/training", "bench/reporting"), 9),
-    "bench/commands": 10,
-    "bench": 11,
+    "bench/trained": 9,
+    **dict.fromkeys(("bench/training", "bench/reporting"), 10),
+    "bench/commands": 11,
+    "bench": 12,
 }
 """A room imports from lower floors and from itself; ``bench`` are the files that lie in no room of it."""
 ENDING = (

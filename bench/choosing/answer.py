@@ -6,12 +6,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from ...core.quantities import counted
 from ...core.tables import Kind, Table
 from ..reading.baseline import baseline
 from ..records.sources import Sources
 from .choose import Choice
 from .curve_search import CurveSearch
-from .quantities import counted
 from .setting_search import Trial
 
 SORTED = 0.3

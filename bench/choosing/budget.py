@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from time import monotonic
 
 from ...core.errors import BadSetting, RabenchError
+from ...core.quantities import seconds as seconds_of
 from ...datasets.base import Dataset, forget_opened
 from ..records.format import PART
 from ..records.index import Index
@@ -18,7 +19,6 @@ from ..study.matrix import all_points
 from ..study.points import Point
 from ..study.study import Study
 from .measuring import ShuffledImages
-from .quantities import seconds as seconds_of
 
 
 def run(
@@ -29,6 +29,7 @@ def run(
     progress: Progress | None = None,
     command: str = "rabench.run",
     timeout: float = TIMEOUT,
+    only: Callable[[Point], bool] = lambda _: True,
 ) -> Outcome:
     """Measures what a study lacks: all, or as much as there is time for.
 
@@ -36,10 +37,10 @@ def run(
     raises; BadSetting for both a limit and a budget, too.
     """
     if budget is None:
-        return whole_run(study, make_pool, limit, progress, command, timeout)
+        return whole_run(study, make_pool, limit, progress, command, timeout, only)
     if limit is not None:
         raise BadSetting("`budget` decides how many images are measured; leave `limit` out")
-    return run_within(study, make_pool, seconds_of(budget), progress or Progress(), command, timeout)
+    return run_within(study, make_pool, seconds_of(budget), progress or Progress(), command, timeout, only)
 
 
 def run_within(
@@ -49,6 +50,7 @@ def run_within(
     progress: Progress,
     command: str = "rabench.run",
     timeout: float = TIMEOUT,
+    only: Callable[[Point], bool] = lambda _: True,
 ) -> Outcome:
     """Measures for so long, all points of a study on equally many images but for the last PART, so that their intervals are alike.
 
@@ -60,7 +62,7 @@ def run_within(
     with session(study, make_pool, progress, command, timeout) as (runner, index):
         impossible: list[tuple[Point, str]] = []
         try:
-            drawn = _images_of_points(all_points(matrix), runner, index, impossible)
+            drawn = _images_of_points(filter(only, all_points(matrix)), runner, index, impossible)
             if not drawn:
                 raise nothing_possible(study.name, impossible)
             _measure(drawn, runner, index, until)

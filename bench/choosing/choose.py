@@ -10,6 +10,7 @@ from time import monotonic
 import numpy as np
 
 from ...core.errors import BadSetting, RabenchError, Refused, nearest
+from ...core.quantities import counted
 from ..reading.curves import Curve, curves
 from ..records.format import PART
 from ..records.index import Index
@@ -21,7 +22,6 @@ from ..study.points import Point
 from ..study.study import Study
 from .curve_search import CurveSearch, Steps
 from .measuring import ShuffledImages
-from .quantities import counted
 from .question import Question
 from .race import Race
 from .setting_search import SEQUENCE, Trial

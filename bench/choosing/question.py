@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from ...core.errors import BadSetting
+from ...core.quantities import loss, rate
 from ..reading.groups import LABELS
 from ..reading.measures import LOG_LOSS_CAP
-from .quantities import loss, rate
 from .tolerance import Tolerance
 
 BY = ("accuracy", "log-loss")

@@ -135,14 +135,14 @@ def _measure(
     study: Study, workers: int, dask: str | None, limit: int | None, timeout: float, budget: str | None
 ) -> Outcome | None:
     """The outcome of a run; None where Ctrl-C has stopped it."""
-    from ..choosing import budget as budgets
     from ..running import executors
+    from ..training import training_run
     from .progress import Shown
 
     with Shown(err, study.name) as shown:
         try:
             pool = partial(executors.make, workers, dask)
-            return budgets.run(study, pool, limit, budget, shown.progress, command_line(), timeout)
+            return training_run.run(study, pool, limit, budget, shown.progress, command_line(), timeout)
         except KeyboardInterrupt:
             shown.close()
             done = f"{shown.progress.done:,} of {shown.progress.total:,} rows are measured and kept"

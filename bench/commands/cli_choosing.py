@@ -57,8 +57,8 @@ def choose(
     plugin: PluginOption = None,
 ) -> None:
     """Find the cheapest setting of each codec that loses no more than you tolerate; measures only what decides it."""
+    from ...core.quantities import names, seconds
     from ..choosing.answer import table
-    from ..choosing.quantities import names, seconds
     from ..choosing.question import Question
     from ..study.study import find_study
 
@@ -103,7 +103,7 @@ def time(
     plugin: PluginOption = None,
 ) -> None:
     """Time encoding and decoding: one pinned worker, warm, points interleaved, medians with intervals."""
-    from ..choosing.quantities import names, seconds
+    from ...core.quantities import names, seconds
     from ..running import executors
     from ..study.study import find_study
     from ..timing.table import times_table

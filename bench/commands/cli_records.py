@@ -53,7 +53,7 @@ def merge(
     into: Annotated[Path, typer.Option(help="The folder that receives them; made where it is missing.")],
 ) -> None:
     """Copy the records of several studies into one: parts measured on machines that share nothing become one study."""
-    from ..study.merging import merge as merging
+    from ..running.merging import merge as merging
     from ..study.study import find_study
 
     merged = merging([find_study(study) for study in studies], into)

@@ -1,14 +1,15 @@
-"""The commands that train: finetune, train classifier, train colorcnn."""
+"""The commands that train: finetune, train classifier, train colorcnn, train palettes."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from .console import STOPPED, PluginOption, app, end, err, out, with_options, worker_count
+from .console import STOPPED, PluginOption, app, command_line, end, err, out, with_options, worker_count
 
 train_app = typer.Typer(help="Train networks.", no_args_is_help=True)
 app.add_typer(train_app, name="train")
@@ -202,3 +203,25 @@ def train_colorcnn(
     else:
         plans = colorcnn_plans(dataset, classifier, colors or "2", out_folder, recipe, settings)
     _print_each(run_colorcnn(plans, err))
+
+
+@train_app.command("palettes")
+def train_palettes(
+    dataset: Annotated[str, typer.Option(metavar="DATASET", help="Whose training images: tiny-imagenet-200, ...")],
+    out_file: Annotated[Path, typer.Option("--out", help="The .safetensors file that receives them.")],
+    colors: Annotated[str, typer.Option(help="Of a palette: a number, or several such as 2,4,16.")] = "16",
+    palettes: Annotated[int, typer.Option(help="Of each number: one for all images, or one a cluster of them.")] = 1,
+    limit: Annotated[int | None, typer.Option(min=1, help="Only the first N training images.")] = None,
+    plugin: PluginOption = None,
+) -> None:
+    """Palettes that images share, for shared-palette and png-shared: kept once, and left out of each image's file."""
+    from ...datasets import DATASETS
+    from ...quantizers import palette_training
+
+    try:
+        numbers = [int(word) for word in colors.split(",")]
+    except ValueError:
+        raise typer.BadParameter(f"--colors is a number, or several such as 2,4,16, got {colors!r}") from None
+    images = replace(DATASETS.make(dataset), split="train")
+    palette_training.train_palettes(images, numbers, palettes, out_file, limit, command_line(), err.print)
+    out.print(f"{out_file}: use it as shared-palette:file={out_file}+png-shared:file={out_file}", soft_wrap=True)

@@ -16,7 +16,7 @@ from ...metrics.base import Metric
 from ..records.index import Index
 from ..records.records import Records
 from ..records.sources import Sources
-from ..study.matrix import Matrix, with_references
+from ..study.matrix import Matrix, check_for_points, with_references
 from ..study.study import Study
 from .curves import Curve, Measured, curves, gather, merged, stored_of, summary
 from .measures import ACCURACY, AGREEMENT, Measure
@@ -135,11 +135,18 @@ class Reading:
     """Lines on files among the records that are left out, and on plug-ins edited since they were measured."""
     fidelity: list[Measured] = field(default_factory=list)
     """The points that measured a metric."""
+    trained: list[Measured] = field(default_factory=list)
+    """The points of networks that [[training]] blocks have trained."""
 
 
-def read(study: Study) -> Reading:
-    """Raises Unavailable where nothing has been measured yet."""
+def read(study: Study, trained: bool = False) -> Reading:
+    """What a study has measured. Raises Unavailable where that is nothing yet.
+
+    trained: whether the results of trained networks alone are enough; Refused is raised else where a matrix has no others.
+    """
     matrix, index = study.load(), Index(study.records)
+    if not trained:
+        check_for_points(matrix)
     records, bad = Records(study.records).read()
     if matrix.unrun:
         more = recorded_points(matrix.unrun, with_references(matrix), records)
@@ -147,11 +154,12 @@ def read(study: Study) -> Reading:
         bad = [NOT_TRUSTED.format(study.folder, ", ".join(matrix.unrun)), *bad]
     measured, damaged = gather(with_references(matrix), records, index)
     by_metrics, lost = gather(matrix.fidelity, records, index)
+    of_trained, torn = gather((t.point for t in matrix.trained), records, index)
     fidelity = {(stored_of(m.point), m.point.metric): m for m in by_metrics if m.point.metric is not None}
-    if not measured:
+    if not measured and not of_trained:
         example = f"; {len(bad)} files among them are none, such as {bad[0]}" if bad else ""
         raise study.unmeasured(example)
-    rows = summary(measured)
+    rows = summary(measured) if measured else pd.DataFrame()
     places: dict[tuple[str, str], list[int]] = {}
     for number, m in enumerate(measured):
         places.setdefault((m.point.dataset.label, m.point.frozen.label), []).append(number)
@@ -163,8 +171,8 @@ def read(study: Study) -> Reading:
         )
         for members in places.values()
     ]
-    wrong = bad + damaged + lost + _outdated(measured)
-    return Reading(matrix, index, measured, rows, groups, wrong, by_metrics)
+    wrong = bad + damaged + lost + torn + _outdated(measured)
+    return Reading(matrix, index, measured, rows, groups, wrong, by_metrics, of_trained)
 
 
 def _metrics_of(

@@ -36,6 +36,7 @@ from .page_data import (
     predictions_data,
     shares,
 )
+from .trained_report import TrainedResults
 
 LARGEST = 7_800_000
 """Bytes of a page, about."""
@@ -64,13 +65,18 @@ class Section:
 
 
 def write_page(
-    path: Path, title: str, groups: Sequence[GroupReport], failures: list[str], runs: list[dict[str, Any]]
+    path: Path,
+    title: str,
+    groups: Sequence[GroupReport],
+    failures: list[str],
+    runs: list[dict[str, Any]],
+    trained: TrainedResults,
 ) -> None:
-    """failures: a line each. runs: as provenance keeps them."""
+    """failures: a line each. runs: as provenance keeps them. trained: networks that were trained on stored images."""
     plotly = _script(get_plotlyjs())
     room = LARGEST - len(plotly.encode()) - sum(_without_pictures(part.group) for part in groups)
     name = path.absolute().parent.name
-    sections = [_section(part, max(0, min(PICTURES, room)) // len(groups), name) for part in groups]
+    sections = [_section(part, max(0, min(PICTURES, room)) // max(1, len(groups)), name) for part in groups]
     code = _environment().get_template("report.js").render()
     write_text(
         path,
@@ -82,6 +88,7 @@ def write_page(
             further={
                 _anchor(heading): heading for s in sections for heading, table in s.more.items() if table is not None
             },
+            trained=trained,
             failures=failures,
             runs=runs,
             versions=_versions([part.group for part in groups]),

@@ -43,6 +43,7 @@ from .group_report import GroupReport, group_report
 from .notes import published_warnings
 from .page import write_page
 from .show import show
+from .trained_report import trained_results
 
 FIGURES = (
     "rate-accuracy",
@@ -78,8 +79,10 @@ class Report:
     @property
     def failed(self) -> int:
         """How many rows failed."""
-        return int(self.summary.failed.sum())
+        return int(self.summary.failed.sum()) if len(self.summary) else 0
 
+    trained: tuple[Table, ...] = ()
+    """A table for each network that was trained on stored images."""
     unmatched: tuple[str, ...] = ()
     """A line for each published curve that is held against a curve which the study does not have."""
 
@@ -90,8 +93,8 @@ class Report:
 
     @property
     def tables(self) -> list[Table]:
-        """A table of points for each data set and classifier, and those of sizes and of published figures."""
-        return [table for g in self.groups for table in g.tables]
+        """A table of points for each data set and classifier, those of sizes and of published figures, and of trained networks."""
+        return [*(table for g in self.groups for table in g.tables), *self.trained]
 
     def _repr_html_(self) -> str:
         pages = [f for f in self.files if f.suffix == ".html"]
@@ -108,22 +111,21 @@ def report(study: Study, axis: str | None = None, with_psnr: bool = False, paper
     axis: log2 or linear, for rates; default: as the matrix says. with_psnr: a column of PSNR in tables. paper: figures
     as wide as one and two columns, as PDF and SVG, too. Raises Unavailable when nothing has been measured yet.
     """
-    reading = read(study)
+    reading = read(study, trained=True)
     times = read_times(study.folder)
     groups = [
         group_report(group, reading, with_psnr, times.get(group.measured[0].point.dataset.label))
         for group in reading.groups
     ]
-    probabilities = _of_groups(reading, [part.probabilities for part in groups])
-    rows = pd.concat([reading.rows, probabilities, *_metrics(reading)], axis=1)
-    files = [_csv(rows, study.folder / "summary.csv")]
-    files.append(_csv(timings(reading.measured), study.folder / "timing.csv"))
+    rows, files = _summaries(reading, groups, study.folder)
     for part in groups:
         # One data set and classifier: plain names; several: a name each
         suffix = "" if len(groups) == 1 else _suffix(part.group.measured[0].point)
         files += _figures(part, axis or reading.matrix.axis, study.folder, suffix, paper, reading.matrix.published)
     title = reading.matrix.title
-    tables = [table for g in groups for table in g.all_tables]
+    trained = trained_results(reading, study.folder, paper)
+    files += trained.files
+    tables = [*(table for g in groups for table in g.all_tables), *trained.tables]
     for name, text in (
         ("table.md", f"# {markdown(printable(title))}\n\n" + "\n".join(table.markdown() for table in tables)),
         ("table.tex", "\n".join(table.latex() for table in tables)),
@@ -132,13 +134,22 @@ def report(study: Study, axis: str | None = None, with_psnr: bool = False, paper
         files.append(study.folder / name)
     lines = failures(reading)
     page = study.folder / "report.html"
-    write_page(page, title, groups, [*reading.bad, *lines], provenance.runs(study.folder))
+    write_page(page, title, groups, [*reading.bad, *lines], provenance.runs(study.folder), trained)
     files.append(page)
     _remove_old_figures(study.folder, reading.matrix, files)
     maps, left_out = _activation_maps(study, reading.matrix)
     lost = tuple(unmatched([part.group for part in groups], reading.matrix.published))
     left_out += _without_times(groups, files)
-    return Report(files + maps, rows, groups, reading.bad, lines, left_out, lost)
+    return Report(files + maps, rows, groups, reading.bad, lines, left_out, tuple(trained.tables), lost)
+
+
+def _summaries(reading: Reading, groups: Sequence[GroupReport], folder: Path) -> tuple[pd.DataFrame, list[Path]]:
+    """The rows of summary.csv, and it and timing.csv, written; neither where nothing but trained networks is measured."""
+    if not groups:
+        return reading.rows, []
+    probabilities = _of_groups(reading, [part.probabilities for part in groups])
+    rows = pd.concat([reading.rows, probabilities, *_metrics(reading)], axis=1)
+    return rows, [_csv(rows, folder / "summary.csv"), _csv(timings(reading.measured), folder / "timing.csv")]
 
 
 def _metrics(reading: Reading) -> list[pd.DataFrame]:

@@ -19,7 +19,7 @@ from ...datasets.base import BadImage
 from ..figures.style import save
 from ..measuring import chain
 from ..reading.curves import curves
-from ..study.matrix import with_references
+from ..study.matrix import check_for_points, with_references
 from ..study.points import Point
 from ..study.study import Study
 
@@ -62,8 +62,10 @@ def show(
     """
     if target is not None and target.suffix != ".png":
         raise BadSetting(f"`out` must end in .png, got {target}")
+    matrix = study.load(measuring=True)
+    check_for_points(matrix)
     groups: dict[tuple[str, str], list[Point]] = {}
-    for point in with_references(study.load(measuring=True)):
+    for point in with_references(matrix):
         groups.setdefault((point.dataset.label, point.frozen.label), []).append(point)
     written = []
     target = target or study.folder / f"{'cam' if cam else 'show'}-{image}.png"

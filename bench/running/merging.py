@@ -14,10 +14,10 @@ from ...core.files import atomic_write, write_text
 from ...core.toml_files import TomlFile
 from ..records.index import Index
 from ..records.records import Records
-from . import provenance
-from .folder import prepared
-from .matrix import FILE, all_points
-from .study import Study
+from ..study import provenance
+from ..study.folder import prepared
+from ..study.matrix import FILE, all_points
+from ..study.study import Study
 
 
 @dataclass

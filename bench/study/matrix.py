@@ -14,7 +14,7 @@ from ...classifiers import CLASSIFIERS
 from ...classifiers.none import NoClassifier
 from ...codecs import CODECS
 from ...codecs.raw import Raw
-from ...core.errors import BadSetting, RabenchError
+from ...core.errors import BadSetting, RabenchError, Refused
 from ...core.plugins import Family
 from ...core.toml_files import TomlFile
 from ...datasets import DATASETS
@@ -28,6 +28,7 @@ from .plugin_files import load_plugins, load_programs
 from .points import Point, fine_tuned
 from .published import PublishedCurve, read_published
 from .sizes import ALLOWED, Size
+from .trained import TrainedPoint, trained_points, unique
 
 FILE = "matrix.toml"
 AXES = ("log2", "linear")
@@ -46,6 +47,7 @@ TOP_KEYS = (
         "metrics",
         "tuned",
         "points",
+        "training",
         "report",
     ),
     *("plugins", "programs"),
@@ -74,13 +76,23 @@ class Matrix:
     """The published curves that figures and tables show beside the study's own."""
     fidelity: tuple[Point, ...] = ()
     """The points that measure fidelity: each data set, size, quantizer and codec with each metric of its block."""
+    trained: tuple[TrainedPoint, ...] = ()
+    """The points of the networks that [[training]] blocks have trained."""
     unrun: tuple[str, ...] = ()
     """The names of plug-ins whose code may not run here, so that no point above has them."""
 
 
+def check_for_points(matrix: Matrix) -> None:
+    """Raises Refused where a matrix has trained networks alone, for what is done with the points of [[points]] blocks."""
+    if matrix.trained and not matrix.points and not matrix.unrun:
+        raise Refused(
+            f"{matrix.title}: it has [[training]] alone, whose results rabench report shows; write a [[points]] block for this"
+        )
+
+
 def all_points(matrix: Matrix) -> tuple[Point, ...]:
-    """Every point that a run measures: references, the matrix's points, and those of fidelity."""
-    return (*with_references(matrix), *matrix.fidelity)
+    """Every point that a run measures: references, the matrix's points, those of fidelity, and those of trained networks."""
+    return (*with_references(matrix), *matrix.fidelity, *(t.point for t in matrix.trained))
 
 
 def with_references(matrix: Matrix) -> tuple[Point, ...]:
@@ -107,13 +119,14 @@ def load(path: Path, added: Path | None = None, access: trust.Access = trust.EVE
     cam = report.get("cam", [])
     if not isinstance(cam, list) or not all(isinstance(i, int) and i >= 0 for i in cam):
         raise file.error("cam", f"report.cam is a list of images by position, such as cam = [0, 17], got {cam!r}")
-    points = dict.fromkeys(_points(file, base, file.content, file.content.get("points", [{}])))
+    trained = _trained(file, base)
+    points = dict.fromkeys(_points(file, base, file.content, file.content.get("points", [] if trained else [{}])))
     if addition is not None:
         points |= dict.fromkeys(_points(addition, base, file.content, addition.content.get("points", [])))
-    if not points and not base.unrun:
+    if not points and not trained and not base.unrun:
         raise file.error("points", "there is no point to measure; write a [[points]] block with codecs")
     measured = [p for p in points if p.metric is None]
-    _check_labels(measured, file)
+    _check_labels((*measured, *(t.point for t in trained)), file)
     metrics = tuple(dict.fromkeys(p.metric for p in points if p.metric is not None))
     fidelity = tuple(p for p in points if p.metric is not None and p.metric.needs_pixels)
     title = str(file.content.get("title", path.parent.name))
@@ -125,6 +138,7 @@ def load(path: Path, added: Path | None = None, access: trust.Access = trust.EVE
         metrics,
         _published(file, base, report),
         fidelity,
+        trained,
         tuple(base.unrun or ()),
     )
 
@@ -214,6 +228,29 @@ def _block_points(file: TomlFile, base: Base, block: dict[str, Any]) -> Iterable
         points = [*points, *_tuned(file, base, block["tuned"], points)]
     stored = product(datasets, sizes, quantizers, codecs)
     return [*points, *(Point(d, q, c, NoClassifier(), size=s, metric=m) for d, s, q, c in stored for m in metrics)]
+
+
+def _trained(file: TomlFile, base: Base) -> tuple[TrainedPoint, ...]:
+    """The points of the networks that [[training]] blocks have trained."""
+    blocks, found = file.content.get("training", []), list[TrainedPoint]()
+    if not isinstance(blocks, list) or not all(isinstance(block, dict) for block in blocks):
+        raise file.error("training", "training is written as [[training]], once for each block")
+    for block in blocks:
+        named = {"quantizers": ["none"], "dataset": file.content.get("dataset"), **block}
+        stored = (
+            _sweep(file, base, DATASETS, "dataset", named),
+            _sizes(file, block.get("sizes", ["full"])),
+            _sweep(file, base, QUANTIZERS, "quantizers", named),
+            _sweep(file, base, CODECS, "codecs", named),
+        )
+        try:
+            found += trained_points(base, block, stored)
+        except RabenchError as error:
+            raise file.error("[[training]]", str(error)) from None
+    try:
+        return unique(found)
+    except RabenchError as error:
+        raise file.error("[[training]]", str(error)) from None
 
 
 def _sizes(file: TomlFile, texts: Any) -> list[Size]:

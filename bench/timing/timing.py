@@ -14,6 +14,7 @@ from ...core.errors import BadSetting, RabenchError, Refused, nearest
 from ...core.version import __version__
 from ...datasets.base import Dataset
 from ..running.pool import Pool
+from ..study.matrix import check_for_points
 from ..study.points import Point
 from ..study.provenance import processor_name
 from ..study.study import Study
@@ -66,7 +67,9 @@ def time_study(
     make_pool: a pool of one worker process. Raises BadSetting for a codec that the study lacks, Refused where the budget
     is too short or nothing can be timed.
     """
-    points = study.load(measuring=True).points
+    matrix = study.load(measuring=True)
+    check_for_points(matrix)
+    points = matrix.points
     if unknown := [c for c in extent.codecs if c not in {p.codec.name for p in points}]:
         names = sorted({p.codec.name for p in points})
         raise BadSetting(

@@ -12,12 +12,12 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
 from ...classifiers.resizing import resized_and_cropped
 from ...codecs.base import Codec
 from ...core.errors import Refused
 from ...core.files import atomic_write, locked, remove_partial
-from ...core.images import RGB
 from ...core.learning import Images
 from ...datasets.base import UNLABELLED, BadImage, Block, Dataset, blocks
 from ...quantizers.base import Quantizer
@@ -26,6 +26,7 @@ from ..measuring.content import chunks, describe_block
 from ..measuring.threads import one_thread
 from ..records.format import BLOCK, UNREADABLE
 from ..running.pool import Pool
+from ..study.sizes import FULL, Size
 
 FORMAT = 1
 
@@ -38,14 +39,16 @@ class EncodedSet:
     quantizer: Quantizer
     codec: Codec
     folder: Path
+    size: Size = FULL
 
     @property
     def point(self) -> str:
-        return f"{self.quantizer.short}+{self.codec.short}"
+        return f"{self.quantizer.short}+{self.codec.short}{f'@{self.size}' if self.size else ''}"
 
     def file(self, block: str) -> Path:
         """Of the images with that content hash; named by everything that its bytes depend on."""
         identity = [FORMAT, self.quantizer.key, self.quantizer.version(), self.codec.key, self.codec.version(), block]
+        identity += [self.size.version()] if self.size else []
         return self.folder / f"{hashlib.sha256(json.dumps(identity).encode()).hexdigest()[:32]}.parquet"
 
     def make(self, limit: int | None, pool: Pool, on_block: Callable[[int, int], None] = lambda *_: None) -> list[Path]:
@@ -54,7 +57,7 @@ class EncodedSet:
         A block of which an image failed lies under another name and is coded again next time.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
-        with locked(self.folder / ".lock", f"{self.folder} is being filled by another 'rabench finetune'"):
+        with locked(self.folder / ".lock", f"{self.folder} is being filled by another training"):
             remove_partial(self.folder)
             try:
                 return self._make(list(blocks(self.dataset, BLOCK, limit)), pool, on_block)
@@ -69,7 +72,7 @@ class EncodedSet:
             start, stop = futures[future]
             files[start] = path = self.file(future.result()["sha256"])
             if not path.exists():
-                waiting[pool.submit(code_block, self.dataset, start, stop, self.quantizer, self.codec)] = start
+                waiting[pool.submit(code_block, self, start, stop)] = start
         done = len(spans) - len(waiting)
         on_block(done, len(spans))
         for future in as_completed(waiting):
@@ -82,34 +85,55 @@ class EncodedSet:
             on_block(done, len(spans))
         return [files[start] for start, _ in spans]
 
-    def load(self, files: list[Path], size: int) -> tuple[Images, np.ndarray, list[str]]:
-        """The images decoded as a classifier of that input side sees them, their positions, and why others lack."""
-        pixels: list[RGB] = []
+    def load(
+        self, files: list[Path], side: int, chosen: NDArray[np.int64] | None = None
+    ) -> tuple[Images, NDArray[np.int64], list[str]]:
+        """The images decoded as a classifier of that input side sees them, their positions, and why others lack.
+
+        chosen: the positions of the images to load; None for all.
+        """
+        pixels: NDArray[np.uint8] | None = None
         labels: list[int] = []
         places: list[int] = []
         reasons: list[str] = []
-        start = 0
+        start, wanted = 0, None if chosen is None else set(chosen.tolist())
         for path in files:
             table = self._read(path)
-            files_by_row = {i: file for i, file in enumerate(table["file"].to_pylist()) if file is not None}
+            files_by_row = {
+                i: f
+                for i, f in enumerate(table["file"].to_pylist())
+                if f is not None and (wanted is None or start + i in wanted)
+            }
             decoded, failures = chain.decode(self.codec, files_by_row)
             reasons += [reason for reason in table["error"].to_pylist() if reason]
             reasons += failures.values()
             block_labels = table["label"].to_numpy()
             for row in sorted(decoded):
-                pixels.append(resized_and_cropped(decoded[row], size))
+                image = resized_and_cropped(decoded[row], side)
+                if pixels is None:
+                    count = sum(pq.read_metadata(file).num_rows for file in files) if chosen is None else len(chosen)
+                    pixels = np.empty((count, *image.shape), np.uint8)
+                if image.shape != pixels.shape[1:]:
+                    raise Refused(
+                        f"{self.dataset.label}: its images differ in size, and the classifier takes them as they come"
+                    )
+                pixels[len(labels)] = image
                 labels.append(int(block_labels[row]))
                 places.append(start + row)
             start += len(table)
-        if not pixels:
-            raise Refused(f"{self.point}: not one image could be coded: {reasons[0]}")
+        if pixels is None:
+            raise Refused(f"{self.point}: not one image could be coded: {reasons[0] if reasons else 'there is none'}")
         if UNLABELLED in labels:
             raise Refused(f"{self.dataset.label}: training needs a label for every image")
-        if len({p.shape for p in pixels}) > 1:
-            raise Refused(
-                f"{self.dataset.label}: its images differ in size, and the classifier takes them as they come"
-            )
-        return Images(np.stack(pixels), np.array(labels, np.int64)), np.array(places), reasons
+        return Images(pixels[: len(labels)], np.array(labels, np.int64)), np.array(places), reasons
+
+    def files(self, files: list[Path]) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+        """The position, label and bytes of each image's file, (N,) each; images that could not be coded have none."""
+        tables = [self._read(path) for path in files]
+        sizes = np.array([len(file or b"") for t in tables for file in t["file"].to_pylist()], np.int64)
+        labels = np.concatenate([t["label"].to_numpy() for t in tables])
+        places = np.flatnonzero(sizes)
+        return places, labels[places].astype(np.int64), sizes[places]
 
     def _read(self, path: Path) -> pa.Table:
         try:
@@ -118,10 +142,10 @@ class EncodedSet:
             raise Refused(f"{path} is damaged ({str(error).splitlines()[0][:100]}); delete it and run again") from None
 
 
-def code_block(dataset: Dataset, start: int, stop: int, quantizer: Quantizer, codec: Codec) -> pa.Table:
+def code_block(coded: EncodedSet, start: int, stop: int) -> pa.Table:
     """A row per image: label, the file's bytes or null, and why there is none."""
     one_thread()
-    rows = [row for block in chunks(dataset, start, stop) for row in _rows(block, quantizer, codec)]
+    rows = [row for block in chunks(coded.dataset, start, stop) for row in _rows(block, coded)]
     labels, files, errors = zip(*rows, strict=True)
     return pa.table(
         {
@@ -132,11 +156,12 @@ def code_block(dataset: Dataset, start: int, stop: int, quantizer: Quantizer, co
     )
 
 
-def _rows(block: Block, quantizer: Quantizer, codec: Codec) -> Iterator[tuple[int, bytes | None, str | None]]:
+def _rows(block: Block, coded: EncodedSet) -> Iterator[tuple[int, bytes | None, str | None]]:
     errors = {i: f"{UNREADABLE}{image.reason}" for i, image in enumerate(block.images) if isinstance(image, BadImage)}
     sources = {i: image for i, image in enumerate(block.images) if not isinstance(image, BadImage)}
-    images, not_quantized = chain.quantize(quantizer, sources)
-    files, not_encoded = chain.encode(codec, images)
+    stored = {i: block.sources[i].file for i in sources}
+    images, not_quantized = chain.quantize(coded.quantizer, chain.resize(coded.size, sources))
+    files, not_encoded = chain.encode(coded.codec, images, stored)
     errors |= not_quantized | not_encoded
     for i, label in enumerate(block.labels.tolist()):
         yield label, files.get(i), errors.get(i)

@@ -1,8 +1,8 @@
 """Amounts as people write them, and as numbers from Python."""
 
 import pytest
-from rabench.bench.choosing.quantities import counted, loss, names, rate, seconds
 from rabench.core.errors import BadSetting
+from rabench.core.quantities import counted, loss, names, rate, seconds
 
 
 def test_texts_and_numbers_name_the_same_amounts():

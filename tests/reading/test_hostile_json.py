@@ -15,8 +15,8 @@ from rabench.bench.records.index import Index
 from rabench.bench.records.records import Records
 from rabench.bench.records.sources import Sources
 from rabench.bench.reporting.report import report
+from rabench.bench.running.merging import merge
 from rabench.bench.study import provenance
-from rabench.bench.study.merging import merge
 from rabench.bench.study.published import read_published
 from rabench.bench.study.trust import remember
 from rabench.bench.timing import times

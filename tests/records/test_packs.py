@@ -18,8 +18,8 @@ from rabench.bench.records import packs
 from rabench.bench.records.format import STAGES, Identity, Rows, read_table
 from rabench.bench.records.packs import Pack
 from rabench.bench.records.records import Records
+from rabench.bench.running.merging import merge
 from rabench.bench.study.folder import pack_study
-from rabench.bench.study.merging import merge
 from rabench.bench.study.study import find_study
 from rabench.core.errors import Refused, Unavailable
 

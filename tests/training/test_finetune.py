@@ -83,7 +83,7 @@ def test_other_settings_make_other_files(tmp_path):
 
 def test_images_that_cannot_be_coded_are_left_out_and_told(tmp_path):
     coded = set_with_a_bad_image(tmp_path)
-    table = code_block(coded.dataset, 0, 40, coded.quantizer, coded.codec)
+    table = code_block(coded, 0, 40)
     assert table["error"][3].as_py() == "encoder: RuntimeError: no more ink"
     images, places, reasons = coded.load(coded.make(40, executors.in_process()), 32)
     assert 3 not in places and len(images) == len(places) == 40 - len(reasons)

@@ -342,11 +342,11 @@
   document.getElementById("part")?.addEventListener("change", (event) => choose(parts[event.target.value]));
   const root = document.documentElement, button = document.getElementById("scheme");
   const dark = () => (root.dataset.scheme ? root.dataset.scheme === "dark" : matchMedia("(prefers-color-scheme: dark)").matches);
-  const again = () => { button.textContent = dark() ? "Light" : "Dark"; current.draw(); current.breakdown(); };
+  const again = () => { button.textContent = dark() ? "Light" : "Dark"; current?.draw(); current?.breakdown(); };
   button.addEventListener("click", () => { root.dataset.scheme = dark() ? "light" : "dark"; again(); });
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", again);
   matchMedia("(max-width: 600px)").addEventListener("change", again);
   for (const part of parts) part.hide();
-  choose(current);
+  if (current) choose(current);  // a page may be of trained networks alone
   button.textContent = dark() ? "Light" : "Dark";
 })();

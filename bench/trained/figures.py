@@ -1,0 +1,137 @@
+"""Figures of trained networks: accuracy over the bytes of the training set, and training sets against test images."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import seaborn as sns
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from ..figures.curve_styles import MARKERS, PALETTE
+from ..figures.style import plain
+from .results import Tested
+
+DARK = 0.55
+"""The share of the color range from which on a cell's text is white."""
+
+
+def accuracy_over_bytes(tested: Sequence[Tested]) -> Figure | None:
+    """Accuracy over the megabytes of training files, a line for each way to store them, with 95 % intervals over seeds and
+    images: on the left tested on images that are stored in the same way, on the right on others. None without bytes."""
+    shown = [t for t in tested if np.isfinite(t.known("bytes"))]
+    if not shown:
+        return None
+    panels = [("tested on images stored in the same way", [t for t in shown if t.same])]
+    panels += [
+        (f"tested on {'originals' if test == 'none+raw' else test}", [t for t in shown if t.test == test])
+        for test in dict.fromkeys(t.test for t in shown if not t.same)
+        if test == "none+raw"
+    ]
+    panels = [(title, own) for title, own in panels if own]
+    kinds = list(dict.fromkeys(_kind(t) for t in shown))
+    with sns.axes_style("ticks"), sns.plotting_context("paper"):
+        figure = Figure(figsize=(3.6 * len(panels) + 2.2, 3.4), layout="constrained")
+        axes = figure.subplots(1, len(panels), squeeze=False, sharex=True, sharey=True)[0]
+    for one, (title, own) in zip(axes, panels, strict=True):
+        _panel(one, own, kinds)
+        one.set_title(title, fontsize=9, loc="left")
+    figure.supxlabel("files of the training images (MB, log scale)", fontsize=9)
+    figure.supylabel("top-1 accuracy (%)", fontsize=9)
+    figure.suptitle(_title(shown), x=0.01, ha="left", fontsize=10)
+    handles = [
+        Line2D([], [], color=_color(i), marker=_marker(i), markersize=4, label=k, linestyle="-" if i >= 0 else "")
+        for i, k in enumerate(kinds)
+    ]
+    figure.legend(
+        handles=handles, loc="outside right upper", frameon=False, fontsize=8.5, title="stored as", alignment="left"
+    )
+    return figure
+
+
+def _panel(axes: Axes, tested: Sequence[Tested], kinds: Sequence[str]) -> None:
+    plain(axes)
+    axes.set_xscale("log")
+    for number, kind in enumerate(kinds):
+        own = sorted((t for t in tested if _kind(t) == kind), key=lambda t: t.known("bytes"))
+        means = [t.mean() for t in own]
+        values = np.array([100 * m.value for m in means])
+        reach = np.abs(np.array([[100 * m.low, 100 * m.high] for m in means]).reshape(-1, 2).T - values)
+        axes.errorbar(
+            [t.known("bytes") / 1e6 for t in own],
+            values,
+            np.nan_to_num(reach),
+            color=_color(number),
+            marker=_marker(number),
+            markersize=4,
+            linewidth=1.2,
+            elinewidth=0.9,
+            capsize=2,
+        )
+    axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
+
+
+def _color(number: int) -> str:
+    return PALETTE[number % len(PALETTE)]
+
+
+def _marker(number: int) -> str:
+    return MARKERS[number % len(MARKERS)]
+
+
+def _kind(t: Tested) -> str:
+    """The way to store images without its quality parameter: what makes a line."""
+    quantizer, codec = t.images.quantizer, t.images.codec
+    first = "" if quantizer.name == "none" else f"{quantizer.name}+"
+    return f"{first}{codec.name}{f'@{t.images.size}' if t.images.size else ''}"
+
+
+def _title(tested: Sequence[Tested]) -> str:
+    first = tested[0]
+    return f"{first.network} trained on stored images, {first.dataset}"
+
+
+def train_test_heatmap(tested: Sequence[Tested]) -> Figure | None:
+    """Accuracy of each training set (rows, the smallest first) on each way to store test images (columns), with half of its 95 % interval.
+
+    The same way as for training has a column of its own. None for fewer than two training sets without a budget.
+    """
+    shown = [t for t in tested if not t.budget]
+    rows = list(dict.fromkeys(t.trained_on for t in sorted(shown, key=lambda t: np.nan_to_num(t.known("bytes")))))
+    others = list(dict.fromkeys(t.test for t in shown if not t.same))
+    columns = ["same as trained", *others]
+    if len(rows) < 2:
+        return None
+    values = np.full((len(rows), len(columns)), np.nan)
+    texts = np.full(values.shape, "", object)
+    for t in shown:
+        mean = t.mean()
+        half = f" ±{50 * (mean.high - mean.low):.1f}" if np.isfinite(mean.low) else ""
+        for place in (
+            {0}
+            if t.same and t.test not in others
+            else {0, columns.index(t.test)}
+            if t.same
+            else {columns.index(t.test)}
+        ):
+            values[rows.index(t.trained_on), place] = 100 * mean.value
+            texts[rows.index(t.trained_on), place] = f"{100 * mean.value:.1f}{half}"
+    figure = Figure(figsize=(3.4 + 1.3 * len(columns), 1.9 + 0.27 * len(rows)), layout="constrained")
+    axes = figure.subplots()
+    drawn = axes.imshow(values, cmap="cividis", aspect="auto")
+    low, high = np.nanmin(values), np.nanmax(values)
+    for (row, column), text in np.ndenumerate(texts):
+        bright = np.isfinite(values[row, column]) and values[row, column] - low > DARK * (high - low)
+        axes.text(column, row, text, ha="center", va="center", fontsize=8, color="black" if bright else "white")
+    axes.set_yticks(range(len(rows)), rows, fontsize=8)
+    axes.set_xticks(range(len(columns)), [c.replace("none+raw", "originals") for c in columns], fontsize=8)
+    axes.set_ylabel("training images", fontsize=9)
+    axes.set_xlabel("test images", fontsize=9)
+    axes.tick_params(length=0)
+    bar = figure.colorbar(drawn, ax=axes, shrink=0.9)
+    bar.set_label("top-1 accuracy (%)", fontsize=9)
+    bar.ax.tick_params(labelsize=8)
+    figure.suptitle(_title(shown), x=0.01, ha="left", fontsize=10)
+    return figure

@@ -1,0 +1,111 @@
+"""The results of trained networks, the seeds of each together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..reading.columns import images_of_all
+from ..reading.curves import Measured
+from ..reading.groups import Reading
+from ..statistics.crossed import SeedMean, crossed, crossed_difference
+from ..study.points import Point
+from ..study.trained import TrainedNetwork, TrainingSet, megabytes
+
+Scores = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Tested:
+    """A network trained on one training set, all its seeds, on test images that are stored in one way."""
+
+    network: str
+    """The network's name, with that of its block where it has one."""
+    images: TrainingSet
+    budget: int
+    """The most bytes that the training set's files may have; 0 for no limit."""
+    test: str
+    """How test images are stored: ``none+raw``."""
+    same: bool
+    """Whether they are stored as the training images are."""
+    measured: tuple[Measured, ...]
+    """A point a seed."""
+    abouts: tuple[dict[str, Any], ...]
+    """What is known of each seed's training."""
+
+    @property
+    def trained_on(self) -> str:
+        """The training set as tables name it."""
+        return f"{self.images.name}{f', {megabytes(self.budget)}' if self.budget else ''}"
+
+    @property
+    def dataset(self) -> str:
+        """The test images' data set."""
+        return self.measured[0].point.dataset.title
+
+    @property
+    def seeds(self) -> int:
+        """The number of seeds measured."""
+        return len(self.measured)
+
+    def mean(self) -> SeedMean:
+        """The accuracy over seeds and images, as a share, with its interval."""
+        mean = crossed(scores_of(self.measured, _common(self.measured)))
+        return replace(mean, low=max(mean.low, 0.0), high=min(mean.high, 1.0)) if mean.seeds > 1 else mean
+
+    def known(self, name: str) -> float:
+        """The mean over seeds of a figure of the trainings, such as ``bytes`` or ``images``; NaN where none says it."""
+        values = [float(a[name]) for a in self.abouts if isinstance(a.get(name), int | float)]
+        return float(np.mean(values)) if values else np.nan
+
+
+def tested_of(reading: Reading, folder: Path) -> list[Tested]:
+    """The results of a study's trained networks, in the matrix's order. folder: the study's."""
+    measured = {m.point: m for m in reading.trained}
+    together: dict[tuple[Any, ...], list[tuple[TrainedNetwork, Measured]]] = {}
+    for t in reading.matrix.trained:
+        if t.point in measured:
+            n = t.network
+            key = (t.point.dataset, n.title, n.images, n.budget, _test_name(t.point), t.same)
+            together.setdefault(key, []).append((n, measured[t.point]))
+    return [
+        Tested(
+            network,
+            images,
+            budget,
+            test,
+            same,
+            tuple(m for _, m in seeds),
+            tuple(n.about(folder) or {} for n, _ in seeds),
+        )
+        for (_, network, images, budget, test, same), seeds in together.items()
+    ]
+
+
+def difference(test: Tested, anchor: Tested) -> SeedMean:
+    """The accuracy of one minus that of another, on the images that both were measured on."""
+    common = _common((*test.measured, *anchor.measured))
+    return crossed_difference(scores_of(test.measured, common), scores_of(anchor.measured, common))
+
+
+def _test_name(point: Point) -> str:
+    return f"{point.quantizer.short}+{point.codec.short}{f'@{point.size}' if point.size else ''}"
+
+
+def _common(measured: Sequence[Measured]) -> NDArray[np.int64]:
+    return images_of_all([m.columns["image"] for m in measured], [m.judged for m in measured])
+
+
+def scores_of(measured: Iterable[Measured], images: NDArray[np.int64]) -> Scores:
+    """Whether each point is right on each image, (S, N)."""
+    rows = []
+    for m in measured:
+        own = m.columns["image"]
+        order = np.argsort(own, kind="stable")
+        rows.append(m.right[order[np.searchsorted(own, images, sorter=order)]].astype(float))
+    return np.stack(rows)

@@ -1,0 +1,117 @@
+"""Tables of trained networks: what each training set is worth, in bytes of real files."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from ...core.tables import Kind, Table
+from .results import Tested, difference
+
+KINDS = {
+    "trained on": Kind.NAME,
+    "images": Kind.NUMBER,
+    "MB": Kind.NUMBER,
+    "tested on": Kind.NAME,
+    "seeds": Kind.DETAIL,
+    "accuracy": Kind.NUMBER,
+    "95 % interval": Kind.NUMBER,
+    "deviation of seeds": Kind.DETAIL,
+    "against originals": Kind.NUMBER,
+    "its interval": Kind.DETAIL,
+}
+LEGEND = (
+    "MB: the files of the training images, and palettes that they share once; a mean over seeds where a budget chose other "
+    "images for each. accuracy: the mean over seeds and images in percent; its interval counts both, and needs two seeds. "
+    "deviation of seeds: the standard deviation of the accuracies of single seeds. against originals: in points, against "
+    "the same network trained and tested on originals."
+)
+
+
+def trained_tables(tested: Sequence[Tested]) -> list[Table]:
+    """A table for each network and data set of test images, the smallest training set first."""
+    found = []
+    for dataset, network in dict.fromkeys((t.dataset, t.network) for t in tested):
+        own = [t for t in tested if (t.dataset, t.network) == (dataset, network)]
+        own.sort(key=lambda t: (np.nan_to_num(t.known("bytes"), nan=np.inf), t.trained_on, not t.same))
+        images = max(len(t.measured[0].columns["image"]) for t in own)
+        title = f"{network} trained on stored images, {dataset} ({images:,} images)"
+        frame = pd.DataFrame([_row(t, _originals(own)) for t in own], columns=list(KINDS))
+        found.append(Table(title, frame, KINDS, _notes(own), LEGEND))
+    return found
+
+
+def _originals(tested: Sequence[Tested]) -> Tested | None:
+    """The network that was trained and tested on lossless images in full size, without a budget."""
+    for t in tested:
+        lossless = t.images.quantizer.name == "none" and t.images.codec.lossless and not t.images.size
+        if lossless and not t.budget and (t.test == "none+raw" or t.same):
+            return t
+    return None
+
+
+def _row(t: Tested, originals: Tested | None) -> list[str]:
+    mean = t.mean()
+    row = [
+        t.trained_on,
+        _number(t.known("images"), ",.0f"),
+        _number(t.known("bytes") / 1e6, ".3g"),
+        f"{t.test}{' (same)' if t.same else ''}",
+        str(t.seeds),
+        f"{100 * mean.value:.2f}",
+        _interval(100 * mean.low, 100 * mean.high, ""),
+        _number(100 * mean.seed_deviation, ".2f"),
+    ]
+    if originals is None or originals is t:
+        return [*row, "", ""]
+    d = difference(t, originals)
+    return [*row, f"{100 * d.value:+.2f}", _interval(100 * d.low, 100 * d.high, "+")]
+
+
+def _notes(tested: Sequence[Tested]) -> tuple[str, ...]:
+    notes = []
+    if any(t.seeds < 2 for t in tested):
+        notes.append("Networks of one seed have no interval: nothing is known of other seeds.")
+    if any(not all(m.complete for m in t.measured) for t in tested):
+        notes.append("Not all test images are measured at every point yet.")
+    lost = sum(int(a.get("not_coded", 0)) for t in tested for a in t.abouts if t.same)
+    if lost:
+        notes.append(f"{lost:,} training images could not be coded, all networks together; no network saw them.")
+    return tuple(notes)
+
+
+def _number(value: float, how: str) -> str:
+    return format(value, how) if np.isfinite(value) else "-"
+
+
+def _interval(low: float, high: float, sign: str) -> str:
+    return f"[{low:{sign}.2f}, {high:{sign}.2f}]" if np.isfinite(low) else "-"
+
+
+def summary(tested: Sequence[Tested]) -> pd.DataFrame:
+    """A row for each network, training set and way to store test images, as trained.csv has them: shares and bytes."""
+    return pd.DataFrame(map(_summary_row, tested))
+
+
+def _summary_row(t: Tested) -> dict[str, object]:
+    mean = t.mean()
+    return {
+        "dataset": t.measured[0].point.dataset.label,
+        "network": t.network,
+        "trained_on": t.images.name,
+        "budget_bytes": t.budget or None,
+        "tested_on": t.test,
+        "same": t.same,
+        "training_images": t.known("images"),
+        "training_bytes": t.known("bytes"),
+        "epochs": t.known("epochs"),
+        "seeds": t.seeds,
+        "test_images": mean.images,
+        "accuracy": mean.value,
+        "accuracy_low": mean.low,
+        "accuracy_high": mean.high,
+        "seed_deviation": mean.seed_deviation,
+        "training_seconds": t.known("seconds"),
+    }

@@ -1,0 +1,152 @@
+"""Networks of [[training]] blocks: coded once, trained under a budget, resumed after a kill, and never trained twice."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from given_studies import written_study
+from processes import needs_proc, wait_until
+from rabench.bench.running import executors
+from rabench.bench.training import training_run
+from rabench.bench.training.networks import Training
+from rabench.bench.training.training_run import train_missing
+from rabench.core.errors import Refused
+from rabench.core.networks import read_weights
+from rabench.core.subsets import within_budget
+
+HEAD = 'dataset = "photos"\n'
+BLOCK = '[[training]]\nnetworks = ["small"]\ncodecs = ["jpeg:quality=10"]\nlimit = 200\nepochs = 1\n'
+
+
+def run(study, limit=60, workers=0):
+    return training_run.run(study, lambda: executors.make(workers, None), limit)
+
+
+def about(study, name):
+    return json.loads((study.folder / "trainings" / f"{name}.json").read_text())
+
+
+def test_a_network_is_trained_measured_and_not_trained_again(tmp_path):
+    study = written_study(tmp_path, HEAD + BLOCK + "seeds = [0, 1]\n")
+    lines = []
+    trained = train_missing(study, executors.in_process, lines.append)
+    assert trained.trained == 2 and not trained.failed
+    assert lines[0].startswith("2 networks to train on 1 training sets; at most ") and "MB of disk" in lines[0]
+    facts = about(study, "small+none+jpeg-quality-10+seed0")
+    coded = Training(study.load().trained[0].network, study.folder).coded
+    sizes = coded.files(sorted((study.folder / "coded").glob("*.parquet")))[2]
+    assert facts["images"] == 200 and facts["bytes"] == sizes.sum() and facts["epochs"] == 1
+    outcome = run(study)
+    assert outcome.complete and outcome.measured == 4
+    assert train_missing(study, executors.in_process).there == 2
+    assert run(study).measured == 0
+
+
+def test_the_same_seed_gives_the_same_weights_and_another_seed_others(tmp_path):
+    found = {}
+    for folder in ("a", "b"):
+        study = written_study(tmp_path / folder, HEAD + BLOCK + "seeds = [0, 1]\n")
+        train_missing(study, executors.in_process)
+        found[folder] = [about(study, f"small+none+jpeg-quality-10+seed{s}")["weights"] for s in (0, 1)]
+    assert found["a"] == found["b"] and found["a"][0] != found["a"][1]
+
+
+def test_a_change_of_the_recipe_trains_anew(tmp_path):
+    study = written_study(tmp_path, HEAD + BLOCK)
+    train_missing(study, executors.in_process)
+    study.matrix.write_text(HEAD + BLOCK.replace("epochs = 1", "epochs = 2"))
+    assert train_missing(study, executors.in_process).trained == 1
+
+
+def test_a_network_that_is_measured_needs_its_weights_no_more(tmp_path):
+    study = written_study(tmp_path, HEAD + BLOCK)
+    run(study)
+    (weights,) = (tmp_path / "trained").iterdir()
+    weights.unlink()
+    assert run(study).complete and not weights.exists()
+    for record in study.records.glob("*.parquet"):
+        record.unlink()
+    assert run(study).measured == 2 and weights.is_file()
+
+
+def test_a_budget_takes_as_many_images_of_each_class_as_fit(tmp_path):
+    study = written_study(tmp_path, HEAD + BLOCK + 'budgets = ["20KB", "all"]\nseeds = [0, 1]\n')
+    train_missing(study, executors.in_process)
+    facts = [about(study, f"small+none+jpeg-quality-10+20KB+seed{seed}") for seed in (0, 1)]
+    for f in facts:
+        assert f["bytes"] <= 20_000 and f["images"] % 8 == 0 and f["images"] > 16
+    assert facts[0]["bytes"] != facts[1]["bytes"]  # each seed draws its own
+
+
+def test_images_within_a_budget():
+    generator = np.random.default_rng(0)
+    labels, sizes = generator.integers(0, 5, 1000), generator.integers(100, 200, 1000)
+    kept = within_budget(labels, sizes, 30_000, 0, "set")
+    counts = np.bincount(labels[kept])
+    assert set(counts) == {counts[0]} and sizes[kept].sum() <= 30_000 < sizes[kept].sum() + 5 * 200
+    assert (np.diff(kept) > 0).all() and kept.tolist() != within_budget(labels, sizes, 30_000, 1, "set").tolist()
+    assert len(within_budget(labels, sizes, 10**9, 0, "set")) == 1000
+    with pytest.raises(Refused, match="a budget of 300 bytes is below one image of each class, which takes"):
+        within_budget(labels, sizes, 300, 0, "set")
+
+
+def test_what_cannot_be_trained_is_told_and_the_others_go_on(tmp_path):
+    block = BLOCK + 'budgets = ["1KB", "all"]\n'
+    study = written_study(tmp_path, HEAD + block + BLOCK + 'lr = 1e30\nname = "steep"\n')
+    outcome = run(study)
+    reasons = sorted({reason for _, reason in outcome.impossible})
+    assert len(reasons) == 2 and outcome.measured == 2 and not outcome.complete
+    assert reasons[0].startswith("small+none+jpeg:quality=10+1KB+seed0: a budget of 1,000 bytes is below one image")
+    assert "the loss is" in reasons[1] and "in epoch 1" in reasons[1]
+    again = run(study)
+    assert "remove" in max((reason for _, reason in again.impossible), key=len)
+    assert again.measured == 0
+
+
+def test_a_data_set_without_a_training_split_is_told(tmp_path):
+    (tmp_path / "images").mkdir()
+    study = written_study(tmp_path, 'dataset = "folder:path=images"\n' + BLOCK)
+    with pytest.raises(Refused, match="no point can be measured here: folder"):
+        run(study)
+
+
+@pytest.mark.slow
+@needs_proc
+def test_a_kill_loses_no_network_and_resumed_weights_are_those_of_an_undisturbed_run(tmp_path):
+    text = (
+        HEAD + BLOCK.replace("limit = 200", "limit = 1000").replace("epochs = 1", "epochs = 6") + "seeds = [0, 1, 2]\n"
+    )
+    undisturbed = written_study(tmp_path / "undisturbed", text)
+    run(undisturbed, workers=2)
+    killed = written_study(tmp_path / "killed", text)
+    command = [sys.executable, "-m", "rabench", "run", str(killed.folder), "--workers", "2", "--limit", "60"]
+    checkpoints, finished = killed.folder / "trained", killed.folder / "trainings"
+    for wanted in (lambda: list(checkpoints.glob("*.checkpoint.*")), lambda: list(finished.glob("*.json"))):
+        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        wait_until(
+            lambda wanted=wanted, process=process: wanted() or process.poll() is not None, "nothing was trained", 120
+        )
+        os.kill(process.pid, signal.SIGKILL)
+        process.wait()
+    before = {f.name: f.stat().st_mtime_ns for f in finished.glob("*.json")}
+    assert before
+    assert subprocess.run(command, capture_output=True).returncode == 0
+    assert {f.name: f.stat().st_mtime_ns for f in finished.glob("*.json")}.items() >= before.items()
+    for file in sorted((tmp_path / "undisturbed" / "trained").glob("*.safetensors")):
+        own = read_weights(killed.folder / "trained" / file.name)
+        for name, tensor in read_weights(file).items():
+            assert (own[name] == tensor).all(), (file.name, name)
+    assert not list(Path(killed.folder / "trained").glob("*.checkpoint.*"))
+
+
+def test_coded_images_of_sets_that_are_not_in_use_make_room(tmp_path, monkeypatch):
+    monkeypatch.setattr(training_run, "DISK", 1000)
+    block = BLOCK.replace('["jpeg:quality=10"]', '["jpeg:quality=10", "jpeg:quality=20", "png"]')
+    study = written_study(tmp_path, HEAD + block + "seeds = [0, 1]\n")
+    assert train_missing(study, executors.in_process).trained == 6
+    assert len(list((study.folder / "coded").glob("*.parquet"))) == 1
