@@ -152,8 +152,18 @@ def _measure(
 
 def _dry_run(study: Study, workers: int, limit: int | None) -> None:
     from ..running.preview import preview
+    from ..study.matrix import all_points
+    from ..training import training_run
 
-    planned = preview(study, limit, err.print)
+    missing = training_run.unsettled(study)
+    untrained = {t.network for t in missing}
+    later = {t.point for t in study.load(measuring=True).trained if t.network in untrained}
+    if missing:
+        out.print(training_run.demands(missing, workers), soft_wrap=True)
+        out.print(f"{len(later)} points are of these networks, and are measured after that", soft_wrap=True)
+    if missing and len(later) == len(all_points(study.load(measuring=True))):
+        return
+    planned = preview(study, limit, err.print, lambda point: point not in later)
     for point, state in planned.states.items():
         out.print(f"{point.dataset.short}  {point}  {state}", soft_wrap=True)
     _say_impossible(planned.impossible)

@@ -26,7 +26,7 @@ POINTS = 24
 """Points under which each image is shown."""
 PLAIN = 64
 """Pixels a side up to which a picture is kept as it is; larger ones are shrunk to twice that, and lossy."""
-PATIENCE, FEWEST = 10.0, 6
+PATIENCE, FEWEST = 4.0, 6
 """Seconds that making pictures may take, and images that are shown even where it takes longer."""
 AT_ONCE = 32
 """Images that go through a quantizer together."""

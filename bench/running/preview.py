@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
 from ..measuring import task as tasks
@@ -70,14 +70,15 @@ class Preview:
     """The words that say what the seconds are estimated from."""
 
 
-def preview(study: Study, limit: int | None, say: Say) -> Preview:
+def preview(study: Study, limit: int | None, say: Say, only: Callable[[Point], bool] = lambda _: True) -> Preview:
     """What a run of a study would measure, and how long it would take.
 
-    limit: only the first images of each data set. say: receives a line before images are read. A study without records
+    limit: only the first images of each data set. say: receives a line before images are read. only: says of each point
+    whether the run is about it. A study without records
     is estimated by measuring a few images; nothing is written.
     """
     pool, records = in_process(), Records(study.records)
-    points = all_points(study.load(measuring=True))
+    points = tuple(filter(only, all_points(study.load(measuring=True))))
     plan = make_plan(points, records, Index(study.records), limit, pool, say)
     missing = Counter(m.point for m in plan.missing)
     states = {p: f"missing: {missing[p]}" if p in missing else "done" for p in points if p in plan.possible}

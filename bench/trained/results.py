@@ -88,9 +88,14 @@ def tested_of(reading: Reading, folder: Path) -> list[Tested]:
 
 
 def difference(test: Tested, anchor: Tested) -> SeedMean:
-    """The accuracy of one minus that of another, on the images that both were measured on."""
+    """The accuracy of one minus that of another, on the images that both were measured on.
+
+    Where both are the same networks on other test images, seeds are paired, too.
+    """
     common = _common((*test.measured, *anchor.measured))
-    return crossed_difference(scores_of(test.measured, common), scores_of(anchor.measured, common))
+    scores, others = scores_of(test.measured, common), scores_of(anchor.measured, common)
+    networks = [[m.point.classifier for m in t.measured] for t in (test, anchor)]
+    return crossed(scores - others) if networks[0] == networks[1] else crossed_difference(scores, others)
 
 
 def _test_name(point: Point) -> str:

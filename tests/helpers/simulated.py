@@ -9,7 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 from rabench.bench.comparing.bootstrap import PairedImages, estimate, resample
 from rabench.bench.statistics.bjontegaard import bd_accuracy, bd_rate, curve_samples
+from rabench.bench.statistics.crossed import crossed, crossed_difference
 from rabench.bench.statistics.intervals import paired, wilson
+from scipy.special import expit
 from scipy.stats import norm
 
 CHANCE = 0.7
@@ -91,6 +93,41 @@ CURVES = {
 }
 
 
+DIFFICULTY = 3.0
+"""Standard deviation of an image's difficulty on the scale of logits, so that most images are always right or always wrong."""
+
+
+def trained(rng, seeds, images, logit, spread):
+    """Whether networks of some seeds are right on images of these difficulties, (seeds, images).
+
+    spread: the standard deviation of a seed's own strength on the scale of logits.
+    """
+    chance = expit(logit + images + spread * rng.standard_normal((seeds, 1)))
+    return (rng.random(chance.shape) < chance).astype(float)
+
+
+def expected(logit, spread):
+    """The accuracy over all seeds and images, and the standard deviation of a seed's."""
+    rng = np.random.default_rng(1)
+    images, strengths = DIFFICULTY * rng.standard_normal(4000), spread * rng.standard_normal(400)
+    of_seeds = expit(logit + images[None] + strengths[:, None]).mean(1)
+    exact = expit(logit + np.hypot(DIFFICULTY, spread) * norm.ppf((np.arange(100_000) + 0.5) / 100_000)).mean()
+    return float(exact), float(of_seeds.std())
+
+
+def of_seeds(seeds, images, spread, studies, seed=0):
+    """How often the intervals over seeds and images hold an accuracy, and a difference of two."""
+    rng, means, differences = np.random.default_rng(seed), [], []
+    for _ in range(studies):
+        difficulties = DIFFICULTY * rng.standard_normal(images)
+        anchor, test = (trained(rng, seeds, difficulties, logit, spread) for logit in (1.0, 1.2))
+        means.append(crossed(anchor))
+        differences.append(crossed_difference(test, anchor))
+    low, high = expected(1.0, spread)[0], expected(1.2, spread)[0]
+    said = [[(m.low, m.high) for m in found] for found in (means, differences)]
+    return _summed(said[0], low, [0]), _summed(said[1], high - low, [0])
+
+
 def _line(name, found, *more):
     return (
         f"| {name} | {' | '.join(more)}{' | ' if more else ''}{100 * found.held:.1f} % | {100 * found.silent:.1f} % |"
@@ -116,6 +153,16 @@ def main(studies=2000):
             for name, (anchor, test, bits) in CURVES.items():
                 found = of_bd((BITS, anchor), (bits * BITS, test), images, studies, count=1000, figure=figure)
                 print(_line(name, found, f"{images:,}", f"{found.discordant:.0f}"), flush=True)
+    print("\n| seeds | images | deviation of a seed's accuracy | hold the accuracy | hold the difference |")
+    print("| ---: | ---: | ---: | ---: | ---: |")
+    for seeds in (2, 3, 5, 10):
+        for images in (1000, 5000):
+            for spread in (0.0, 0.03, 0.06, 0.12):
+                mean, difference = of_seeds(seeds, images, spread, studies)
+                deviation = f"{100 * expected(1.0, spread)[1]:.2f} points"
+                print(
+                    f"| {seeds} | {images:,} | {deviation} | {100 * mean.held:.1f} % | {100 * difference.held:.1f} % |"
+                )
 
 
 if __name__ == "__main__":
