@@ -36,7 +36,7 @@ from .page_data import (
     predictions_data,
     shares,
 )
-from .trained_report import TrainedResults
+from .trained_report import TrainedReport
 
 LARGEST = 7_800_000
 """Bytes of a page, about."""
@@ -70,7 +70,7 @@ def write_page(
     groups: Sequence[GroupReport],
     failures: list[str],
     runs: list[dict[str, Any]],
-    trained: TrainedResults,
+    trained: TrainedReport,
 ) -> None:
     """failures: a line each. runs: as provenance keeps them. trained: networks that were trained on stored images."""
     plotly = _script(get_plotlyjs())

@@ -43,7 +43,7 @@ from .group_report import GroupReport, group_report
 from .notes import published_warnings
 from .page import write_page
 from .show import show
-from .trained_report import trained_results
+from .trained_report import trained_report
 
 FIGURES = (
     "rate-accuracy",
@@ -123,7 +123,7 @@ def report(study: Study, axis: str | None = None, with_psnr: bool = False, paper
         suffix = "" if len(groups) == 1 else _suffix(part.group.measured[0].point)
         files += _figures(part, axis or reading.matrix.axis, study.folder, suffix, paper, reading.matrix.published)
     title = reading.matrix.title
-    trained = trained_results(reading, study.folder, paper)
+    trained = trained_report(reading, study.folder, paper)
     files += trained.files
     tables = [*(table for g in groups for table in g.all_tables), *trained.tables]
     for name, text in (

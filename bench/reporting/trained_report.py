@@ -15,14 +15,14 @@ from ...core.tables import Table
 from ..figures.style import save_all
 from ..reading.groups import Reading
 from ..trained.figures import accuracy_over_bytes, train_test_heatmap
-from ..trained.results import Tested, tested_of
+from ..trained.results import SeededResult, results_of
 from ..trained.tables import summary, trained_tables
 
 FIGURES = ("accuracy-over-training-bytes", "train-test")
 
 
 @dataclass(frozen=True)
-class TrainedResults:
+class TrainedReport:
     """The trained networks of a study, as a report shows them."""
 
     tables: tuple[Table, ...] = ()
@@ -32,11 +32,11 @@ class TrainedResults:
     """Each figure as a page holds it: what it shows, and the PNG file as a data URI."""
 
 
-def trained_results(reading: Reading, folder: Path, paper: bool) -> TrainedResults:
+def trained_report(reading: Reading, folder: Path, paper: bool) -> TrainedReport:
     """The tables of trained networks, and their figures, written; nothing where a study has none."""
-    tested = tested_of(reading, folder)
+    tested = results_of(reading, folder)
     if not tested:
-        return TrainedResults()
+        return TrainedReport()
     table = folder / "trained.csv"
     write_text(table, csv_of(summary(tested), float_format="%.6f"))
     files, pictures = [table], []
@@ -49,10 +49,10 @@ def trained_results(reading: Reading, folder: Path, paper: bool) -> TrainedResul
                 written = save_all(figure, folder, name + suffix, paper, bars=True)
                 files += written
                 pictures.append((text, _data_uri(written[0])))
-    return TrainedResults(tuple(trained_tables(tested)), tuple(files), tuple(pictures))
+    return TrainedReport(tuple(trained_tables(tested)), tuple(files), tuple(pictures))
 
 
-def _figures(tested: Sequence[Tested]) -> tuple[Figure | None, Figure | None]:
+def _figures(tested: Sequence[SeededResult]) -> tuple[Figure | None, Figure | None]:
     return accuracy_over_bytes(tested), train_test_heatmap(tested)
 
 

@@ -12,13 +12,13 @@ from matplotlib.lines import Line2D
 
 from ..figures.curve_styles import MARKERS, PALETTE
 from ..figures.style import plain
-from .results import Tested
+from .results import SeededResult
 
 DARK = 0.55
 """The share of the color range from which on a cell's text is white."""
 
 
-def accuracy_over_bytes(tested: Sequence[Tested]) -> Figure | None:
+def accuracy_over_bytes(tested: Sequence[SeededResult]) -> Figure | None:
     """Accuracy over the megabytes of training files, a line for each way to store them, with 95 % intervals over seeds and
     images: on the left tested on images that are stored in the same way, on the right on others. None without bytes."""
     shown = [t for t in tested if np.isfinite(t.known("bytes"))]
@@ -51,7 +51,7 @@ def accuracy_over_bytes(tested: Sequence[Tested]) -> Figure | None:
     return figure
 
 
-def _panel(axes: Axes, tested: Sequence[Tested], kinds: Sequence[str]) -> None:
+def _panel(axes: Axes, tested: Sequence[SeededResult], kinds: Sequence[str]) -> None:
     plain(axes)
     axes.set_xscale("log")
     for number, kind in enumerate(kinds):
@@ -81,19 +81,19 @@ def _marker(number: int) -> str:
     return MARKERS[number % len(MARKERS)]
 
 
-def _kind(t: Tested) -> str:
+def _kind(t: SeededResult) -> str:
     """The way to store images without its quality parameter: what makes a line."""
     quantizer, codec = t.images.quantizer, t.images.codec
     first = "" if quantizer.name == "none" else f"{quantizer.name}+"
     return f"{first}{codec.name}{f'@{t.images.size}' if t.images.size else ''}"
 
 
-def _title(tested: Sequence[Tested]) -> str:
+def _title(tested: Sequence[SeededResult]) -> str:
     first = tested[0]
     return f"{first.network} trained on stored images, {first.dataset}"
 
 
-def train_test_heatmap(tested: Sequence[Tested]) -> Figure | None:
+def train_test_heatmap(tested: Sequence[SeededResult]) -> Figure | None:
     """Accuracy of each training set (rows, the smallest first) on each way to store test images (columns), with half of its 95 % interval.
 
     The same way as for training has a column of its own. None for fewer than two training sets without a budget.

@@ -21,7 +21,7 @@ Scores = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Tested:
+class SeededResult:
     """A network trained on one training set, all its seeds, on test images that are stored in one way."""
 
     network: str
@@ -64,7 +64,7 @@ class Tested:
         return float(np.mean(values)) if values else np.nan
 
 
-def tested_of(reading: Reading, folder: Path) -> list[Tested]:
+def results_of(reading: Reading, folder: Path) -> list[SeededResult]:
     """The results of a study's trained networks, in the matrix's order. folder: the study's."""
     measured = {m.point: m for m in reading.trained}
     together: dict[tuple[Any, ...], list[tuple[TrainedNetwork, Measured]]] = {}
@@ -74,7 +74,7 @@ def tested_of(reading: Reading, folder: Path) -> list[Tested]:
             key = (t.point.dataset, n.title, n.images, n.budget, _test_name(t.point), t.same)
             together.setdefault(key, []).append((n, measured[t.point]))
     return [
-        Tested(
+        SeededResult(
             network,
             images,
             budget,
@@ -87,7 +87,7 @@ def tested_of(reading: Reading, folder: Path) -> list[Tested]:
     ]
 
 
-def difference(test: Tested, anchor: Tested) -> SeedMean:
+def difference(test: SeededResult, anchor: SeededResult) -> SeedMean:
     """The accuracy of one minus that of another, on the images that both were measured on.
 
     Where both are the same networks on other test images, seeds are paired, too.

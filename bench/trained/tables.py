@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from ...core.tables import Kind, Table
-from .results import Tested, difference
+from .results import SeededResult, difference
 
 KINDS = {
     "trained on": Kind.NAME,
@@ -30,7 +30,7 @@ LEGEND = (
 )
 
 
-def trained_tables(tested: Sequence[Tested]) -> list[Table]:
+def trained_tables(tested: Sequence[SeededResult]) -> list[Table]:
     """A table for each network and data set of test images, the smallest training set first."""
     found = []
     for dataset, network in dict.fromkeys((t.dataset, t.network) for t in tested):
@@ -43,7 +43,7 @@ def trained_tables(tested: Sequence[Tested]) -> list[Table]:
     return found
 
 
-def _originals(tested: Sequence[Tested]) -> Tested | None:
+def _originals(tested: Sequence[SeededResult]) -> SeededResult | None:
     """The network that was trained and tested on lossless images in full size, without a budget."""
     for t in tested:
         lossless = t.images.quantizer.name == "none" and t.images.codec.lossless and not t.images.size
@@ -52,7 +52,7 @@ def _originals(tested: Sequence[Tested]) -> Tested | None:
     return None
 
 
-def _row(t: Tested, originals: Tested | None) -> list[str]:
+def _row(t: SeededResult, originals: SeededResult | None) -> list[str]:
     mean = t.mean()
     row = [
         t.trained_on,
@@ -70,7 +70,7 @@ def _row(t: Tested, originals: Tested | None) -> list[str]:
     return [*row, f"{100 * d.value:+.2f}", _interval(100 * d.low, 100 * d.high, "+")]
 
 
-def _notes(tested: Sequence[Tested]) -> tuple[str, ...]:
+def _notes(tested: Sequence[SeededResult]) -> tuple[str, ...]:
     notes = []
     if any(t.seeds < 2 for t in tested):
         notes.append("Networks of one seed have no interval: nothing is known of other seeds.")
@@ -90,12 +90,12 @@ def _interval(low: float, high: float, sign: str) -> str:
     return f"[{low:{sign}.2f}, {high:{sign}.2f}]" if np.isfinite(low) else "-"
 
 
-def summary(tested: Sequence[Tested]) -> pd.DataFrame:
+def summary(tested: Sequence[SeededResult]) -> pd.DataFrame:
     """A row for each network, training set and way to store test images, as trained.csv has them: shares and bytes."""
     return pd.DataFrame(map(_summary_row, tested))
 
 
-def _summary_row(t: Tested) -> dict[str, object]:
+def _summary_row(t: SeededResult) -> dict[str, object]:
     mean = t.mean()
     return {
         "dataset": t.measured[0].point.dataset.label,

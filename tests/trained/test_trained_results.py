@@ -1,0 +1,134 @@
+"""Results of networks trained on stored images: seeds together, as tables, figures, a CSV file and a part of the page."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from browsers import headless, requests
+from command_line import rabench
+from given_studies import photos_matrix, written_study
+from rabench.bench.reading.groups import read
+from rabench.bench.records.records import Records
+from rabench.bench.reporting.report import report
+from rabench.bench.running import executors
+from rabench.bench.trained.figures import accuracy_over_bytes, train_test_heatmap
+from rabench.bench.trained.results import difference, results_of
+from rabench.bench.training import training_run
+from rabench.core.errors import Refused
+
+TRAINING = """
+[[training]]
+networks = ["small"]
+seeds = [0, 1]
+codecs = ["png", "jpeg:quality=5"]
+budgets = ["40KB", "all"]
+test = ["same", "none+raw"]
+limit = 300
+epochs = 2
+"""
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory):
+    made = written_study(tmp_path_factory.mktemp("trained"), 'title = "Stored"\ndataset = "photos"\n' + TRAINING)
+    training_run.run(made, executors.in_process, 100)
+    return made
+
+
+@pytest.fixture(scope="module")
+def tested(study):
+    return results_of(read(study, trained=True), study.folder)
+
+
+def test_seeds_of_one_network_are_together(tested):
+    assert len(tested) == 8 and all(t.seeds == 2 for t in tested)
+    assert {t.trained_on for t in tested} == {
+        "none+png, 40KB",
+        "none+png",
+        "none+jpeg:quality=5, 40KB",
+        "none+jpeg:quality=5",
+    }
+    whole = next(t for t in tested if t.trained_on == "none+png")
+    assert whole.known("images") == 300 and np.isnan(whole.known("nothing"))
+
+
+def test_the_mean_is_that_of_the_records(study, tested):
+    found = {}
+    for record in Records(study.records).read()[0]:
+        rows = record.rows()
+        right = (rows["prediction"].to_numpy() == rows["label"].to_numpy()).mean()
+        found.setdefault((record.identity.labels[2], record.identity.labels[3].split("seed")[0]), []).append(right)
+    for t in tested:
+        point = t.measured[0].point
+        own = found[point.codec.label, point.classifier.label.split("seed")[0]]
+        assert len(own) == 2 and t.mean().value == pytest.approx(np.mean(own))
+        assert 0 <= t.mean().low <= t.mean().value <= t.mean().high <= 1
+
+
+def test_equal_test_images_make_no_difference(tested):
+    same, originals = (next(t for t in tested if t.trained_on == "none+png" and t.same is s) for s in (True, False))
+    d = difference(same, originals)
+    assert (d.value, d.low, d.high) == (0, 0, 0)
+
+
+def test_a_report_writes_tables_figures_and_a_file_of_figures(study):
+    written = report(study)
+    (table,) = written.trained
+    assert table.title == "small trained on stored images, photos (100 images)"
+    assert table.frame["trained on"].tolist()[0].endswith("40KB") and len(table.frame) == 8
+    names = {file.name for file in written.files}
+    assert {"trained.csv", "accuracy-over-training-bytes.svg", "train-test.png", "report.html", "table.tex"} <= names
+    rows = pd.read_csv(study.folder / "trained.csv")
+    assert rows.accuracy.between(0, 1).all() and (rows.training_bytes[rows.budget_bytes == 40_000] <= 40_000).all()
+    assert set(rows.seeds) == {2} and set(rows.training_images[rows.budget_bytes.isna()]) == {300}
+
+
+def test_figures_say_what_they_show(tested):
+    over_bytes, heatmap = accuracy_over_bytes(tested), train_test_heatmap(tested)
+    assert over_bytes is not None and heatmap is not None
+    assert [a.get_title(loc="left") for a in over_bytes.axes] == [
+        "tested on images stored in the same way",
+        "tested on originals",
+    ]
+    assert "MB" in str(over_bytes.get_supxlabel())
+    rows = [label.get_text() for label in heatmap.axes[0].get_yticklabels()]
+    assert rows == ["none+jpeg:quality=5", "none+png"]  # the smallest first; budgets are left out
+    assert [label.get_text() for label in heatmap.axes[0].get_xticklabels()] == ["same as trained", "originals"]
+    assert train_test_heatmap(tested[:1]) is None and accuracy_over_bytes([]) is None
+
+
+def test_what_needs_points_says_so_in_a_line(study):
+    for command in (
+        ("points", "--at-least", "50"),
+        ("compare", "--anchor", "png"),
+        ("show", "--image", "1"),
+        ("time",),
+    ):
+        done = rabench(command[0], str(study.folder), *command[1:], cwd=study.folder)
+        assert done.returncode == 2 and "it has [[training]] alone, whose results rabench report shows" in done.stderr
+    with pytest.raises(Refused, match="write a"):
+        read(study)
+
+
+def test_a_dry_run_says_what_is_to_be_trained(tmp_path):
+    written_study(tmp_path, 'dataset = "photos"\n' + TRAINING)
+    done = rabench("run", str(tmp_path), "--dry-run", cwd=tmp_path)
+    assert done.returncode == 0 and "8 networks to train on 2 training sets; at most " in done.stdout
+    assert "16 points are of these networks" in done.stdout and not (tmp_path / "trained").exists()
+
+
+@pytest.mark.slow
+def test_the_page_shows_them_and_asks_for_nothing(study, tmp_path):
+    report(study)
+    both = written_study(tmp_path, photos_matrix('codecs = ["png"]') + TRAINING)
+    training_run.run(both, executors.in_process, 60)
+    report(both)
+    with headless() as browser:
+        for folder, parts in ((study.folder, 0), (both.folder, 1)):
+            browser.get((folder / "report.html").resolve().as_uri())
+            assert len(browser.find_elements("css selector", "section.part")) == parts
+            pictures = browser.find_elements("css selector", ".plate img")
+            widths = [browser.execute_script("return arguments[0].naturalWidth", p) for p in pictures]
+            assert len(widths) == 2 and min(widths) > 300
+            browser.find_element("id", "scheme").click()
+            assert not [e for e in browser.get_log("browser") if e["level"] == "SEVERE"]
+        assert all(url.startswith("file:") for url in requests(browser))
