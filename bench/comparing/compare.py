@@ -17,6 +17,7 @@ from ..reading.curves import Curve, Measured
 from ..reading.groups import Group, Reading, read, together
 from ..reading.judging import judged
 from ..reading.measures import Measure
+from ..reading.seeds import Pair, over_seeds
 from ..statistics.bjontegaard import BETWEEN, CurveSamples, Distances, Range, bd_accuracy, bd_rate
 from ..statistics.intervals import Paired, PairedMeans, holm, paired, paired_means
 from ..statistics.pareto import dominated
@@ -75,6 +76,7 @@ def compare(
     if method is not None and method.accuracy is not None and not all(g.measure.is_share for g in groups):
         raise BadSetting("`accuracies` is a range of percentages, and goes with no metric")
     comparisons: list[Comparison] = []
+    pairs: list[Pair] = []
     mistakes: list[BadSetting] = []
     for group in groups:
         try:
@@ -86,8 +88,10 @@ def compare(
         comparison = _comparison(group, first, others, method or Method(), bad)
         if len(comparison.points) or len(comparison.curves):
             comparisons.append(comparison)
+            pairs += [pair for test in others for pair in _pairs(test, first, group.measured)]
     if comparisons:
-        return comparisons
+        # Seeds of a classifier are groups of their own: all are told with the last
+        return [*comparisons[:-1], replace(comparisons[-1], seeds=over_seeds(pairs, comparisons[-1].measure))]
     if mistakes:
         raise mistakes[0]
     raise Refused(f"nothing of {', '.join(tests) or 'any curve'} can be compared with {anchor}")
@@ -264,28 +268,35 @@ def _settings(m: Measured) -> tuple[object, ...]:
     return tuple(settings)
 
 
-def _lines(curve: Curve, anchor: Curve, measured: list[Measured], measure: Measure) -> list[dict[str, object]]:
-    """A row of the comparison's points for each point that has a counterpart on the anchor."""
+def _pairs(curve: Curve, anchor: Curve, measured: list[Measured]) -> list[Pair]:
+    """Each point of a curve that has a counterpart on the anchor, and that."""
     counterparts = {_settings(measured[i]): i for i in anchor.rows}
-    lines: list[dict[str, object]] = []
+    found: list[Pair] = []
     for i in curve.rows:
         j = anchor.rows[0] if len(anchor.rows) == 1 else counterparts.get(_settings(measured[i]))
-        if j is None or i == j:
-            continue
-        both = paired_images([measured[i], measured[j]])
+        if j is not None and i != j:
+            found.append(Pair(measured[i], measured[j]))
+    return found
+
+
+def _lines(curve: Curve, anchor: Curve, measured: list[Measured], measure: Measure) -> list[dict[str, object]]:
+    """A row of the comparison's points for each point that has a counterpart on the anchor."""
+    lines: list[dict[str, object]] = []
+    for test, other in _pairs(curve, anchor, measured):
+        both = paired_images([test, other])
         if not len(both.images):
             continue
         (bpp, anchor_bpp), (accuracy, anchor_accuracy) = (values[0] for values in both.whole)
         pair: Paired | PairedMeans
-        shares = "value" not in measured[i].columns
+        shares = "value" not in test.columns
         pair = paired(both.images, *both.score.T.astype(bool)) if shares else paired_means(both.images, *both.score.T)
         difference, low, high = measure.shown(pair.difference, *pair.interval)
         lines.append(
             {
                 "curve": curve.name,
                 "study": curve.study,
-                "quantizer": measured[i].point.quantizer.short,
-                "codec": measured[i].point.codec.short,
+                "quantizer": test.point.quantizer.short,
+                "codec": test.point.codec.short,
                 "classifier": "fine-tuned" if curve.tuned else "frozen",
                 "bpp": bpp,
                 "anchor_bpp": anchor_bpp,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -48,6 +48,9 @@ class Comparison:
     """A line for each file among the records that is left out, with the reason."""
     image_name: Callable[[int], str] = no_name
     """The file name of an image by its position; empty where it has none or is not on this machine."""
+    seeds: pd.DataFrame = field(default_factory=pd.DataFrame)
+    """A row for each point of which several seeds were trained: the mean difference over seeds and images, with its
+    interval over both; those of a classifier's seeds stand in the last comparison."""
 
     def tables(self, discordant: bool = False) -> list[Table]:
         """The comparison as people read it. discordant: with the images that each point gains and loses."""
@@ -59,6 +62,8 @@ class Comparison:
             tables.append(Table(title, pd.DataFrame(), {}, (UNPAIRED,)))
         if len(self.points) and discordant:
             tables.append(_discordant_table(self))
+        if len(self.seeds):
+            tables.append(_seeds_table(self))
         return tables
 
     def _repr_html_(self) -> str:
@@ -82,6 +87,10 @@ METRIC_POINTS = (
     "Points of equal settings on the same images. difference: mean {step}over images with its 95 % interval{less}. gained, "
     "lost: images that have a better {measure} in this point, in the anchor. p: paired t-test, adjusted by Holm over this "
     "table."
+)
+SEEDS = (
+    "Points whose names differ in the seed of their weights alone, as one. difference: the mean over seeds and images, with "
+    "its 95 % interval over both (two-way random effects, Student's t). deviation: of the differences of single seeds."
 )
 LESS = "; less is better"
 DISCORDANT = "Images right in this point alone (gained) and in the anchor's alone (lost), by file name or position in the data set."
@@ -175,6 +184,34 @@ def _points_table(comparison: Comparison) -> Table:
     return Table(f"{comparison.title}: points against {comparison.anchor}", frame, kinds, (text + some,))
 
 
+def _seeds_table(comparison: Comparison) -> Table:
+    measure, digits = comparison.measure, comparison.measure.digits
+    kinds = {
+        "point": Kind.NAME,
+        "classifier": Kind.NAME,
+        "seeds": Kind.NUMBER,
+        measure.title: Kind.NUMBER,
+        f"anchor {measure.unit or measure.name}": Kind.NUMBER,
+        "difference": Kind.NUMBER,
+        "deviation": Kind.NUMBER,
+    }
+    lines = [
+        (
+            row.point,
+            row.classifier,
+            str(row.seeds),
+            f"{row.accuracy_percent:.{digits}f}",
+            f"{row.anchor_accuracy_percent:.{digits}f}",
+            f"{row.difference_points:+.{digits}f} "
+            f"[{row.difference_points_low:+.{digits}f}, {row.difference_points_high:+.{digits}f}]",
+            f"{row.seed_deviation_points:.{digits}f}",
+        )
+        for _, row in comparison.seeds.iterrows()
+    ]
+    title = f"Over seeds, against {comparison.anchor}"
+    return Table(title, pd.DataFrame(lines, columns=list(kinds)), kinds, (SEEDS,))
+
+
 def _less(measure: Measure) -> str:
     return "" if measure.better > 0 else LESS
 
@@ -247,7 +284,7 @@ def as_text(comparisons: Iterable[Comparison], form: str, discordant: bool = Fal
                 title=c.title, labels=_labels(c), measure=c.measure.name, anchor=c.anchor, kind=kind
             )
             for c in comparisons
-            for kind, frame in (("curve", c.curves), ("point", c.points))
+            for kind, frame in (("curve", c.curves), ("point", c.points), ("seeds", c.seeds))
             if len(frame)
         ]
         frame = pd.concat(parts, ignore_index=True)
@@ -266,7 +303,7 @@ def _as_json(comparison: Comparison) -> dict[str, Any]:
         name: json.loads(
             str(frame.drop(columns="study", errors="ignore").to_json(orient="records", double_precision=15))
         )
-        for name, frame in (("curves", comparison.curves), ("points", comparison.points))
+        for name, frame in (("curves", comparison.curves), ("points", comparison.points), ("seeds", comparison.seeds))
     }
     return {
         "title": comparison.title,

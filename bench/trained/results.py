@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from ..reading.columns import images_of_all
 from ..reading.curves import Measured
 from ..reading.groups import Reading
+from ..reading.seeds import common_images, scores_of
 from ..statistics.crossed import SeedMean, crossed, crossed_difference
 from ..study.points import Point
 from ..study.trained import TrainedNetwork, TrainingSet, megabytes
-
-Scores = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -55,7 +51,7 @@ class SeededResult:
 
     def mean(self) -> SeedMean:
         """The accuracy over seeds and images, as a share, with its interval."""
-        mean = crossed(scores_of(self.measured, _common(self.measured)))
+        mean = crossed(scores_of(self.measured, common_images(self.measured)))
         return replace(mean, low=max(mean.low, 0.0), high=min(mean.high, 1.0)) if mean.seeds > 1 else mean
 
     def known(self, name: str) -> float:
@@ -92,7 +88,7 @@ def difference(test: SeededResult, anchor: SeededResult) -> SeedMean:
 
     Where both are the same networks on other test images, seeds are paired, too.
     """
-    common = _common((*test.measured, *anchor.measured))
+    common = common_images((*test.measured, *anchor.measured))
     scores, others = scores_of(test.measured, common), scores_of(anchor.measured, common)
     networks = [[m.point.classifier for m in t.measured] for t in (test, anchor)]
     return crossed(scores - others) if networks[0] == networks[1] else crossed_difference(scores, others)
@@ -100,17 +96,3 @@ def difference(test: SeededResult, anchor: SeededResult) -> SeedMean:
 
 def _test_name(point: Point) -> str:
     return f"{point.quantizer.short}+{point.codec.short}{f'@{point.size}' if point.size else ''}"
-
-
-def _common(measured: Sequence[Measured]) -> NDArray[np.int64]:
-    return images_of_all([m.columns["image"] for m in measured], [m.judged for m in measured])
-
-
-def scores_of(measured: Iterable[Measured], images: NDArray[np.int64]) -> Scores:
-    """Whether each point is right on each image, (S, N)."""
-    rows = []
-    for m in measured:
-        own = m.columns["image"]
-        order = np.argsort(own, kind="stable")
-        rows.append(m.right[order[np.searchsorted(own, images, sorter=order)]].astype(float))
-    return np.stack(rows)

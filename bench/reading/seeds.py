@@ -1,0 +1,79 @@
+"""Points that differ in the seed of their training alone: compared together, over seeds and images."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from ..statistics.crossed import crossed
+from .columns import images_of_all
+from .curves import Measured
+from .measures import Measure
+
+_SEED = re.compile(r"(?<![A-Za-z])seed[-_]?\d+")
+
+
+class Pair(NamedTuple):
+    """A point and the anchor's point that it is compared with, by one classifier."""
+
+    test: Measured
+    anchor: Measured
+
+
+def without_seed(text: str) -> str:
+    """A name whose seed may be any: ``weights=plus-seed1`` is ``weights=plus-seed*``."""
+    return _SEED.sub("seed*", text)
+
+
+def common_images(measured: Sequence[Measured]) -> NDArray[np.int64]:
+    """The images that were judged at every point, (N,)."""
+    return images_of_all([m.columns["image"] for m in measured], [m.judged for m in measured])
+
+
+def scores_of(measured: Iterable[Measured], images: NDArray[np.int64]) -> NDArray[np.float64]:
+    """The scores of points on some of their images, (points, N): 1 if predicted right, else 0; or a metric's values."""
+    rows = []
+    for m in measured:
+        own = m.columns["image"]
+        order = np.argsort(own, kind="stable")
+        rows.append(m.score[order[np.searchsorted(own, images, sorter=order)]].astype(float))
+    return np.stack(rows)
+
+
+def over_seeds(pairs: Sequence[Pair], measure: Measure) -> pd.DataFrame:
+    """A row for each point of which several seeds were compared: the mean difference, with its interval over both.
+
+    Seeds of a quantizer or of a classifier are told by the names of their files of weights, such as plus-seed1: points
+    count as one where their names differ in that alone. Each seed's point is compared with the anchor's point of the same
+    classifier. Empty where no point has several seeds.
+    """
+    together: dict[tuple[str, ...], list[Pair]] = {}
+    for pair in pairs:
+        names = (*pair.test.point.labels, *pair.anchor.point.labels)
+        together.setdefault(tuple(map(without_seed, names)), []).append(pair)
+    return pd.DataFrame([_row(own, measure) for own in together.values() if len({p.test.point for p in own}) > 1])
+
+
+def _row(pairs: Sequence[Pair], measure: Measure) -> dict[str, object]:
+    images = common_images([m for pair in pairs for m in pair])
+    tests, anchors = (scores_of([pair[side] for pair in pairs], images) for side in (0, 1))
+    mean = crossed(tests - anchors)
+    difference, low, high = measure.shown(mean.value, mean.low, mean.high)
+    point = pairs[0].test.point
+    return {
+        "point": without_seed(point.title),
+        "classifier": without_seed(point.classifier.title),
+        "seeds": len(pairs),
+        "images": len(images),
+        "accuracy_percent": measure.scale * float(tests.mean()),
+        "anchor_accuracy_percent": measure.scale * float(anchors.mean()),
+        "difference_points": difference,
+        "difference_points_low": low,
+        "difference_points_high": high,
+        "seed_deviation_points": measure.scale * mean.seed_deviation,
+    }
