@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping, Sequence
 
@@ -22,7 +23,7 @@ def amount(text: str | float, units: Mapping[str, float], option: str, example: 
 
     option: the argument that the text was given for, and ``example`` one that is allowed, for the error.
     """
-    if isinstance(text, int | float) and text > 0:
+    if isinstance(text, int | float) and not isinstance(text, bool) and 0 < text < math.inf:
         return float(text)
     match = _TEXT.fullmatch(str(text).strip())
     by_name = {unit.lower(): unit for unit in units} | {unit: unit for unit in units}

@@ -32,6 +32,8 @@ NOT_THE_CODEC = (UNREADABLE, "classifier: ", "metric: ")
 """How the reasons of rows begin whose file was made and decoded, or never came so far."""
 OVERTIME = 1.2
 """How much longer a task may take than it was made for, before it gives what it has and leaves the rest."""
+LATE = 60.0
+"""The seconds after the end of a budget for which tasks under way are waited for."""
 OVERHEAD_TIMEOUT = 60.0
 """The seconds that a codec may take for one flat image."""
 TIMEOUT = 1800.0
@@ -117,11 +119,19 @@ class Runner:
                         return
                     to_come = self._tasks(unfinished)
                     continue
-                done, _ = wait(self.flying, self.timeout, FIRST_COMPLETED)
+                done, _ = wait(self.flying, self._patience(), FIRST_COMPLETED)
+                if not done and monotonic() >= until:  # a codec hangs, and there is no time to find out which
+                    self.pool.restart(kill=True)
+                    self.flying.clear()
+                    return
                 self._collect(done)
         except BaseException:
             self.pool.stop()
             raise
+
+    def _patience(self) -> float:
+        """The seconds to wait for any task: at the end of a budget no longer than the last tasks may take."""
+        return min(self.timeout, max(0.0, self.until - monotonic()) + LATE)
 
     def _tasks(self, members: list[Missing]) -> Iterator[Batch | None]:
         groups, idle = make_groups(members), lambda: not self.flying

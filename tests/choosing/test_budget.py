@@ -1,12 +1,13 @@
 """Runs that end after a given time: equally many images of every point, and nothing measured twice by what comes after."""
 
+import time
 from types import SimpleNamespace
 
 import pytest
 import rabench
 from command_line import rabench as command
 from given_studies import PHOTOS_AS_PNG, given_study, measure, point, written_study
-from plugins_for_tests import Noise
+from plugins_for_tests import Hanging, Noise
 from rabench.bench.auditing.status import status
 from rabench.bench.choosing import budget
 from rabench.bench.records.format import PART
@@ -80,3 +81,12 @@ def test_a_budget_that_is_over_before_a_table_has_a_row_says_so(tmp_path):
     done = command("run", str(study.folder), "--budget", "0.01s", "--workers", "0", cwd=tmp_path)
     assert done.returncode == 2
     assert "--budget 0.01s is over before any table has a row; the same command goes on" in done.stderr
+
+
+@pytest.mark.slow
+def test_a_codec_that_hangs_does_not_keep_a_run_beyond_its_budget(tmp_path, monkeypatch):
+    monkeypatch.setattr(runner, "LATE", 3.0)
+    study = given_study(tmp_path, point(Hanging(), Noise(images=150)))
+    begun = time.monotonic()
+    budget.run_within(study, lambda: executors.processes(1), 10.0, Progress(), timeout=300.0)
+    assert time.monotonic() - begun < 120  # 10 + 3, and the start of workers on a busy machine

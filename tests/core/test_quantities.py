@@ -32,7 +32,7 @@ def test_one_is_counted_as_one():
     assert [counted(n, "point") for n in (1, 0.5, 2)] == ["1 point", "0.5 points", "2 points"]
 
 
-@pytest.mark.parametrize("amount", [0, -1.0, "0s", "soon", "20 parsecs"])
+@pytest.mark.parametrize("amount", [0, -1.0, "0s", "soon", "20 parsecs", "1h30m", True, float("inf"), float("nan")])
 def test_what_is_no_amount_is_told(amount):
     with pytest.raises(
         BadSetting, match=r"`budget` is a number above 0 and its unit \(s, min, h, d\), such as 20min, got"

@@ -1,5 +1,6 @@
 """Networks of [[training]] blocks: coded once, trained under a budget, resumed after a kill, and never trained twice."""
 
+import errno
 import json
 import os
 import signal
@@ -12,7 +13,7 @@ import pytest
 from given_studies import written_study
 from processes import needs_proc, wait_until
 from rabench.bench.running import executors
-from rabench.bench.training import training_run
+from rabench.bench.training import encoded, training_run
 from rabench.bench.training.networks import Training
 from rabench.bench.training.training_run import train_missing
 from rabench.core.errors import Refused
@@ -150,3 +151,24 @@ def test_coded_images_of_sets_that_are_not_in_use_make_room(tmp_path, monkeypatc
     study = written_study(tmp_path, HEAD + block + "seeds = [0, 1]\n")
     assert train_missing(study, executors.in_process).trained == 6
     assert len(list((study.folder / "coded").glob("*.parquet"))) == 1
+
+
+def test_a_disk_that_fills_while_coding_keeps_what_is_coded(tmp_path, monkeypatch):
+    study = written_study(tmp_path, HEAD + BLOCK.replace("limit = 200", "limit = 3000"))
+    write, written = encoded.pq.write_table, []
+
+    def full(table, path, **options):
+        if len(written) == 2:
+            raise OSError(errno.ENOSPC, "No space left on device", str(path))
+        written.append(path)
+        write(table, path, **options)
+
+    monkeypatch.setattr(encoded.pq, "write_table", full)
+    with pytest.raises(OSError, match="No space left"):
+        train_missing(study, executors.in_process)
+    kept = {file.name: file.stat().st_mtime_ns for file in (study.folder / "coded").glob("*.parquet")}
+    assert len(kept) == 2
+    monkeypatch.setattr(encoded.pq, "write_table", write)
+    assert train_missing(study, executors.in_process).trained == 1
+    now = {file.name: file.stat().st_mtime_ns for file in (study.folder / "coded").glob("*.parquet")}
+    assert len(now) == 3 and now.items() > kept.items()
