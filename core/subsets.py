@@ -10,20 +10,20 @@ from .errors import Refused
 Array = NDArray[np.int64]
 
 
-def within_budget(labels: Array, sizes: Array, budget: int, seed: int, name: str) -> Array:
+def within_budget(labels: Array, sizes: Array, budget: int, seed: int, name: str, shared: int = 0) -> Array:
     """The rows of the images that a budget takes, sorted: equally many of each class, drawn with the seed.
 
     Where all files fit, they are all taken, however many each class has. labels: the class of each image. sizes: the bytes
-    of its file. budget: the most bytes that all files may have. name: of the training set, for the error. Raises Refused
-    where not even one image of each class fits.
+    of its file. budget: the most bytes that all files may have. name: of the training set, for the error. shared: bytes that
+    all files share and that count once. Raises Refused where not even one image of each class fits.
     """
-    if sizes.sum() <= budget:
+    if sizes.sum() + shared <= budget:
         return np.arange(len(sizes))
     generator = np.random.default_rng(seed)
     shuffled = [generator.permutation(np.flatnonzero(labels == label)) for label in np.unique(labels)]
     rounds = min(map(len, shuffled))
     together = np.stack([rows[:rounds] for rows in shuffled])  # (classes, rounds)
-    spent = np.cumsum(sizes[together].sum(0))
+    spent = shared + np.cumsum(sizes[together].sum(0))
     count = int(np.searchsorted(spent, budget, side="right"))
     if not count:
         raise Refused(

@@ -62,13 +62,18 @@ def over_seeds(pairs: Sequence[Pair], measure: Measure) -> pd.DataFrame:
 def _row(pairs: Sequence[Pair], measure: Measure) -> dict[str, object]:
     images = common_images([m for pair in pairs for m in pair])
     tests, anchors = (scores_of([pair[side] for pair in pairs], images) for side in (0, 1))
-    mean = crossed(tests - anchors)
+    # One seed's points by several classifiers, or several by one classifier, are no independent draws: the mean of each
+    by_classifier = len({p.test.point.classifier for p in pairs}) > 1
+    names = [str(p.test.point.classifier.label if by_classifier else p.test.point.quantizer.label) for p in pairs]
+    differences = tests - anchors
+    drawn = [differences[[n == name for n in names]].mean(0) for name in dict.fromkeys(names)]
+    mean = crossed(np.stack(drawn))
     difference, low, high = measure.shown(mean.value, mean.low, mean.high)
     point = pairs[0].test.point
     return {
         "point": without_seed(point.title),
         "classifier": without_seed(point.classifier.title),
-        "seeds": len(pairs),
+        "seeds": len(drawn),
         "images": len(images),
         "accuracy_percent": measure.scale * float(tests.mean()),
         "anchor_accuracy_percent": measure.scale * float(anchors.mean()),

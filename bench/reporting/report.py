@@ -43,6 +43,7 @@ from .group_report import GroupReport, group_report
 from .notes import published_warnings
 from .page import write_page
 from .show import show
+from .trained_report import FIGURES as TRAINED_FIGURES
 from .trained_report import trained_report
 
 FIGURES = (
@@ -203,6 +204,10 @@ def _remove_old_figures(folder: Path, matrix: Matrix, written: list[Path]) -> No
     for name, suffix, width in product((*FIGURES, *OLD_FIGURES), suffixes, ("", *(f"-{w}" for w in WIDTHS))):
         for ending in ("png", "svg", "pdf"):
             path = folder / f"{name}{suffix}{width}.{ending}"
+            if path not in written:
+                path.unlink(missing_ok=True)
+    for name in (*TRAINED_FIGURES, "trained.csv"):
+        for path in folder.glob(f"{name}*"):
             if path not in written:
                 path.unlink(missing_ok=True)
 

@@ -28,7 +28,7 @@ from .plugin_files import load_plugins, load_programs
 from .points import Point, fine_tuned
 from .published import PublishedCurve, read_published
 from .sizes import ALLOWED, Size
-from .trained import TrainedPoint, trained_points, unique
+from .trained import SWEPT, TrainedPoint, trained_points, unique
 
 FILE = "matrix.toml"
 AXES = ("log2", "linear")
@@ -120,7 +120,8 @@ def load(path: Path, added: Path | None = None, access: trust.Access = trust.EVE
     if not isinstance(cam, list) or not all(isinstance(i, int) and i >= 0 for i in cam):
         raise file.error("cam", f"report.cam is a list of images by position, such as cam = [0, 17], got {cam!r}")
     trained = _trained(file, base)
-    points = dict.fromkeys(_points(file, base, file.content, file.content.get("points", [] if trained else [{}])))
+    above = not trained or {"codecs", "classifiers"} <= file.content.keys()  # points without a block
+    points = dict.fromkeys(_points(file, base, file.content, file.content.get("points", [{}] if above else [])))
     if addition is not None:
         points |= dict.fromkeys(_points(addition, base, file.content, addition.content.get("points", [])))
     if not points and not trained and not base.unrun:
@@ -236,10 +237,11 @@ def _trained(file: TomlFile, base: Base) -> tuple[TrainedPoint, ...]:
     if not isinstance(blocks, list) or not all(isinstance(block, dict) for block in blocks):
         raise file.error("training", "training is written as [[training]], once for each block")
     for block in blocks:
-        named = {"quantizers": ["none"], "dataset": file.content.get("dataset"), **block}
+        defaults = {key: file.content[key] for key in SWEPT if key in file.content}
+        named = {"quantizers": ["none"], **defaults, **block}
         stored = (
             _sweep(file, base, DATASETS, "dataset", named),
-            _sizes(file, block.get("sizes", ["full"])),
+            _sizes(file, named.get("sizes", ["full"])),
             _sweep(file, base, QUANTIZERS, "quantizers", named),
             _sweep(file, base, CODECS, "codecs", named),
         )
@@ -295,7 +297,8 @@ def _sweep(file: TomlFile, base: Base, family: Family[T], key: str, block: dict[
     """Every plug-in that the text or texts of a block's key ask for, their paths beside ``base``."""
     texts = block.get(key)
     if texts is None:
-        raise file.error("[[points]]", f"{key} is missing; give it in each [[points]] or once above them")
+        place = "[[points]]" if "networks" not in block else "[[training]]"
+        raise file.error(place, f"{key} is missing; give it in each {place} or once above them")
     texts = [texts] if isinstance(texts, str) else texts
     if not isinstance(texts, list) or not texts or not all(isinstance(text, str) for text in texts):
         raise file.error(key, f"{key} is a text or a list of texts such as {key} = {_example(family)}")

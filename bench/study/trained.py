@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, fields, replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields, replace
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,7 @@ from ...core.quantities import BYTES, amount
 from ...datasets.base import Dataset
 from ...quantizers import QUANTIZERS
 from ...quantizers.base import Quantizer
-from .paths import Base
+from .paths import NOWHERE, Base
 from .points import Point
 from .sizes import FULL, Size
 
@@ -31,6 +31,15 @@ SWEPT = ("dataset", "sizes", "quantizers", "codecs")
 """The keys of a [[training]] block that name how training images are stored."""
 KEYS = (*SWEPT, "networks", "seeds", "budgets", "test", "examples", "limit", "side", "weights", "name")
 RECIPE_KEYS = tuple(f.name for f in fields(Recipe) if f.name != "seed")
+RANGES = {
+    "epochs": (1, 100_000),
+    "batch": (1, 1_000_000),
+    "lr": (1e-9, 1e9),
+    "momentum": (0.0, 1.0),
+    "weight_decay": (0.0, 1e3),
+    "crop": (-1, 10_000),
+}
+"""What constants of a recipe may be."""
 FOLDER = "trained"
 """Of the weights, beside the matrix, unless a block's ``weights`` names another."""
 ABOUT = "trainings"
@@ -114,6 +123,21 @@ class TrainedNetwork:
             return None
         return content if isinstance(content, dict) else None
 
+    def settings(self) -> dict[str, Any]:
+        """What a matrix says of the training, as the file of what came of it keeps it."""
+        return {
+            "network": self.network,
+            "recipe": asdict(self.recipe),
+            "examples": self.examples,
+            "budget": self.budget,
+            "side": self.side,
+            "dataset": self.images.dataset.label,
+            "limit": self.images.limit,
+            "size": str(self.images.size),
+            "quantizer": self.images.quantizer.label,
+            "codec": self.images.codec.label,
+        }
+
     def epochs(self, images: int) -> int:
         """How often each of so many training images is learned from."""
         return max(1, round(self.examples / max(1, images))) if self.examples else self.recipe.epochs
@@ -141,6 +165,12 @@ def trained_points(
     """
     _check_keys(block)
     networks, seeds = _networks(block.get("networks")), _whole_numbers("seeds", block.get("seeds", [0]), 0, MOST_SEED)
+    if len(stored[0]) != 1:
+        raise BadSetting(f"a block has one data set, got {len(stored[0])}; write a block for each, with a `name`")
+    if stored[0][0].split == "train":
+        raise BadSetting(
+            "`dataset` names the test images, got split=train; training images are those of that split anyway"
+        )
     budgets, recipe, examples = _budgets(block.get("budgets", ["all"])), _recipe(block), _count(block, "examples")
     if examples and "epochs" in block:
         raise BadSetting("`epochs` and `examples` both say how long to train; name one")
@@ -162,20 +192,25 @@ def trained_points(
 
 
 def unique(points: Iterable[TrainedPoint]) -> tuple[TrainedPoint, ...]:
-    """Each point once, the first seed of every network first. Raises BadSetting where two networks of one name are trained otherwise."""
-    networks: dict[Path, TrainedNetwork] = {}
+    """Each point once, the first seed of every network first.
+
+    Raises BadSetting where two networks that differ in their names by the seed alone are trained otherwise.
+    """
+    networks: dict[tuple[str, str, int], TrainedNetwork] = {}
     found: dict[tuple[TrainedNetwork, Point], TrainedPoint] = {}
     for p in points:
-        if networks.setdefault(p.network.file, p.network) != p.network:
-            raise BadSetting(f"two blocks train {p.network.name} otherwise; give one of them a `name`")
-        found[p.network, p.point] = p
+        n = p.network
+        any_seed = replace(n, seed=0, recipe=replace(n.recipe, seed=0))
+        if networks.setdefault((n.title, n.images.name, n.budget), any_seed) != any_seed:
+            raise BadSetting(f"two blocks train {n.name} otherwise; give one of them a `name`")
+        found[n, p.point] = p
     return tuple(sorted(found.values(), key=lambda p: p.network.seed))
 
 
 def megabytes(count: int) -> str:
     """Bytes as a budget's name: 20MB, 512KB, 700B."""
     unit = next((u for u in ("GB", "MB", "KB") if count >= BYTES[u]), "B")
-    return f"{count / BYTES[unit]:g}{unit}"
+    return f"{count / BYTES[unit]:.12g}{unit}"
 
 
 def _product(lists: Iterable[Sequence[Any]]) -> int:
@@ -218,7 +253,8 @@ def _budgets(values: Any) -> list[int]:
     """In bytes; 0 for "all"."""
     if not isinstance(values, list) or not values or not all(isinstance(v, str) for v in values):
         raise BadSetting(f'`budgets` is a list such as ["20MB", "50MB", "all"], got {values!r}')
-    return list(dict.fromkeys(0 if v == "all" else int(amount(v, BYTES, "budgets", "20MB")) for v in values))
+    found = [0 if v == "all" else max(1, int(amount(v, BYTES, "budgets", "20MB"))) for v in values]
+    return list(dict.fromkeys(found))
 
 
 def _count(block: Mapping[str, Any], key: str) -> int:
@@ -237,14 +273,16 @@ def _recipe(block: Mapping[str, Any]) -> Recipe:
             raise BadSetting(f"`{name}` is such as {getattr(usual, name)!r}, got {value!r}")
         if name == "precision" and value not in ("fp32", "bf16"):
             raise BadSetting(f"`precision` must be one of fp32, bf16, got {value!r}")
-        if name in ("epochs", "batch") and int(value) < 1:
-            raise BadSetting(f"`{name}` must be 1 or more, got {value}")
+        if name in RANGES and not RANGES[name][0] <= value <= RANGES[name][1]:
+            raise BadSetting(f"`{name}` must be in {RANGES[name][0]:g}..{RANGES[name][1]:g}, got {value}")
     return replace(usual, **options)
 
 
 def _folder(base: Base, text: Any) -> Path:
-    if not isinstance(text, str) or not text or not base.reaches(text):
+    if not isinstance(text, str) or not text:
         raise BadSetting(f'`weights` is the folder that receives weights, such as "trained", got {text!r}')
+    if not base.reaches(text):
+        return NOWHERE
     return Path(os.path.normpath(base.path(text).absolute()))
 
 
@@ -261,17 +299,19 @@ def _test(texts: Any, base: Base) -> list[tuple[Quantizer, Codec, Size] | None]:
         raise BadSetting(f'`test` is a list such as ["same", "none+raw", "none+jpeg:quality=10"], got {texts!r}')
     found: dict[tuple[Quantizer, Codec, Size] | None, None] = {}
     for text in texts:
-        found |= dict.fromkeys([None] if text == SAME else _chains(text, base.beside))
+        found |= dict.fromkeys([None] if text == SAME else _chains(text, base))
     return list(found)
 
 
-def _chains(text: str, beside: Callable[[Any], Any]) -> list[tuple[Quantizer, Codec, Size]]:
+def _chains(text: str, base: Base) -> list[tuple[Quantizer, Codec, Size]]:
     chain, _, size = text.partition("@")
     parts = specs.split(chain, "+")
     if len(parts) != 2:
         raise BadSetting(f"`test` has {SAME!r} or quantizer+codec, such as none+jpeg:quality=10, got {text!r}")
+    if base.unknown(parts[0], QUANTIZERS) or base.unknown(parts[1], CODECS):
+        return []
     try:
-        stored = product(map(beside, QUANTIZERS.sweep(parts[0])), map(beside, CODECS.sweep(parts[1])))
+        stored = product(map(base.beside, QUANTIZERS.sweep(parts[0])), map(base.beside, CODECS.sweep(parts[1])))
         return [(q, c, Size.parse(size) if size else FULL) for q, c in stored]
     except RabenchError as error:
         raise BadSetting(f"`test`: {error}") from None

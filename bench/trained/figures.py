@@ -20,42 +20,39 @@ DARK = 0.55
 
 def accuracy_over_bytes(tested: Sequence[SeededResult]) -> Figure | None:
     """Accuracy over the megabytes of training files, a line for each way to store them, with 95 % intervals over seeds and
-    images: on the left tested on images that are stored in the same way, on the right on others. None without bytes."""
+    images: tested on images that are stored in the same way, and on originals, or on others where no network was tested on
+    those. None without bytes."""
     shown = [t for t in tested if np.isfinite(t.known("bytes"))]
     if not shown:
         return None
     panels = [("tested on images stored in the same way", [t for t in shown if t.same])]
-    panels += [
-        (f"tested on {'originals' if test == 'none+raw' else test}", [t for t in shown if t.test == test])
-        for test in dict.fromkeys(t.test for t in shown if not t.same)
-        if test == "none+raw"
-    ]
+    others = list(dict.fromkeys(t.test for t in shown if not t.same))
+    chosen = ["none+raw"] if "none+raw" in others else others[: 2 if not panels[0][1] else 1]
+    panels += [(f"tested on {_plain(test)}", [t for t in shown if t.test == test]) for test in chosen]
     panels = [(title, own) for title, own in panels if own]
-    kinds = list(dict.fromkeys(_kind(t) for t in shown))
+    budgets = any(t.budget for t in shown)
+    kinds = list(dict.fromkeys(_kind(t, budgets) for t in shown))
     with sns.axes_style("ticks"), sns.plotting_context("paper"):
         figure = Figure(figsize=(3.6 * len(panels) + 2.2, 3.4), layout="constrained")
         axes = figure.subplots(1, len(panels), squeeze=False, sharex=True, sharey=True)[0]
     for one, (title, own) in zip(axes, panels, strict=True):
-        _panel(one, own, kinds)
+        _panel(one, own, kinds, budgets)
         one.set_title(title, fontsize=9, loc="left")
     figure.supxlabel("files of the training images (MB, log scale)", fontsize=9)
     figure.supylabel("top-1 accuracy (%)", fontsize=9)
     figure.suptitle(_title(shown), x=0.01, ha="left", fontsize=10)
-    handles = [
-        Line2D([], [], color=_color(i), marker=_marker(i), markersize=4, label=k, linestyle="-" if i >= 0 else "")
-        for i, k in enumerate(kinds)
-    ]
+    handles = [Line2D([], [], color=_color(i), marker=_marker(i), markersize=4, label=k) for i, k in enumerate(kinds)]
     figure.legend(
         handles=handles, loc="outside right upper", frameon=False, fontsize=8.5, title="stored as", alignment="left"
     )
     return figure
 
 
-def _panel(axes: Axes, tested: Sequence[SeededResult], kinds: Sequence[str]) -> None:
+def _panel(axes: Axes, tested: Sequence[SeededResult], kinds: Sequence[str], budgets: bool) -> None:
     plain(axes)
     axes.set_xscale("log")
     for number, kind in enumerate(kinds):
-        own = sorted((t for t in tested if _kind(t) == kind), key=lambda t: t.known("bytes"))
+        own = sorted((t for t in tested if _kind(t, budgets) == kind), key=lambda t: t.known("bytes"))
         means = [t.mean() for t in own]
         values = np.array([100 * m.value for m in means])
         reach = np.abs(np.array([[100 * m.low, 100 * m.high] for m in means]).reshape(-1, 2).T - values)
@@ -81,11 +78,16 @@ def _marker(number: int) -> str:
     return MARKERS[number % len(MARKERS)]
 
 
-def _kind(t: SeededResult) -> str:
-    """The way to store images without its quality parameter: what makes a line."""
-    quantizer, codec = t.images.quantizer, t.images.codec
-    first = "" if quantizer.name == "none" else f"{quantizer.name}+"
-    return f"{first}{codec.name}{f'@{t.images.size}' if t.images.size else ''}"
+def _plain(test: str) -> str:
+    return "originals" if test == "none+raw" else test
+
+
+def _kind(t: SeededResult, budgets: bool) -> str:
+    """What makes a line: a way to store images at all qualities, or, where budgets cut the sets, at one of them."""
+    if budgets:
+        return t.images.name.removeprefix("none+")
+    first = "" if t.images.quantizer.name == "none" else f"{t.images.quantizer.variant}+"
+    return f"{first}{t.images.codec.variant}{f'@{t.images.size}' if t.images.size else ''}"
 
 
 def _title(tested: Sequence[SeededResult]) -> str:
@@ -101,7 +103,7 @@ def train_test_heatmap(tested: Sequence[SeededResult]) -> Figure | None:
     shown = [t for t in tested if not t.budget]
     rows = list(dict.fromkeys(t.trained_on for t in sorted(shown, key=lambda t: np.nan_to_num(t.known("bytes")))))
     others = list(dict.fromkeys(t.test for t in shown if not t.same))
-    columns = ["same as trained", *others]
+    columns = [*(["same as trained"] if any(t.same for t in shown) else []), *others]
     if len(rows) < 2:
         return None
     values = np.full((len(rows), len(columns)), np.nan)
@@ -126,7 +128,7 @@ def train_test_heatmap(tested: Sequence[SeededResult]) -> Figure | None:
         bright = np.isfinite(values[row, column]) and values[row, column] - low > DARK * (high - low)
         axes.text(column, row, text, ha="center", va="center", fontsize=8, color="black" if bright else "white")
     axes.set_yticks(range(len(rows)), rows, fontsize=8)
-    axes.set_xticks(range(len(columns)), [c.replace("none+raw", "originals") for c in columns], fontsize=8)
+    axes.set_xticks(range(len(columns)), [_plain(c) for c in columns], fontsize=8)
     axes.set_ylabel("training images", fontsize=9)
     axes.set_xlabel("test images", fontsize=9)
     axes.tick_params(length=0)

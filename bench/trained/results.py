@@ -65,8 +65,8 @@ def results_of(reading: Reading, folder: Path) -> list[SeededResult]:
     measured = {m.point: m for m in reading.trained}
     together: dict[tuple[Any, ...], list[tuple[TrainedNetwork, Measured]]] = {}
     for t in reading.matrix.trained:
-        if t.point in measured:
-            n = t.network
+        n = t.network
+        if t.point in measured and _of_this_training(measured[t.point], n, n.about(folder)):
             key = (t.point.dataset, n.title, n.images, n.budget, _test_name(t.point), t.same)
             together.setdefault(key, []).append((n, measured[t.point]))
     return [
@@ -81,6 +81,20 @@ def results_of(reading: Reading, folder: Path) -> list[SeededResult]:
         )
         for (_, network, images, budget, test, same), seeds in together.items()
     ]
+
+
+def _of_this_training(m: Measured, network: TrainedNetwork, about: dict[str, Any] | None) -> bool:
+    """Whether a point was measured with the weights that came of the training that the matrix asks for now.
+
+    Where nothing is known of a training, as with records that were copied alone, what was measured counts.
+    """
+    if about is None:
+        return True
+    conditions = about.get("conditions")
+    asked = network.settings()
+    if not isinstance(conditions, dict) or any(conditions.get(name) != value for name, value in asked.items()):
+        return False
+    return str(about.get("weights"))[:16] in m.records[0].identity.versions[2]
 
 
 def difference(test: SeededResult, anchor: SeededResult) -> SeedMean:

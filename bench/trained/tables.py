@@ -76,7 +76,8 @@ def _notes(tested: Sequence[SeededResult]) -> tuple[str, ...]:
         notes.append("Networks of one seed have no interval: nothing is known of other seeds.")
     if any(not all(m.complete for m in t.measured) for t in tested):
         notes.append("Not all test images are measured at every point yet.")
-    lost = sum(int(a.get("not_coded", 0)) for t in tested for a in t.abouts if t.same)
+    of_networks = {(t.trained_on, seed): about for t in tested for seed, about in enumerate(t.abouts)}
+    lost = sum(int(about.get("not_coded", 0)) for about in of_networks.values())
     if lost:
         notes.append(f"{lost:,} training images could not be coded, all networks together; no network saw them.")
     return tuple(notes)

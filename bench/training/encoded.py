@@ -31,6 +31,10 @@ from ..study.sizes import FULL, Size
 FORMAT = 1
 
 
+class WorkerDied(Refused):
+    """The error for a worker that died while images were coded; the pool is broken then."""
+
+
 @dataclass(frozen=True)
 class EncodedSet:
     """The training images of a data set as a quantizer and a codec leave them, below ``folder``."""
@@ -62,7 +66,7 @@ class EncodedSet:
             try:
                 return self._make(list(blocks(self.dataset, BLOCK, limit)), pool, on_block)
             except BrokenExecutor:
-                raise Refused(f"{self.point}: a worker died while coding; what was finished is kept") from None
+                raise WorkerDied(f"{self.point}: a worker died while coding; what was finished is kept") from None
 
     def _make(self, spans: list[tuple[int, int]], pool: Pool, on_block: Callable[[int, int], None]) -> list[Path]:
         files: dict[int, Path] = {}
@@ -129,9 +133,13 @@ class EncodedSet:
 
     def files(self, files: list[Path]) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
         """The position, label and bytes of each image's file, (N,) each; images that could not be coded have none."""
-        tables = [self._read(path) for path in files]
-        sizes = np.array([len(file or b"") for t in tables for file in t["file"].to_pylist()], np.int64)
-        labels = np.concatenate([t["label"].to_numpy() for t in tables])
+        lengths: list[int] = []
+        parts: list[NDArray[np.int64]] = []
+        for path in files:  # one at a time, so that no more than a block is in memory
+            table = self._read(path)
+            lengths += [len(file or b"") for file in table["file"].to_pylist()]
+            parts.append(table["label"].to_numpy())
+        sizes, labels = np.array(lengths, np.int64), np.concatenate(parts)
         places = np.flatnonzero(sizes)
         return places, labels[places].astype(np.int64), sizes[places]
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import glob
+import hashlib
 import json
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -12,6 +14,7 @@ import numpy as np
 import torch
 
 from ...classifiers import CLASSIFIERS, weights
+from ...classifiers.none import NoClassifier
 from ...classifiers.training import train
 from ...core.errors import Refused
 from ...core.files import check_writable, sha256_of, write_text
@@ -20,6 +23,7 @@ from ...core.networks import device, round_weights
 from ...core.subsets import within_budget
 from ...datasets.base import BadImage
 from ..measuring.threads import one_thread
+from ..study.points import Point
 from ..study.trained import TrainedNetwork
 from .encoded import EncodedSet
 from .options import environment
@@ -46,26 +50,20 @@ class Training:
 
     @property
     def checkpoint(self) -> Path:
-        """The state after the last whole epoch, or a minute ago."""
-        return self.network.file.with_name(f"{self.network.file.stem}.checkpoint.safetensors")
+        """The state after the last whole epoch, or a minute ago; one of other conditions has another name."""
+        conditions = hashlib.sha256(json.dumps(self.conditions(), sort_keys=True).encode()).hexdigest()[:8]
+        return self.network.file.with_name(f"{self.network.file.stem}.{conditions}.checkpoint.safetensors")
 
     def conditions(self) -> dict[str, Any]:
         """What decides over the weights; equal for a training that would come to the same on this machine."""
-        network, images = self.network, self.network.images
-        return {
-            "network": network.network,
-            "recipe": asdict(network.recipe),
-            "examples": network.examples,
-            "budget": network.budget,
-            "side": network.side,
-            "dataset": images.dataset.label,
-            "limit": images.limit,
-            "size": str(images.size),
-            "quantizer": images.quantizer.label,
-            "quantizer_version": images.quantizer.version(),
-            "codec": images.codec.label,
-            "codec_version": images.codec.version(),
-        }
+        images = self.network.images
+        versions = {"quantizer_version": images.quantizer.version(), "codec_version": images.codec.version()}
+        return self.network.settings() | versions
+
+    def check(self) -> None:
+        """Raises Refused or Unavailable, with the reason, where training images cannot be stored so."""
+        images = self.network.images
+        Point(images.dataset, images.quantizer, images.codec, NoClassifier(), size=images.size).check()
 
     def outcome(self) -> dict[str, Any] | None:
         """What came of it, where it has ended under the same conditions, well or not; else None."""
@@ -87,7 +85,7 @@ def train_network(training: Training, files: list[Path]) -> dict[str, Any]:
     dataset = network.images.dataset
     torch.manual_seed(recipe.seed)
     module = cls.build(len(dataset.classes), cls.standard_width)
-    network.file.parent.mkdir(exist_ok=True)
+    network.file.parent.mkdir(parents=True, exist_ok=True)
     training.about.parent.mkdir(exist_ok=True)
     check_writable(network.file)
     nothing = Images(images.pixels[:0], images.labels[:0])
@@ -116,7 +114,10 @@ def train_network(training: Training, files: list[Path]) -> dict[str, Any]:
 
 def _write(training: Training, about: dict[str, Any]) -> dict[str, Any]:
     write_text(training.about, json.dumps(about, indent=1, sort_keys=True) + "\n")
-    training.checkpoint.unlink(missing_ok=True)
+    for checkpoint in training.network.file.parent.glob(
+        f"{glob.escape(training.network.file.stem)}.*.checkpoint.safetensors"
+    ):
+        checkpoint.unlink(missing_ok=True)
     return about
 
 
@@ -126,7 +127,7 @@ def _images(training: Training, files: list[Path]) -> tuple[Images, dict[str, An
     places, labels, sizes = coded.files(files)
     shared = network.images.codec.shared_bytes(network.images.quantizer)
     if network.budget:
-        kept = within_budget(labels, sizes, network.budget - shared, network.seed, network.name)
+        kept = within_budget(labels, sizes, network.budget, network.seed, network.name, shared)
         places, sizes = places[kept], sizes[kept]
     images, decoded, reasons = coded.load(files, network.side or _side(training), places)
     if not len(images):

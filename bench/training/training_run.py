@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, CancelledError, Future, wait
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from time import monotonic
 from typing import Any
 
 import torch
 
-from ...core.errors import RabenchError, Refused, Unavailable
+from ...core.errors import RabenchError
 from ...core.files import sha256_of
+from ...core.origins import describe_error
+from ...datasets.base import BadImage
 from ..choosing import budget as budgets
 from ..records.index import Index
 from ..records.records import Records
@@ -25,12 +28,15 @@ from ..study.matrix import Matrix, all_points
 from ..study.points import Point
 from ..study.study import Study
 from ..study.trained import TrainedNetwork, TrainingSet
+from .encoded import WorkerDied
 from .networks import Training, train_network
 
 DISK = 2_000_000_000
 """The bytes of coded training images from which on those that are needed last are removed, to be coded again then."""
 TRIES = 2
-"""How often a training is begun whose worker dies."""
+"""How often a set is coded whose workers die."""
+LOST_SECONDS = 30.0
+"""The seconds after which what flew with a worker that died counts as lost."""
 
 
 @dataclass
@@ -43,18 +49,26 @@ class Trained:
     """The networks that this run has trained."""
     failed: dict[TrainedNetwork, str] = field(default_factory=dict)
     """The networks that could not be trained, with the reason of each."""
+    measured: set[TrainedNetwork] = field(default_factory=set)
+    """The networks among ``there`` whose weights are gone, and that are measured."""
 
 
-def train_missing(study: Study, make_pool: Callable[[], Pool], say: Callable[[str], None] = lambda _: None) -> Trained:
+def train_missing(
+    study: Study,
+    make_pool: Callable[[], Pool],
+    say: Callable[[str], None] = lambda _: None,
+    limit: int | None = None,
+) -> Trained:
     """Trains the networks of a study's [[training]] blocks that are not trained yet.
 
     A network that is trained, or that could not be, is left alone as long as nothing changes that decides over it; so is
     one whose weights are gone, but not what was measured of it. Killed at any moment, the next run goes on from the last
-    epoch of each, or from a minute ago. say: receives a line for each thing that happens.
+    epoch of each, or from a minute ago. say: receives a line for each thing that happens. limit: of the images that a
+    network is measured on.
     """
     matrix = study.load(measuring=True)
     done = Trained()
-    missing = [t for t in trainings_of(study, matrix) if not _settled(t, matrix, study, done)]
+    missing = [t for t in trainings_of(study, matrix) if not _settled(t, matrix, study, done, limit)]
     if not missing:
         return done
     with prepared(study):
@@ -87,9 +101,9 @@ def run(
     matrix = study.load(measuring=True)
     if not matrix.trained:
         return budgets.run(study, make_pool, limit, budget, progress, command, timeout)
-    trained = train_missing(study, make_pool, progress.say)
+    trained = train_missing(study, make_pool, progress.say, limit)
     lost = {t.point: trained.failed[t.network] for t in matrix.trained if t.network in trained.failed}
-    gone = {t.point for t in matrix.trained if t.point not in lost and not t.network.file.is_file()}
+    gone = {t.point for t in matrix.trained if t.network in trained.measured}
     finished = len(gone)
 
     def measurable(point: Point) -> bool:
@@ -108,19 +122,20 @@ def trainings_of(study: Study, matrix: Matrix) -> list[Training]:
     return [Training(network, study.folder) for network in dict.fromkeys(t.network for t in matrix.trained)]
 
 
-def unsettled(study: Study) -> list[Training]:
-    """The trainings of a study that its next run begins."""
-    matrix = study.load(measuring=True)
-    return [t for t in trainings_of(study, matrix) if not _settled(t, matrix, study, Trained())]
+def unsettled(study: Study, limit: int | None = None) -> tuple[list[Training], Trained]:
+    """The trainings of a study that its next run begins, and what it does of the others."""
+    matrix, done = study.load(measuring=True), Trained()
+    return [t for t in trainings_of(study, matrix) if not _settled(t, matrix, study, done, limit)], done
 
 
 def demands(missing: Sequence[Training], slots: int) -> str:
     """What some trainings need at the most: networks, images to learn from, memory, disk."""
     sets = dict.fromkeys(t.network.images for t in missing)
-    largest = max((_raw_bytes(t) for t in missing), default=0)
-    disk = min(sum(_raw_bytes(t) for t in {t.network.images: t for t in missing}.values()), DISK + largest)
+    seen = [_bytes(t) for t in {(t.network.images, t.network.side): t for t in missing}.values()]
+    largest, stored = max((s for s, _ in seen), default=0), [d for _, d in seen]
+    disk = min(sum(stored), DISK + max(stored, default=0))
     return (
-        f"{len(missing)} networks to train on {len(sets)} training sets; at most {_mega(slots * largest)} of memory for "
+        f"{len(missing)} networks to train on {len(sets)} training sets; at most {_mega(max(1, slots) * largest)} of memory for "
         f"images, and about {_mega(disk)} of disk for coded ones"
     )
 
@@ -138,47 +153,63 @@ def _mega(count: int) -> str:
     return f"{count / 1e6:,.0f} MB"
 
 
-def _raw_bytes(training: Training) -> int:
-    """The bytes of a training set's pixels as the network sees them; 0 where the data set cannot be read."""
+def _bytes(training: Training) -> tuple[int, int]:
+    """The bytes of a training set's pixels as the network sees them, and as they are stored raw, by its first images."""
     images = training.network.images
     try:
-        count, side = min(len(images.dataset), images.limit or len(images.dataset)), training.network.side
-        block = images.dataset.load(0, 1).images[0]
-        return count * 3 * (side or getattr(block, "shape", (0,))[0]) ** 2
+        count = min(len(images.dataset), images.limit or len(images.dataset))
+        first = [i for i in images.dataset.load(0, 20).images if not isinstance(i, BadImage)]
     except RabenchError:
-        return 0
+        return 0, 0
+    raw = sum(images.size.resized(i).nbytes for i in first) // max(1, len(first))
+    side = training.network.side
+    return count * (3 * side * side or max((i.nbytes for i in first), default=0)), count * raw
 
 
-def _settled(training: Training, matrix: Matrix, study: Study, done: Trained) -> bool:
+def _settled(training: Training, matrix: Matrix, study: Study, done: Trained, limit: int | None = None) -> bool:
     """Whether a network is trained, or could not be; notes which."""
     try:
+        training.check()
         outcome = training.outcome()
-    except RabenchError as error:  # a quantizer or codec that this machine has not
-        done.failed[training.network] = str(error)
+    except RabenchError as error:  # such as a quantizer or codec that this machine has not
+        done.failed[training.network] = f"{training.network.name}: {error}"
         return True
     if outcome is None:
         return False
     if "error" in outcome:
         done.failed[training.network] = f"{outcome['error']}; remove {training.about} to try again"
         return True
-    file = training.network.file
-    there = file.is_file() and sha256_of(file) == outcome["weights"]
-    if not there and not measured(training.network, matrix, study):
-        return False
+    if not _has_weights(training.network, outcome):
+        if not measured(training.network, outcome, matrix, study, limit):
+            return False
+        done.measured.add(training.network)
     done.there += 1
     return True
 
 
-def measured(network: TrainedNetwork, matrix: Matrix, study: Study) -> bool:
-    """Whether the study holds records of all images at all points of a network, so that its weights are not needed."""
+def _has_weights(network: TrainedNetwork, outcome: dict[str, Any]) -> bool:
+    """Whether the weights of a training are where it left them."""
+    return network.file.is_file() and sha256_of(network.file) == outcome.get("weights")
+
+
+def measured(
+    network: TrainedNetwork, outcome: dict[str, Any], matrix: Matrix, study: Study, limit: int | None = None
+) -> bool:
+    """Whether the study holds records of a network at all of its points, so that its weights are not needed.
+
+    outcome: what came of its training. limit: only the first images of each data set count.
+    """
     index, names = Index(study.records), Records(study.records).names()
     for point in (t.point for t in matrix.trained if t.network == network):
-        noted = index.noted(point.labels)
-        if noted is None or point.dataset.label not in index.datasets:
+        noted, data = index.noted(point.labels), index.datasets.get(point.dataset.label)
+        if noted is None or data is None or str(outcome.get("weights"))[:16] not in noted[1][2]:
             return False
+        wanted, place = min(data["images"], limit or data["images"]), 0
         for span in index.measured(point.dataset.label):
-            if identity_of(point, noted[1], span).name not in names:
-                return False
+            if span.start == place < wanted and identity_of(point, noted[1], span).name in names:
+                place = span.stop
+        if place < wanted:
+            return False
     return True
 
 
@@ -190,9 +221,9 @@ class _Run:
         self.waiting = deque(missing)
         self.flying: dict[Future[dict[str, Any]], Training] = {}
         self.tries: Counter[TrainedNetwork] = Counter()
-        self.coded: dict[TrainingSet, list[Any]] = {}
-        """The files of each training set that is coded, the one that was used last at the end."""
-        self.begun, self.all = monotonic(), len(self.waiting)
+        self.coded: dict[TrainingSet, list[Path]] = {}
+        """The files of each training set that this run has coded."""
+        self.begun, self.all, self.ended = monotonic(), len(self.waiting), 0
 
     def run(self) -> None:
         """Trains until nothing waits."""
@@ -201,78 +232,110 @@ class _Run:
                 self._begin(self.waiting.popleft())
             if self.flying:
                 ended, _ = wait(self.flying, return_when=FIRST_COMPLETED)
-                for future in ended:
-                    self._collect(future)
+                self._collect(ended)
 
     def _begin(self, training: Training) -> None:
         try:
             files = self._files(training)
-        except (Refused, Unavailable) as error:
-            self._fail(training, str(error))
-            return
-        self.tries[training.network] += 1
+        except WorkerDied as error:
+            self.tries[training.network] += 1
+            if self.tries[training.network] < TRIES:
+                self.waiting.appendleft(training)
+            else:
+                self._fail(training, str(error))
+            self._collect(set(self.flying))  # they have died with it, or ended before
+            self.pool.restart(kill=True)
+        except RabenchError as error:
+            self._fail(training, f"{training.network.name}: {error}")
+        else:
+            self._submit(training, files)
+
+    def _submit(self, training: Training, files: list[Path]) -> None:
         try:
-            self.flying[self.pool.submit(train_network, training, files)] = training
+            future = self.pool.submit(train_network, training, files)
         except BrokenExecutor:
             self.pool.restart()
-            self.flying[self.pool.submit(train_network, training, files)] = training
+            future = self.pool.submit(train_network, training, files)
+        self.flying[future] = training
 
-    def _files(self, training: Training) -> list[Any]:
+    def _files(self, training: Training) -> list[Path]:
         """The coded images of a training; those of other sets make room for them."""
         images = training.network.images
-        if not (files := self.coded.pop(images, [])) or not all(f.exists() for f in files):
-            self._make_room()
+        if not (files := self.coded.get(images, [])) or not all(f.exists() for f in files):
+            self._make_room(training.coded.folder)
             files = training.coded.make(images.limit or None, self.pool)
             self.say(f"{images.name}: {len(files):,} blocks of training images are coded")
         self.coded[images] = files
         return files
 
-    def _make_room(self) -> None:
-        """Removes coded images, those that were used longest ago first; trainings that run have read theirs or are kept."""
-        in_use = {t.network.images for t in self.flying.values()}
-        sizes = {s: sum(f.stat().st_size for f in files if f.exists()) for s, files in self.coded.items()}
-        for images in [s for s in self.coded if s not in in_use]:
+    def _make_room(self, folder: Path) -> None:
+        """Removes coded images until they take no more than DISK: those that nothing waits for first, then those that are
+        needed last. What is being trained on stays."""
+        needed = {t.network.images: -place for place, t in enumerate(reversed(self.waiting))}
+        in_use = {f for t in self.flying.values() for f in self.coded.get(t.network.images, [])}
+        ranks = {f: needed.get(images, 1) for images, files in self.coded.items() for f in files}
+        sizes = {f: f.stat().st_size for f in folder.glob("*.parquet")} if folder.is_dir() else {}
+        for file in sorted(sizes, key=lambda f: -ranks.get(f, 1)):
             if sum(sizes.values()) <= DISK:
                 return
-            for file in self.coded.pop(images):
+            if file not in in_use:
                 file.unlink(missing_ok=True)
-            sizes.pop(images)
+                sizes[file] = 0
 
-    def _collect(self, future: Future[dict[str, Any]]) -> None:
+    def _collect(self, ended: Collection[Future[dict[str, Any]]]) -> None:
+        """Takes what came back; where a worker died, each training that was lost with it is tried again, alone."""
+        lost = [training for future in ended if (training := self._settle(future)) is not None]
+        if any(_broken(future) for future in ended):  # all that fly are lost, but for those that ended before
+            wait(self.flying, LOST_SECONDS)
+            lost += [t for future in list(self.flying) if (t := self._settle(future)) is not None]
+            self.pool.restart(kill=True)
+        for training in lost:
+            self._alone(training)
+
+    def _settle(self, future: Future[dict[str, Any]]) -> Training | None:
+        """Takes what came of a training; gives it back where its worker died."""
         training = self.flying.pop(future)
-        error = CancelledError() if future.cancelled() else future.exception()
+        error = CancelledError() if future.cancelled() else future.exception() if future.done() else BrokenExecutor()
         if isinstance(error, BrokenExecutor) or type(error).__name__ == "KilledWorker":
-            self._again(training)
-        elif isinstance(error, RabenchError):
-            self._fail(training, str(error))
-        elif error is not None:
+            return training
+        if isinstance(error, OSError):  # such as a full disk, which ends the run
             raise error
-        elif "error" in (outcome := future.result()):
+        if isinstance(error, Exception):
+            reason = str(error) if isinstance(error, RabenchError) else describe_error(error)
+            self._fail(
+                training, reason if reason.startswith(training.network.name) else f"{training.network.name}: {reason}"
+            )
+        elif "error" in (outcome := future.result()):  # raises what is no Exception
             self._fail(training, outcome["error"])
         else:
-            self.done.trained += 1
             self._tell(training, outcome)
+        return None
 
-    def _again(self, training: Training) -> None:
-        """Begins a training again whose worker died, and those that died with it."""
-        self.pool.restart(kill=True)
-        for lost in (training, *self.flying.values()):
-            if self.tries[lost.network] < TRIES:
-                self.waiting.appendleft(lost)
-            else:
-                self._fail(
-                    lost, f"{lost.network.name}: its worker process died {TRIES} times, perhaps for want of memory"
-                )
-        self.flying.clear()
+    def _alone(self, training: Training) -> None:
+        """Trains a network by itself whose worker died; where that dies again, it is given up."""
+        self.tries[training.network] += 1
+        self._submit(training, self._files(training))
+        (future,) = self.flying
+        wait([future])
+        if self._settle(future) is not None:
+            self.pool.restart(kill=True)
+            self._fail(training, f"{training.network.name}: its worker process died twice, perhaps for want of memory")
 
     def _fail(self, training: Training, reason: str) -> None:
+        self.ended += 1
         self.done.failed[training.network] = reason
         self.say(f"not trained: {reason}")
 
     def _tell(self, training: Training, outcome: dict[str, Any]) -> None:
-        ended = self.done.trained + len(self.done.failed)
-        left = (monotonic() - self.begun) / max(1, self.done.trained) * (len(self.waiting) + len(self.flying))
+        self.ended += 1
+        self.done.trained += 1
+        left = (monotonic() - self.begun) / self.ended * (len(self.waiting) + len(self.flying))
         self.say(
             f"{training.network.name}: {outcome['images']:,} images, {outcome['bytes'] / 1e6:.4g} MB, "
-            f"{outcome['epochs']} epochs, {outcome['seconds']:,.0f} s; {ended} of {self.all}, about {left / 60:.0f} min left"
+            f"{outcome['epochs']} epochs, {outcome['seconds']:,.0f} s; {self.ended} of {self.all}, about {left / 60:.0f} min left"
         )
+
+
+def _broken(future: Future[dict[str, Any]]) -> bool:
+    """Whether a pool of processes has lost a worker, and all that it ran with it."""
+    return not future.cancelled() and future.done() and isinstance(future.exception(), BrokenExecutor)

@@ -6,6 +6,8 @@ import sys
 import pytest
 from given_studies import written_study
 from rabench.bench.study.matrix import all_points, load
+from rabench.bench.study.paths import NOWHERE
+from rabench.bench.study.trust import Access
 from rabench.core.errors import BadSetting
 
 HEAD = 'dataset = "photos"\n'
@@ -78,7 +80,9 @@ def test_the_number_of_examples_says_how_many_epochs_few_images_take(tmp_path):
         ('networks = ["none"]', "trainable network"),
         ('budgets = ["many"]', "`budgets` is a number above 0 and its unit"),
         ("budgets = [20]", "`budgets` is a list such as"),
-        ("epochs = 0", "`epochs` must be 1 or more, got 0"),
+        ("epochs = 0", r"`epochs` must be in 1\.\.100000, got 0"),
+        ("lr = -1.0", r"`lr` must be in 1e-09\.\.1e\+09, got -1"),
+        ("momentum = nan", "`momentum` must be in"),
         ("epochs = 2.5", "`epochs` is such as 60, got 2.5"),
         ('precision = "fp8"', "`precision` must be one of fp32, bf16"),
         ("epochs = 3\nexamples = 100", "`epochs` and `examples` both say how long to train"),
@@ -104,12 +108,32 @@ def test_two_blocks_may_not_train_one_network_otherwise(tmp_path):
     assert [n.title for n in networks(matrix)] == ["small", "small", "small-long", "small-long"]
 
 
-def test_weights_of_a_study_that_is_not_trusted_stay_in_its_folder(tmp_path):
-    from rabench.bench.study.trust import Access
+def test_blocks_that_train_another_seed_otherwise_need_a_name(tmp_path):
+    with pytest.raises(BadSetting, match=r"two blocks train small.*seed1 otherwise"):
+        matrix_of(tmp_path, f"{BLOCK}seeds = [0]\nepochs = 2\n{BLOCK}seeds = [1]\nepochs = 3\n")
 
-    study = written_study(tmp_path / "s", HEAD + BLOCK + 'weights = "../../elsewhere"\n')
-    with pytest.raises(BadSetting, match="`weights` is the folder"):
-        load(study.matrix, None, Access(code=False, paths=False))
+
+def test_a_block_has_one_data_set_of_test_images(tmp_path):
+    with pytest.raises(BadSetting, match="a block has one data set, got 2"):
+        matrix_of(tmp_path, BLOCK + 'dataset = ["photos", "stl10"]\n')
+    with pytest.raises(BadSetting, match="`dataset` names the test images, got split=train"):
+        matrix_of(tmp_path, BLOCK + 'dataset = "photos:split=train"\n')
+
+
+def test_what_stands_above_holds_for_blocks(tmp_path):
+    block = '[[training]]\nnetworks = ["small"]\n'
+    matrix = written_study(tmp_path, 'codecs = ["webp:quality=5"]\n' + HEAD + block).load()
+    assert [n.images.name for n in networks(matrix)] == ["none+webp:quality=5"] and matrix.points == ()
+    with pytest.raises(BadSetting, match=r"codecs is missing; give it in each \[\[training\]\]"):
+        matrix_of(tmp_path, block)
+
+
+def test_weights_of_a_study_that_is_not_trusted_stay_in_its_folder(tmp_path):
+    study = written_study(
+        tmp_path / "s", HEAD + BLOCK + 'weights = "../../elsewhere"\ntest = ["none+theirs", "same"]\n'
+    )
+    matrix = load(study.matrix, None, Access(code=False, paths=False))
+    assert {n.file.parent for n in networks(matrix)} == {NOWHERE} and "theirs" in matrix.unrun
 
 
 def test_reading_a_matrix_brings_no_torch(tmp_path):

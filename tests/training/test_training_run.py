@@ -12,9 +12,11 @@ import numpy as np
 import pytest
 from given_studies import written_study
 from processes import needs_proc, wait_until
+from rabench.bench.reading.groups import read
 from rabench.bench.running import executors
-from rabench.bench.training import encoded, training_run
-from rabench.bench.training.networks import Training
+from rabench.bench.trained.results import results_of
+from rabench.bench.training import encoded, networks, training_run
+from rabench.bench.training.networks import Training, train_network
 from rabench.bench.training.training_run import train_missing
 from rabench.core.errors import Refused
 from rabench.core.networks import read_weights
@@ -98,7 +100,7 @@ def test_images_within_a_budget():
 
 def test_what_cannot_be_trained_is_told_and_the_others_go_on(tmp_path):
     block = BLOCK + 'budgets = ["1KB", "all"]\n'
-    study = written_study(tmp_path, HEAD + block + BLOCK + 'lr = 1e30\nname = "steep"\n')
+    study = written_study(tmp_path, HEAD + block + BLOCK + 'lr = 1e9\nbatch = 8\nname = "steep"\n')
     outcome = run(study)
     reasons = sorted({reason for _, reason in outcome.impossible})
     assert len(reasons) == 2 and outcome.measured == 2 and not outcome.complete
@@ -109,11 +111,76 @@ def test_what_cannot_be_trained_is_told_and_the_others_go_on(tmp_path):
     assert again.measured == 0
 
 
+def test_training_images_that_cannot_be_stored_so_are_told(tmp_path):
+    block = '[[training]]\nnetworks = ["small"]\nsizes = ["short=16"]\ncodecs = ["jpegxl-recompress", "png"]\nlimit = 60\nepochs = 1\n'
+    outcome = run(written_study(tmp_path, HEAD + block))
+    (reason,) = {reason for _, reason in outcome.impossible}
+    assert "takes the stored file, which has no other size than full" in reason and outcome.measured == 2
+
+
+def test_what_a_training_raises_fails_it_alone(tmp_path):
+    block = BLOCK.replace('["small"]', '["small", "alexnet"]') + "side = 8\n"
+    outcome = run(written_study(tmp_path, HEAD + block))
+    (reason,) = {reason for _, reason in outcome.impossible}
+    assert reason.startswith("alexnet+none+jpeg:quality=10+seed0: ") and outcome.measured == 2
+
+
+def test_results_of_another_recipe_are_not_shown(tmp_path):
+    study = written_study(tmp_path, HEAD + BLOCK)
+    run(study)
+    assert len(results_of(read(study, trained=True), study.folder)) == 2
+    study.matrix.write_text(HEAD + BLOCK.replace("epochs = 1", "epochs = 2"))
+    assert results_of(read(study, trained=True), study.folder) == []
+    run(study)
+    assert len(results_of(read(study, trained=True), study.folder)) == 2
+
+
+def test_a_network_measured_on_fewer_images_needs_its_weights(tmp_path):
+    study = written_study(tmp_path, HEAD + BLOCK)
+    run(study, limit=60)
+    (weights,) = (tmp_path / "trained").iterdir()
+    weights.unlink()
+    assert run(study, limit=60).measured == 0
+    assert run(study, limit=100).measured == 2 and weights.is_file()
+
+
+def test_a_begun_training_of_another_recipe_is_no_obstacle(tmp_path, monkeypatch):
+    study = written_study(tmp_path, HEAD + BLOCK.replace("epochs = 1", "epochs = 3"))
+    written = networks.weights.write
+    monkeypatch.setattr(networks.weights, "write", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+    with pytest.raises(KeyboardInterrupt):
+        train_missing(study, executors.in_process)
+    assert len(list((tmp_path / "trained").glob("*.checkpoint.*"))) == 1
+    monkeypatch.setattr(networks.weights, "write", written)
+    study.matrix.write_text(HEAD + BLOCK)
+    assert train_missing(study, executors.in_process).trained == 1
+    assert not list((tmp_path / "trained").glob("*.checkpoint.*"))
+
+
 def test_a_data_set_without_a_training_split_is_told(tmp_path):
     (tmp_path / "images").mkdir()
     study = written_study(tmp_path, 'dataset = "folder:path=images"\n' + BLOCK)
-    with pytest.raises(Refused, match="no point can be measured here: folder"):
+    with pytest.raises(Refused, match=r"no point can be measured here: small.*: folder: "):
         run(study)
+
+
+def deadly_at_seed_0(training, files):
+    """Trains, but for seed 0, whose process is killed."""
+    if training.network.seed == 0:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return train_network(training, files)
+
+
+@pytest.mark.slow
+def test_a_training_whose_worker_dies_takes_no_other_with_it(tmp_path, monkeypatch):
+    monkeypatch.setattr(training_run, "train_network", deadly_at_seed_0)
+    study = written_study(tmp_path, HEAD + BLOCK + "seeds = [0, 1, 2]\n")
+    done = train_missing(study, lambda: executors.processes(2))
+    assert done.trained == 2
+    ((network, reason),) = done.failed.items()
+    assert network.seed == 0 and "its worker process died twice, perhaps for want of memory" in reason
+    monkeypatch.undo()
+    assert train_missing(study, executors.in_process).trained == 1  # the next run tries it again
 
 
 @pytest.mark.slow
