@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 import numpy as np
@@ -14,6 +15,8 @@ from ..figures.curve_styles import MARKERS, PALETTE
 from ..figures.style import plain
 from .results import SeededResult
 
+_FILE = re.compile(r":(file|weights)=(\"[^\"]*\"|[^:+@]*)")
+"""The setting of a file in a plug-in's name."""
 DARK = 0.55
 """The share of the color range from which on a cell's text is white."""
 
@@ -25,7 +28,7 @@ def accuracy_over_bytes(tested: Sequence[SeededResult]) -> Figure | None:
     shown = [t for t in tested if np.isfinite(t.known("bytes"))]
     if not shown:
         return None
-    panels = [("tested on images stored in the same way", [t for t in shown if t.same])]
+    panels = [("tested on the same storage", [t for t in shown if t.same])]
     others = list(dict.fromkeys(t.test for t in shown if not t.same))
     chosen = ["none+raw"] if "none+raw" in others else others[: 2 if not panels[0][1] else 1]
     panels += [(f"tested on {_plain(test)}", [t for t in shown if t.test == test]) for test in chosen]
@@ -33,7 +36,7 @@ def accuracy_over_bytes(tested: Sequence[SeededResult]) -> Figure | None:
     budgets = any(t.budget for t in shown)
     kinds = list(dict.fromkeys(_kind(t, budgets) for t in shown))
     with sns.axes_style("ticks"), sns.plotting_context("paper"):
-        figure = Figure(figsize=(3.6 * len(panels) + 2.2, 3.4), layout="constrained")
+        figure = Figure(figsize=(3.4 * len(panels) + 2.0, 3.4), layout="constrained")
         axes = figure.subplots(1, len(panels), squeeze=False, sharex=True, sharey=True)[0]
     for one, (title, own) in zip(axes, panels, strict=True):
         _panel(one, own, kinds, budgets)
@@ -41,7 +44,9 @@ def accuracy_over_bytes(tested: Sequence[SeededResult]) -> Figure | None:
     figure.supxlabel("files of the training images (MB, log scale)", fontsize=9)
     figure.supylabel("top-1 accuracy (%)", fontsize=9)
     figure.suptitle(_title(shown), x=0.01, ha="left", fontsize=10)
-    handles = [Line2D([], [], color=_color(i), marker=_marker(i), markersize=4, label=k) for i, k in enumerate(kinds)]
+    handles = [
+        Line2D([], [], color=_color(i), marker=_marker(i), markersize=4, label=k) for i, k in enumerate(_short(kinds))
+    ]
     figure.legend(
         handles=handles, loc="outside right upper", frameon=False, fontsize=8.5, title="stored as", alignment="left"
     )
@@ -76,6 +81,12 @@ def _color(number: int) -> str:
 
 def _marker(number: int) -> str:
     return MARKERS[number % len(MARKERS)]
+
+
+def _short(names: Sequence[str]) -> list[str]:
+    """Names without their files, and without ``none+``, where that tells them apart as well."""
+    short = [_FILE.sub("", name).removeprefix("none+") for name in names]
+    return short if len(set(short)) == len(set(names)) else list(names)
 
 
 def _plain(test: str) -> str:
@@ -120,14 +131,16 @@ def train_test_heatmap(tested: Sequence[SeededResult]) -> Figure | None:
         ):
             values[rows.index(t.trained_on), place] = 100 * mean.value
             texts[rows.index(t.trained_on), place] = f"{100 * mean.value:.1f}{half}"
-    figure = Figure(figsize=(3.4 + 1.3 * len(columns), 1.9 + 0.27 * len(rows)), layout="constrained")
+    names = _short(rows)
+    width = 1.9 + 0.07 * max(map(len, names)) + 1.25 * len(columns)
+    figure = Figure(figsize=(width, 1.9 + 0.27 * len(rows)), layout="constrained")
     axes = figure.subplots()
     drawn = axes.imshow(values, cmap="cividis", aspect="auto")
     low, high = np.nanmin(values), np.nanmax(values)
     for (row, column), text in np.ndenumerate(texts):
         bright = np.isfinite(values[row, column]) and values[row, column] - low > DARK * (high - low)
         axes.text(column, row, text, ha="center", va="center", fontsize=8, color="black" if bright else "white")
-    axes.set_yticks(range(len(rows)), rows, fontsize=8)
+    axes.set_yticks(range(len(rows)), names, fontsize=8)
     axes.set_xticks(range(len(columns)), [_plain(c) for c in columns], fontsize=8)
     axes.set_ylabel("training images", fontsize=9)
     axes.set_xlabel("test images", fontsize=9)

@@ -86,12 +86,12 @@ def test_figures_say_what_they_show(tested):
     over_bytes, heatmap = accuracy_over_bytes(tested), train_test_heatmap(tested)
     assert over_bytes is not None and heatmap is not None
     assert [a.get_title(loc="left") for a in over_bytes.axes] == [
-        "tested on images stored in the same way",
+        "tested on the same storage",
         "tested on originals",
     ]
     assert "MB" in str(over_bytes.get_supxlabel())
     rows = [label.get_text() for label in heatmap.axes[0].get_yticklabels()]
-    assert rows == ["none+jpeg:quality=5", "none+png"]  # the smallest first; budgets are left out
+    assert rows == ["jpeg:quality=5", "png"]  # the smallest first; budgets are left out
     assert [label.get_text() for label in heatmap.axes[0].get_xticklabels()] == ["same as trained", "originals"]
     assert train_test_heatmap(tested[:1]) is None and accuracy_over_bytes([]) is None
 
