@@ -155,17 +155,10 @@ def _dry_run(study: Study, workers: int, limit: int | None) -> None:
     from ..study.matrix import all_points
     from ..training import training_run
 
-    matrix = study.load(measuring=True)
-    missing, done = training_run.unsettled(study, limit)
-    left_out = {t.network for t in missing} | done.measured | done.failed.keys()
-    if missing:
-        later = sum(t.network in {m.network for m in missing} for t in matrix.trained)
-        out.print(training_run.demands(missing, workers), soft_wrap=True)
-        out.print(f"{later} points are of these networks, and are measured after that", soft_wrap=True)
-    for reason in done.failed.values():
-        err.print(f"not trained: {reason}", soft_wrap=True)
-    apart = {t.point for t in matrix.trained if t.network in left_out}
-    if apart and len(apart) == len(all_points(matrix)):
+    lines, apart = training_run.foretold(study, limit, workers)
+    for line in lines:
+        out.print(line, soft_wrap=True)
+    if apart and len(apart) == len(all_points(study.load(measuring=True))):
         return
     planned = preview(study, limit, err.print, lambda point: point not in apart)
     for point, state in planned.states.items():

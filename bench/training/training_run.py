@@ -122,10 +122,18 @@ def trainings_of(study: Study, matrix: Matrix) -> list[Training]:
     return [Training(network, study.folder) for network in dict.fromkeys(t.network for t in matrix.trained)]
 
 
-def unsettled(study: Study, limit: int | None = None) -> tuple[list[Training], Trained]:
-    """The trainings of a study that its next run begins, and what it does of the others."""
+def foretold(study: Study, limit: int | None, workers: int) -> tuple[list[str], set[Point]]:
+    """What the next run of a study trains, as lines, and the points that can only be measured after that, or need not be.
+
+    limit: of the images that networks are measured on. workers: how many train side by side.
+    """
     matrix, done = study.load(measuring=True), Trained()
-    return [t for t in trainings_of(study, matrix) if not _settled(t, matrix, study, done, limit)], done
+    missing = [t for t in trainings_of(study, matrix) if not _settled(t, matrix, study, done, limit)]
+    later = {t.point for t in matrix.trained if t.network in {m.network for m in missing}}
+    lines = [f"not trained: {reason}" for reason in done.failed.values()]
+    if missing:
+        lines += [demands(missing, workers), f"{len(later)} points are of these networks, and are measured after that"]
+    return lines, later | {t.point for t in matrix.trained if t.network in done.measured | done.failed.keys()}
 
 
 def demands(missing: Sequence[Training], slots: int) -> str:
