@@ -36,7 +36,7 @@ from .running.runner import Progress
 from .running.session import Outcome
 from .study.plugin_files import load_plugins
 from .study.study import Study, find_study
-from .training import training_run
+from .training import run as train_and_measure
 
 
 def named_study(study: str | Path, out: str | Path | None = None, plugins: Sequence[str | Path] = ()) -> Study:
@@ -69,7 +69,7 @@ def run(
     """
     text = command or f"rabench.run({str(study)!r})"
     target = named_study(study, out, plugins)
-    return training_run.run(target, lambda: executors.make(workers, dask), limit, budget, progress, text, timeout)
+    return train_and_measure(target, lambda: executors.make(workers, dask), limit, budget, progress, text, timeout)
 
 
 def report(

@@ -136,13 +136,13 @@ def _measure(
 ) -> Outcome | None:
     """The outcome of a run; None where Ctrl-C has stopped it."""
     from ..running import executors
-    from ..training import training_run
+    from ..training import run as train_and_measure
     from .progress import Shown
 
     with Shown(err, study.name) as shown:
         try:
             pool = partial(executors.make, workers, dask)
-            return training_run.run(study, pool, limit, budget, shown.progress, command_line(), timeout)
+            return train_and_measure(study, pool, limit, budget, shown.progress, command_line(), timeout)
         except KeyboardInterrupt:
             shown.close()
             done = f"{shown.progress.done:,} of {shown.progress.total:,} rows are measured and kept"
@@ -153,12 +153,16 @@ def _measure(
 def _dry_run(study: Study, workers: int, limit: int | None) -> None:
     from ..running.preview import preview
     from ..study.matrix import all_points
-    from ..training import training_run
 
-    lines, apart = training_run.foretold(study, limit, workers)
-    for line in lines:
-        out.print(line, soft_wrap=True)
-    if apart and len(apart) == len(all_points(study.load(measuring=True))):
+    matrix = study.load(measuring=True)
+    apart: set[Point] = set()
+    if matrix.trained:
+        from ..training import training_run  # brings torch
+
+        lines, apart = training_run.foretold(study, limit, workers)
+        for line in lines:
+            out.print(line, soft_wrap=True)
+    if apart and len(apart) == len(all_points(matrix)):
         return
     planned = preview(study, limit, err.print, lambda point: point not in apart)
     for point, state in planned.states.items():

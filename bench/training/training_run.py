@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter, deque
 from collections.abc import Callable, Collection, Iterable, Sequence
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, CancelledError, Future, wait
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -16,15 +16,12 @@ from ...core.errors import RabenchError
 from ...core.files import sha256_of
 from ...core.origins import describe_error
 from ...datasets.base import BadImage
-from ..choosing import budget as budgets
 from ..records.index import Index
 from ..records.records import Records
-from ..running.plan import identity_of, nothing_possible
+from ..running.plan import identity_of
 from ..running.pool import Pool
-from ..running.runner import TIMEOUT, Progress
-from ..running.session import Outcome
 from ..study.folder import prepared
-from ..study.matrix import Matrix, all_points
+from ..study.matrix import Matrix
 from ..study.points import Point
 from ..study.study import Study
 from ..study.trained import TrainedNetwork, TrainingSet
@@ -81,40 +78,6 @@ def train_missing(
             raise
         pool.close()
     return done
-
-
-def run(
-    study: Study,
-    make_pool: Callable[[], Pool],
-    limit: int | None = None,
-    budget: str | float | None = None,
-    progress: Progress | None = None,
-    command: str = "rabench.run",
-    timeout: float = TIMEOUT,
-) -> Outcome:
-    """Trains what a study lacks of the networks that it names, then measures what it lacks of its points.
-
-    Takes and raises what ``run`` of choosing/budget.py does; a budget is for measuring. The points of a network that could
-    not be trained are among those that cannot be measured, with the reason.
-    """
-    progress = progress or Progress()
-    matrix = study.load(measuring=True)
-    if not matrix.trained:
-        return budgets.run(study, make_pool, limit, budget, progress, command, timeout)
-    trained = train_missing(study, make_pool, progress.say, limit)
-    lost = {t.point: trained.failed[t.network] for t in matrix.trained if t.network in trained.failed}
-    gone = {t.point for t in matrix.trained if t.network in trained.measured}
-    finished = len(gone)
-
-    def measurable(point: Point) -> bool:
-        return point not in lost and point not in gone
-
-    if not any(map(measurable, all_points(matrix))):
-        if not finished:
-            raise nothing_possible(study.name, list(lost.items()))
-        return Outcome(0, finished, 0, list(lost.items()))
-    outcome = budgets.run(study, make_pool, limit, budget, progress, command, timeout, measurable)
-    return replace(outcome, impossible=[*outcome.impossible, *lost.items()], finished=outcome.finished + finished)
 
 
 def trainings_of(study: Study, matrix: Matrix) -> list[Training]:

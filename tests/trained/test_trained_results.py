@@ -12,7 +12,7 @@ from rabench.bench.reporting.report import report
 from rabench.bench.running import executors
 from rabench.bench.trained.figures import accuracy_over_bytes, train_test_heatmap
 from rabench.bench.trained.results import difference, results_of
-from rabench.bench.training import training_run
+from rabench.bench.training import run as train_and_measure
 from rabench.core.errors import Refused
 
 TRAINING = """
@@ -30,7 +30,7 @@ epochs = 2
 @pytest.fixture(scope="module")
 def study(tmp_path_factory):
     made = written_study(tmp_path_factory.mktemp("trained"), 'title = "Stored"\ndataset = "photos"\n' + TRAINING)
-    training_run.run(made, executors.in_process, 100)
+    train_and_measure(made, executors.in_process, 100)
     return made
 
 
@@ -120,7 +120,7 @@ def test_a_dry_run_says_what_is_to_be_trained(tmp_path):
 def test_the_page_shows_them_and_asks_for_nothing(study, tmp_path):
     report(study)
     both = written_study(tmp_path, photos_matrix('codecs = ["png"]') + TRAINING)
-    training_run.run(both, executors.in_process, 60)
+    train_and_measure(both, executors.in_process, 60)
     report(both)
     with headless() as browser:
         for folder, parts in ((study.folder, 0), (both.folder, 1)):

@@ -16,6 +16,7 @@ from rabench.bench.reading.groups import read
 from rabench.bench.running import executors
 from rabench.bench.trained.results import results_of
 from rabench.bench.training import encoded, networks, training_run
+from rabench.bench.training import run as train_and_measure
 from rabench.bench.training.networks import Training, train_network
 from rabench.bench.training.training_run import train_missing
 from rabench.core.errors import Refused
@@ -27,7 +28,7 @@ BLOCK = '[[training]]\nnetworks = ["small"]\ncodecs = ["jpeg:quality=10"]\nlimit
 
 
 def run(study, limit=60, workers=0):
-    return training_run.run(study, lambda: executors.make(workers, None), limit)
+    return train_and_measure(study, lambda: executors.make(workers, None), limit)
 
 
 def about(study, name):
