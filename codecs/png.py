@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import struct
+import zlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -18,6 +20,20 @@ SIGNATURE = b"\x89PNG\r\n\x1a\n"
 PARTS = {b"IDAT": "payload", b"PLTE": "palette", b"tRNS": "palette"}
 
 
+def chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """The kind and the content of each chunk of a PNG file, in order. Raises struct.error where one is cut short."""
+    position = len(SIGNATURE)
+    while position < len(data):
+        length, kind = struct.unpack_from(">I4s", data, position)
+        yield kind, data[position + 8 : position + 8 + length]
+        position += 12 + length
+
+
+def framed(kind: bytes, content: bytes) -> bytes:
+    """A chunk as it stands in a file: length, kind, content, CRC (PNG specification, 5.3)."""
+    return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+
+
 @dataclass(frozen=True)
 class ReadsPNG(Codec):
     """The decoder and the byte breakdown that all codecs of PNG files share."""
@@ -27,12 +43,9 @@ class ReadsPNG(Codec):
 
     def byte_breakdown(self, data: bytes) -> ByteBreakdown:
         sums = {"payload": 0, "palette": 0}
-        position = len(SIGNATURE)
-        while position < len(data):
-            length, kind = struct.unpack_from(">I4s", data, position)
+        for kind, content in chunks(data):
             if kind in PARTS:
-                sums[PARTS[kind]] += length
-            position += 12 + length
+                sums[PARTS[kind]] += len(content)
         return ByteBreakdown(container=len(data) - sum(sums.values()), **sums)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import struct
-import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import permutations
@@ -16,7 +15,7 @@ from numpy.typing import NDArray
 from ..core.images import RGB, AnyImage, IndexedImage, as_rgb
 from ..core.plugins import setting
 from .extra import imagecodecs
-from .png import SIGNATURE, ReadsPNG
+from .png import SIGNATURE, ReadsPNG, framed
 
 Bytes = NDArray[np.uint8]
 LUMA = (0.299, 0.587, 0.114)
@@ -242,13 +241,12 @@ def _least_sums(by_filter: Bytes) -> Bytes:
 
 
 def _file(width: int, height: int, bits: int, palette: Bytes | None, content: bytes) -> bytes:
-    kind = 2 if palette is None else 3
+    color_type = 2 if palette is None else 3
     chunks = [
-        (b"IHDR", struct.pack(">IIBBBBB", width, height, bits, kind, 0, 0, 0)),
+        (b"IHDR", struct.pack(">IIBBBBB", width, height, bits, color_type, 0, 0, 0)),
         (b"IDAT", content),
         (b"IEND", b""),
     ]
     if palette is not None:
         chunks.insert(1, (b"PLTE", palette.tobytes()))
-    framed = (struct.pack(">I", len(c)) + k + c + struct.pack(">I", zlib.crc32(k + c)) for k, c in chunks)
-    return SIGNATURE + b"".join(framed)
+    return SIGNATURE + b"".join(framed(kind, content) for kind, content in chunks)

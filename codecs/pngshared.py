@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import struct
-import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from io import BytesIO
 from typing import Any, ClassVar
@@ -21,7 +19,7 @@ from ..core.plugins import Location, Plugin, setting
 from . import palettes
 from .base import ByteBreakdown, Codec
 from .pillow import pillow_version
-from .png import PNG, SIGNATURE, pillow_has_zlib_ng
+from .png import PNG, SIGNATURE, chunks, framed, pillow_has_zlib_ng
 
 GRAY = 0
 """The color type of grayscale in a PNG's header (PNG specification, 11.2.1)."""
@@ -67,8 +65,8 @@ class PNGShared(Codec):
             found = next(i for i, palette in enumerate(known) if palette is drawn.palette), drawn.indices
         number, indices = found
         indexed = PNG(effort=self.effort).encode(IndexedImage(indices, known[number]))
-        gray = [(kind, _gray(content) if kind == b"IHDR" else content) for kind, content in _chunks(indexed)]
-        parts = [SIGNATURE, *(_chunk(kind, content) for kind, content in gray if kind != b"PLTE"), bytes([number])]
+        gray = [(kind, _gray(content) if kind == b"IHDR" else content) for kind, content in chunks(indexed)]
+        parts = [SIGNATURE, *(framed(kind, content) for kind, content in gray if kind != b"PLTE"), bytes([number])]
         return b"".join(parts)
 
     def decode(self, data: bytes) -> RGB:
@@ -89,7 +87,7 @@ class PNGShared(Codec):
 
     def byte_breakdown(self, data: bytes) -> ByteBreakdown:
         """The number of the palette counts as palette."""
-        payload = sum(len(content) for kind, content in _chunks(data[:-1]) if kind == b"IDAT")
+        payload = sum(len(content) for kind, content in chunks(data[:-1]) if kind == b"IDAT")
         return ByteBreakdown(container=len(data) - 1 - payload, palette=1, payload=payload)
 
 
@@ -108,19 +106,6 @@ def _placed(image: IndexedImage, known: list[RGB]) -> tuple[int, NDArray[np.uint
 def _packed(colors: RGB) -> NDArray[np.int64]:
     """Colors as one number each: (K, 3) -> (K,)."""
     return colors.astype(np.int64) @ np.array([65536, 256, 1])
-
-
-def _chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
-    """The kind and content of each chunk of a PNG."""
-    position = len(SIGNATURE)
-    while position + 12 <= len(data):
-        length, kind = struct.unpack_from(">I4s", data, position)
-        yield kind, data[position + 8 : position + 8 + length]
-        position += 12 + length
-
-
-def _chunk(kind: bytes, content: bytes) -> bytes:
-    return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
 
 
 def _gray(header: bytes) -> bytes:

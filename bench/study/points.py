@@ -24,6 +24,11 @@ PLUGINS = ("dataset", "quantizer", "codec", "classifier")
 """The names of a point's plug-ins, in the order in which an image meets them."""
 
 
+def stored_name(quantizer: Quantizer, codec: Codec, size: Size) -> str:
+    """The name of what stores images: ``median-cut:colors=2+png``, or ``none+jpeg:quality=50@short=256`` in a smaller size."""
+    return f"{quantizer.short}+{codec.short}{f'@{size}' if size else ''}"
+
+
 @dataclass(frozen=True)
 class Point:
     """One quantizer, one codec and one classifier on one data set: a point of a rate-accuracy plot."""
@@ -40,7 +45,7 @@ class Point:
     """The fidelity metric that the decoded images are measured with, instead of a classifier."""
 
     def __str__(self) -> str:
-        return f"{self.quantizer.short}+{self.codec.short}{self._at}+{self.judge.short}"
+        return f"{stored_name(self.quantizer, self.codec, self.size)}+{self.judge.short}"
 
     @property
     def judge(self) -> Classifier | Metric:
@@ -48,14 +53,10 @@ class Point:
         return self.classifier if self.metric is None else self.metric
 
     @property
-    def _at(self) -> str:
-        return f"@{self.size}" if self.size else ""
-
-    @property
     def name(self) -> str:
         """The name that tells the point from others of the same data set and classifier: ``median-cut:colors=2+png``,
         or ``none+jpeg:quality=50@short=256`` for images that are stored smaller."""
-        return f"{self.quantizer.short}+{self.codec.short}{self._at}{', fine-tuned' if self.tuned_from else ''}"
+        return f"{stored_name(self.quantizer, self.codec, self.size)}{', fine-tuned' if self.tuned_from else ''}"
 
     @property
     def title(self) -> str:

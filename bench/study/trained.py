@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from itertools import product
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ from ...datasets.base import Dataset
 from ...quantizers import QUANTIZERS
 from ...quantizers.base import Quantizer
 from .paths import NOWHERE, Base
-from .points import Point
+from .points import Point, stored_name
 from .sizes import FULL, Size
 
 SWEPT = ("dataset", "sizes", "quantizers", "codecs")
@@ -65,7 +66,7 @@ class TrainingSet:
     @property
     def name(self) -> str:
         """``median-cut:colors=2+png``, or ``none+jpeg:quality=50@short=256`` for images that are stored smaller."""
-        return f"{self.quantizer.short}+{self.codec.short}{f'@{self.size}' if self.size else ''}"
+        return stored_name(self.quantizer, self.codec, self.size)
 
 
 @dataclass(frozen=True)
@@ -177,7 +178,7 @@ def trained_points(
     limit, side, folder = _count(block, "limit"), _count(block, "side"), _folder(base, block.get("weights", FOLDER))
     name = _name(block.get("name", ""))
     test = _test(block.get("test", [SAME, ORIGINALS]), base)
-    if (count := len(networks) * len(seeds) * len(budgets) * _product(stored)) > MOST_NETWORKS:
+    if (count := len(networks) * len(seeds) * len(budgets) * prod(map(len, stored))) > MOST_NETWORKS:
         raise BadSetting(f"a block of {count:,} networks; the most is {MOST_NETWORKS:,}")
     for seed, dataset, size, quantizer, codec, budget, network in product(
         seeds, *stored[:2], *stored[2:], budgets, networks
@@ -211,13 +212,6 @@ def megabytes(count: int) -> str:
     """Bytes as a budget's name: 20MB, 512KB, 700B."""
     unit = next((u for u in ("GB", "MB", "KB") if count >= BYTES[u]), "B")
     return f"{count / BYTES[unit]:.12g}{unit}"
-
-
-def _product(lists: Iterable[Sequence[Any]]) -> int:
-    count = 1
-    for values in lists:
-        count *= len(values)
-    return count
 
 
 def _check_keys(block: Mapping[str, Any]) -> None:

@@ -12,7 +12,6 @@ from ..reading.curves import Measured
 from ..reading.groups import Reading
 from ..reading.seeds import common_images, scores_of
 from ..statistics.crossed import SeedMean, crossed, crossed_difference
-from ..study.points import Point
 from ..study.trained import TrainedNetwork, TrainingSet, megabytes
 
 
@@ -67,7 +66,7 @@ def results_of(reading: Reading, folder: Path) -> list[SeededResult]:
     for t in reading.matrix.trained:
         n = t.network
         if t.point in measured and _of_this_training(measured[t.point], n, n.about(folder)):
-            key = (t.point.dataset, n.title, n.images, n.budget, _test_name(t.point), t.same)
+            key = (t.point.dataset, n.title, n.images, n.budget, t.point.name, t.same)
             together.setdefault(key, []).append((n, measured[t.point]))
     return [
         SeededResult(
@@ -106,7 +105,3 @@ def difference(test: SeededResult, anchor: SeededResult) -> SeedMean:
     scores, others = scores_of(test.measured, common), scores_of(anchor.measured, common)
     networks = [[m.point.classifier for m in t.measured] for t in (test, anchor)]
     return crossed(scores - others) if networks[0] == networks[1] else crossed_difference(scores, others)
-
-
-def _test_name(point: Point) -> str:
-    return f"{point.quantizer.short}+{point.codec.short}{f'@{point.size}' if point.size else ''}"

@@ -26,6 +26,7 @@ from ..measuring.content import chunks, describe_block
 from ..measuring.threads import one_thread
 from ..records.format import BLOCK, UNREADABLE
 from ..running.pool import Pool
+from ..study.points import stored_name
 from ..study.sizes import FULL, Size
 
 FORMAT = 1
@@ -47,7 +48,7 @@ class EncodedSet:
 
     @property
     def point(self) -> str:
-        return f"{self.quantizer.short}+{self.codec.short}{f'@{self.size}' if self.size else ''}"
+        return stored_name(self.quantizer, self.codec, self.size)
 
     def file(self, block: str) -> Path:
         """Of the images with that content hash; named by everything that its bytes depend on."""
