@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from ..reading.columns import images_of_all
+from ..reading.columns import images_of_all, rows_of
 from ..reading.curves import Curve, Measured
 from ..reading.groups import Group
 from ..statistics.bjontegaard import Array, CurveSamples, Distances, curve_samples
@@ -75,18 +75,11 @@ def paired_images(points: Sequence[Measured]) -> PairedImages:
     sizes = np.empty((len(points), len(common)), np.int32)
     score = np.empty((len(points), len(common)), bool if counts else float)
     for row, m in enumerate(points):
-        places = _places(m, common)
+        places = rows_of(m.columns["image"], common)
         sizes[row], score[row] = m.columns["bytes"][places], (m.right if counts else m.score)[places]
-    return PairedImages(common, sizes.T, score.T, points[0].columns["pixels"][_places(points[0], common)].astype(float))
-
-
-def _places(m: Measured, images: NDArray[np.int64]) -> NDArray[np.int64]:
-    """The rows of a point that hold these images."""
-    own = m.columns["image"]
-    if np.array_equal(own, images):
-        return np.arange(len(images))
-    order = np.argsort(own, kind="stable")
-    return order[np.searchsorted(own, images, sorter=order)]
+    return PairedImages(
+        common, sizes.T, score.T, points[0].columns["pixels"][rows_of(points[0].columns["image"], common)].astype(float)
+    )
 
 
 def resample(paired: PairedImages, count: int = RESAMPLES, seed: int = 0) -> tuple[Array, Array]:

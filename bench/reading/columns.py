@@ -177,6 +177,14 @@ def rows_of_both(first: Images, second: Images, one: Mask, other: Mask) -> tuple
     return own[a], others[b]
 
 
+def rows_of(own: Images, images: Images) -> Rows:
+    """The rows of a column of images that hold these images, all of which it has."""
+    if np.array_equal(own, images):
+        return np.arange(len(images))
+    order = np.argsort(own, kind="stable")
+    return order[np.searchsorted(own, images, sorter=order)]
+
+
 def _ordered(images: Images) -> bool:
     return bool((images[1:] > images[:-1]).all())
 

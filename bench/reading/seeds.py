@@ -11,7 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ..statistics.crossed import crossed
-from .columns import images_of_all
+from .columns import images_of_all, rows_of
 from .curves import Measured
 from .measures import Measure
 
@@ -37,12 +37,7 @@ def common_images(measured: Sequence[Measured]) -> NDArray[np.int64]:
 
 def scores_of(measured: Iterable[Measured], images: NDArray[np.int64]) -> NDArray[np.float64]:
     """The scores of points on some of their images, (points, N): 1 if predicted right, else 0; or a metric's values."""
-    rows = []
-    for m in measured:
-        own = m.columns["image"]
-        order = np.argsort(own, kind="stable")
-        rows.append(m.score[order[np.searchsorted(own, images, sorter=order)]].astype(float))
-    return np.stack(rows)
+    return np.stack([m.score[rows_of(m.columns["image"], images)].astype(float) for m in measured])
 
 
 def over_seeds(pairs: Sequence[Pair], measure: Measure) -> pd.DataFrame:

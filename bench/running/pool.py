@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Callable, Iterator
-from concurrent.futures import BrokenExecutor, Executor, Future, ProcessPoolExecutor
+from concurrent.futures import BrokenExecutor, CancelledError, Executor, Future, ProcessPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
@@ -42,6 +42,14 @@ class Pool:
         """Hands over a call; its result comes as a future. Raises BrokenExecutor once a worker has died."""
         with _uninterrupted():  # worker processes start here, and inherit it
             return self._executor.submit(function, *arguments)
+
+    def submit_anew(self, function: Callable[..., T], *arguments: Any) -> Future[T]:
+        """Hands over a call as ``submit`` does, to new workers where one has died since the last call."""
+        try:
+            return self.submit(function, *arguments)
+        except BrokenExecutor:
+            self.restart()
+            return self.submit(function, *arguments)
 
     def begins(self) -> bool:
         """Whether workers can be started at all; tries it with new ones."""
@@ -89,6 +97,16 @@ class Pool:
         """Ends the pool once all tasks are done."""
         self._executor.shutdown(wait=True)
         self._close()
+
+
+def error_of(future: Future[Any]) -> BaseException | None:
+    """What a call that has come back raised, a CancelledError where it never ran; None where it gave a result."""
+    return CancelledError() if future.cancelled() else future.exception()
+
+
+def died(error: BaseException | None) -> bool:
+    """Whether the worker died, as opposed to the call raising."""
+    return isinstance(error, BrokenExecutor) or type(error).__name__ == "KilledWorker"
 
 
 class InProcess(Executor):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, CancelledError, Future, wait
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass, replace
 from time import monotonic
 
@@ -24,7 +24,7 @@ from .batches import Batch, make_groups, make_tasks, part_of_block
 from .overhead import measure_overheads
 from .pace import Key, Pace
 from .plan import Missing
-from .pool import Pool
+from .pool import Pool, died, error_of
 
 LOST = bytes(32)
 """What stands for the digest of an image that was lost with its worker."""
@@ -164,11 +164,7 @@ class Runner:
         task = self._ending(batch[0])
         for m in batch[1]:
             self.unscheduled[m.identity.key] -= task.images
-        try:
-            self.flying[self.pool.submit(tasks.run, task)] = batch
-        except BrokenExecutor:
-            self.pool.restart()
-            self.flying[self.pool.submit(tasks.run, task)] = batch
+        self.flying[self.pool.submit_anew(tasks.run, task)] = batch
 
     def _ending(self, task: Task) -> Task:
         """The task, to end by itself where its images take longer than it was made for."""
@@ -192,8 +188,8 @@ class Runner:
         failed: BaseException | None = None
         for future in done:
             batch = self.flying.pop(future)
-            error = CancelledError() if future.cancelled() else future.exception()
-            if _died(error):
+            error = error_of(future)
+            if died(error):
                 crashed.append(batch)
             elif error is not None:
                 failed = error
@@ -214,7 +210,7 @@ class Runner:
             error, hung = future.exception(self.timeout), False
         except TimeoutError:
             error, hung = None, True
-        if not hung and not _died(error):
+        if not hung and not died(error):
             return self._keep(batch, future.result())
         self.pool.restart(kill=True)
         codecs = dict.fromkeys(m.point.codec for m in members)
@@ -313,11 +309,6 @@ class Runner:
         spent = sum(self.pace.seconds(key, images - self.waiting[key]) for key, images in self.images.items())
         seconds = left * (monotonic() - self.begun) / spent if spent else 0.0
         return min(seconds, max(0.0, self.until - monotonic()))
-
-
-def _died(error: BaseException | None) -> bool:
-    """Whether the worker died, as opposed to the task raising."""
-    return isinstance(error, BrokenExecutor) or type(error).__name__ == "KilledWorker"
 
 
 def _lost(start: int, stop: int, reason: str) -> Rows:

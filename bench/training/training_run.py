@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, deque
 from collections.abc import Callable, Collection, Iterable, Sequence
-from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, CancelledError, Future, wait
+from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Future, wait
 from dataclasses import dataclass, field
 from pathlib import Path
 from time import monotonic
@@ -19,7 +19,7 @@ from ...datasets.base import BadImage
 from ..records.index import Index
 from ..records.records import Records
 from ..running.plan import identity_of
-from ..running.pool import Pool
+from ..running.pool import Pool, died, error_of
 from ..study.folder import prepared
 from ..study.matrix import Matrix
 from ..study.points import Point
@@ -65,7 +65,7 @@ def train_missing(
     """
     matrix = study.load(measuring=True)
     done = Trained()
-    missing = [t for t in trainings_of(study, matrix) if not _settled(t, matrix, study, done, limit)]
+    missing = _missing(study, matrix, done, limit)
     if not missing:
         return done
     with prepared(study):
@@ -80,9 +80,20 @@ def train_missing(
     return done
 
 
-def trainings_of(study: Study, matrix: Matrix) -> list[Training]:
-    """A training for each network that a matrix names, in order."""
-    return [Training(network, study.folder) for network in dict.fromkeys(t.network for t in matrix.trained)]
+@dataclass(frozen=True)
+class Held:
+    """What a study holds of its points."""
+
+    index: Index
+    names: set[str]
+    """Of its records."""
+
+
+def _missing(study: Study, matrix: Matrix, done: Trained, limit: int | None) -> list[Training]:
+    """The trainings that a matrix names and that are still to do, in order; what became of the others goes to ``done``."""
+    held = Held(Index(study.records), Records(study.records).names())
+    trainings = [Training(network, study.folder) for network in dict.fromkeys(t.network for t in matrix.trained)]
+    return [t for t in trainings if not _settled(t, matrix, held, done, limit)]
 
 
 def foretold(study: Study, limit: int | None, workers: int) -> tuple[list[str], set[Point]]:
@@ -91,7 +102,7 @@ def foretold(study: Study, limit: int | None, workers: int) -> tuple[list[str], 
     limit: of the images that networks are measured on. workers: how many train side by side.
     """
     matrix, done = study.load(measuring=True), Trained()
-    missing = [t for t in trainings_of(study, matrix) if not _settled(t, matrix, study, done, limit)]
+    missing = _missing(study, matrix, done, limit)
     later = {t.point for t in matrix.trained if t.network in {m.network for m in missing}}
     lines = [f"not trained: {reason}" for reason in done.failed.values()]
     if missing:
@@ -137,7 +148,7 @@ def _bytes(training: Training) -> tuple[int, int]:
     return count * (3 * side * side or max((i.nbytes for i in first), default=0)), count * raw
 
 
-def _settled(training: Training, matrix: Matrix, study: Study, done: Trained, limit: int | None = None) -> bool:
+def _settled(training: Training, matrix: Matrix, held: Held, done: Trained, limit: int | None) -> bool:
     """Whether a network is trained, or could not be; notes which."""
     try:
         training.check()
@@ -151,7 +162,7 @@ def _settled(training: Training, matrix: Matrix, study: Study, done: Trained, li
         done.failed[training.network] = f"{outcome['error']}; remove {training.about} to try again"
         return True
     if not _has_weights(training.network, outcome):
-        if not measured(training.network, outcome, matrix, study, limit):
+        if not measured(training.network, outcome, matrix, held, limit):
             return False
         done.measured.add(training.network)
     done.there += 1
@@ -163,14 +174,12 @@ def _has_weights(network: TrainedNetwork, outcome: dict[str, Any]) -> bool:
     return network.file.is_file() and sha256_of(network.file) == outcome.get("weights")
 
 
-def measured(
-    network: TrainedNetwork, outcome: dict[str, Any], matrix: Matrix, study: Study, limit: int | None = None
-) -> bool:
-    """Whether the study holds records of a network at all of its points, so that its weights are not needed.
+def measured(network: TrainedNetwork, outcome: dict[str, Any], matrix: Matrix, held: Held, limit: int | None) -> bool:
+    """Whether a study holds records of a network at all of its points, so that its weights are not needed.
 
-    outcome: what came of its training. limit: only the first images of each data set count.
+    outcome: what came of its training. limit: only the first images of each data set count; None for all.
     """
-    index, names = Index(study.records), Records(study.records).names()
+    index, names = held.index, held.names
     for point in (t.point for t in matrix.trained if t.network == network):
         noted, data = index.noted(point.labels), index.datasets.get(point.dataset.label)
         if noted is None or data is None or str(outcome.get("weights"))[:16] not in noted[1][2]:
@@ -192,6 +201,7 @@ class _Run:
         self.waiting = deque(missing)
         self.flying: dict[Future[dict[str, Any]], Training] = {}
         self.tries: Counter[TrainedNetwork] = Counter()
+        """How often the workers died that coded a network's images."""
         self.coded: dict[TrainingSet, list[Path]] = {}
         """The files of each training set that this run has coded."""
         self.begun, self.all, self.ended = monotonic(), len(self.waiting), 0
@@ -219,15 +229,7 @@ class _Run:
         except RabenchError as error:
             self._fail(training, f"{training.network.name}: {error}")
         else:
-            self._submit(training, files)
-
-    def _submit(self, training: Training, files: list[Path]) -> None:
-        try:
-            future = self.pool.submit(train_network, training, files)
-        except BrokenExecutor:
-            self.pool.restart()
-            future = self.pool.submit(train_network, training, files)
-        self.flying[future] = training
+            self.flying[self.pool.submit_anew(train_network, training, files)] = training
 
     def _files(self, training: Training) -> list[Path]:
         """The coded images of a training; those of other sets make room for them."""
@@ -256,7 +258,9 @@ class _Run:
     def _collect(self, ended: Collection[Future[dict[str, Any]]]) -> None:
         """Takes what came back; where a worker died, each training that was lost with it is tried again, alone."""
         lost = [training for future in ended if (training := self._settle(future)) is not None]
-        if any(_broken(future) for future in ended):  # all that fly are lost, but for those that ended before
+        if any(
+            isinstance(error_of(future), BrokenExecutor) for future in ended if future.done()
+        ):  # all that fly are lost, but for those that ended before
             wait(self.flying, LOST_SECONDS)
             lost += [t for future in list(self.flying) if (t := self._settle(future)) is not None]
             self.pool.restart(kill=True)
@@ -266,8 +270,8 @@ class _Run:
     def _settle(self, future: Future[dict[str, Any]]) -> Training | None:
         """Takes what came of a training; gives it back where its worker died."""
         training = self.flying.pop(future)
-        error = CancelledError() if future.cancelled() else future.exception() if future.done() else BrokenExecutor()
-        if isinstance(error, BrokenExecutor) or type(error).__name__ == "KilledWorker":
+        error = error_of(future) if future.done() else BrokenExecutor()
+        if died(error):
             return training
         if isinstance(error, OSError):  # such as a full disk, which ends the run
             raise error
@@ -284,9 +288,8 @@ class _Run:
 
     def _alone(self, training: Training) -> None:
         """Trains a network by itself whose worker died; where that dies again, it is given up."""
-        self.tries[training.network] += 1
-        self._submit(training, self._files(training))
-        (future,) = self.flying
+        future = self.pool.submit_anew(train_network, training, self._files(training))
+        self.flying[future] = training
         wait([future])
         if self._settle(future) is not None:
             self.pool.restart(kill=True)
@@ -305,8 +308,3 @@ class _Run:
             f"{training.network.name}: {outcome['images']:,} images, {outcome['bytes'] / 1e6:.4g} MB, "
             f"{outcome['epochs']} epochs, {outcome['seconds']:,.0f} s; {self.ended} of {self.all}, about {left / 60:.0f} min left"
         )
-
-
-def _broken(future: Future[dict[str, Any]]) -> bool:
-    """Whether a pool of processes has lost a worker, and all that it ran with it."""
-    return not future.cancelled() and future.done() and isinstance(future.exception(), BrokenExecutor)
