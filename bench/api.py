@@ -36,7 +36,7 @@ from .running.runner import Progress
 from .running.session import Outcome
 from .study.plugin_files import load_plugins
 from .study.study import Study, find_study
-from .training import run as train_and_measure
+from .trained import run as train_and_measure
 
 
 def named_study(study: str | Path, out: str | Path | None = None, plugins: Sequence[str | Path] = ()) -> Study:

@@ -25,8 +25,8 @@ def train_classifier(
 
     network: alexnet, resnet18, resnet20 to resnet56, small, vgg16. out: the .safetensors file; a checkpoint beside it
     lets the same call go on after an interruption. progress: who is told how it goes on. options: those of
-    ``rabench train classifier``, such as epochs, lr, width, size, held_out, limit, seed, precision, restart. Gives what the
-    weights say of themselves. Test images are never seen.
+    ``rabench train classifier``, such as recipe, epochs, lr, width, size, held_out, limit, seed, precision, restart.
+    Gives what the weights say of themselves. Test images are never seen.
     """
     from .training import classifier, requests  # brings torch
 

@@ -42,6 +42,10 @@ class Network(Classifier):
     standard_width: ClassVar[int] = 64
     """The width that training takes where none is given."""
 
+    @property
+    def on_gpu(self) -> bool:
+        return True
+
     @classmethod
     @abstractmethod
     def build(cls, classes: int, width: int) -> nn.Module:

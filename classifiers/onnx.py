@@ -62,6 +62,10 @@ class ONNX(Preprocessed):
         if 0 in three(self.name, "std", self.std):
             raise BadSetting(f"onnx: std divides the pixels and must not be 0, got {self.std!r}")
 
+    @property
+    def on_gpu(self) -> bool:
+        return True
+
     def version(self) -> str:
         _runtime()
         weights = _sha256_with_weights(self._file(), sha256_of(self._file()))

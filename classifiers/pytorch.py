@@ -43,6 +43,10 @@ class LibraryNetwork(Preprocessed):
     library: ClassVar[str]
     """The package that has the networks."""
 
+    @property
+    def on_gpu(self) -> bool:
+        return True
+
     @classmethod
     @abstractmethod
     def names(cls) -> list[str]:

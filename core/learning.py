@@ -19,6 +19,7 @@ from torch.nn import functional
 
 from .checkpoints import Checkpoint, Position
 from .errors import RabenchError, Refused
+from .networks import device_kind
 from .progress import TrainingProgress
 
 
@@ -252,3 +253,8 @@ def train_epochs(
         checkpoint.save()
         on_epoch(history)
     return history
+
+
+def environment() -> dict[str, Any]:
+    """What of this machine decides over the last bits of weights, as their file keeps it."""
+    return {"torch": torch.__version__, "device": device_kind(), "threads": torch.get_num_threads()}

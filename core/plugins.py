@@ -141,6 +141,11 @@ class Plugin:
                 raise BadSetting(f"{self.name}: {f.name} must be {describe(f)}, got {getattr(self, f.name)!r}")
             object.__setattr__(self, f.name, value)
 
+    @property
+    def on_gpu(self) -> bool:
+        """Whether it runs on a GPU where there is one; its tasks then go to such workers of a cluster."""
+        return False
+
     def check_point(self, parts: Mapping[str, Any]) -> None:
         """Raises Refused, with the remedy, where this plug-in does not belong with the others of a point.
 

@@ -38,6 +38,10 @@ class SearchingQuantizer(Quantizer, ABC):
             missing = "asks no judge; say judge=FILE" if self.search else "asks for no steps; say search=30"
             raise BadSetting(f"{self.name}: a search needs both search and judge, this one {missing}")
 
+    @property
+    def on_gpu(self) -> bool:
+        return bool(self.search)
+
     def check_point(self, parts: Mapping[str, Any]) -> None:
         """Refuses a search that asks a judge of another data set."""
         if self.search:

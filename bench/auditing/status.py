@@ -123,15 +123,26 @@ def _point_status(point: Point, index: Index, records: PointRecords, pieces: Pie
 
 
 def _images_in_pieces(point: Point, index: Index, pieces: Pieces, held: Sequence[Span]) -> int:
-    """The images of blocks that are begun; not of those of which records of parts are there, which may hold the same."""
+    """The images of blocks, or of parts of them, that are begun and not in records."""
     noted = index.noted(point.labels)
     if noted is None or not pieces:
         return 0
-    spans = [s for s in index.measured(point.dataset.label) if not any(s.start <= h.start < s.stop for h in held)]
-    names = (
-        (Identity(point.labels, noted[0], noted[1], block_name(point.codec, s.description)).name, s) for s in spans
-    )
-    return sum(pieces.images(name, s.start, s.stop) for name, s in names)
+
+    def begun(span: Span, start: int, stop: int) -> int:
+        name = Identity(point.labels, noted[0], noted[1], block_name(point.codec, span.description)).name
+        return pieces.images(name, start, stop)
+
+    taken, count = {(span.start, span.stop) for span in held}, 0
+    for whole, parts in index.layout(point.dataset.label):
+        if whole is not None and (whole.start, whole.stop) in taken:
+            continue
+        lacking = [p for p in parts if (p.start, p.stop) not in taken]
+        own = sum(begun(p, p.start, p.stop) for p in lacking)
+        if whole is not None:
+            spans = lacking if len(lacking) < len(parts) else [whole]
+            own = max(own, sum(begun(whole, s.start, s.stop) for s in spans))
+        count += own
+    return count
 
 
 PointRecords = dict[tuple[tuple[str, ...], tuple[str, ...]], dict[str, Record]]
@@ -159,7 +170,7 @@ def _seconds(seconds: float) -> str:
 
 
 def _failed(record: Record) -> int:
-    if record.path.parent.name != "failed":
+    if not record.failed:
         return 0
     return int(record.rows()["error"].is_valid().to_numpy().sum())
 

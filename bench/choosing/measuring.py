@@ -70,11 +70,12 @@ class ShuffledImages:
         found: dict[str, Missing] = {}
         for point, images in wanted.items():
             parts = self._first_parts(images)
-            lacking = [part for block, part in parts if self._whole(point, block) is None]
-            for span in describe_parts(self.dataset, self.index, self.runner.pool, lacking):
+            lacking = {part: block for block, part in parts if self._whole(point, block) is None}
+            for span in describe_parts(self.dataset, self.index, self.runner.pool, list(lacking)):
                 identity = identity_of(point, self.versions[point], span)
                 if identity.name not in self.present:
-                    found.setdefault(identity.name, missing_of(point, identity, span))
+                    block = self._name(point, lacking[span.start, span.stop]) or ""
+                    found.setdefault(identity.name, missing_of(point, identity, span, block))
         return list(found.values())
 
     def note(self, measured: Iterable[Missing]) -> None:
@@ -109,10 +110,14 @@ class ShuffledImages:
             count += part[1] - part[0]
         return taken
 
+    def _name(self, point: Point, block: tuple[int, int]) -> str | None:
+        """The name that the record of a whole block has, where the index knows the block."""
+        about = self.blocks.get(f"{block[0]}-{block[1]}")
+        return about and identity_of(point, self.versions[point], Span(*block, about)).name
+
     def _whole(self, point: Point, block: tuple[int, int]) -> str | None:
         """The record of a whole block, where there is one."""
-        about = self.blocks.get(f"{block[0]}-{block[1]}")
-        name = about and identity_of(point, self.versions[point], Span(*block, about)).name
+        name = self._name(point, block)
         return name if name in self.present else None
 
     def _place(self, point: Point, block: tuple[int, int], part: tuple[int, int]) -> Place | None:

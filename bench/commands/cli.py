@@ -136,7 +136,7 @@ def _measure(
 ) -> Outcome | None:
     """The outcome of a run; None where Ctrl-C has stopped it."""
     from ..running import executors
-    from ..training import run as train_and_measure
+    from ..trained import run as train_and_measure
     from .progress import Shown
 
     with Shown(err, study.name) as shown:
@@ -157,9 +157,9 @@ def _dry_run(study: Study, workers: int, limit: int | None) -> None:
     matrix = study.load(measuring=True)
     apart: set[Point] = set()
     if matrix.trained:
-        from ..training import training_run  # brings torch
+        from ..trained import training_run  # brings torch
 
-        lines, apart = training_run.foretold(study, limit, workers)
+        lines, apart = training_run.foretold(study, limit, workers, err.print)
         for line in lines:
             out.print(line, soft_wrap=True)
     if apart and len(apart) == len(all_points(matrix)):

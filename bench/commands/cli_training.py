@@ -21,9 +21,7 @@ def _recipe_options(
     momentum: Annotated[float | None, typer.Option(min=0, max=1)] = None,
     weight_decay: Annotated[float | None, typer.Option(min=0)] = None,
     batch: Annotated[int | None, typer.Option(min=1)] = None,
-    crop: Annotated[
-        int | None, typer.Option(min=-1, help="Padding of the random crop; -1: an eighth of the side.")
-    ] = None,
+    crop: Annotated[int | None, typer.Option(min=-1, help="Padding of the random crop; -1: side / 8.")] = None,
     flip: Annotated[bool | None, typer.Option(help="Mirror every other image.")] = None,
     seed: Annotated[int | None, typer.Option(min=0)] = None,
     precision: Annotated[str | None, typer.Option(help="fp32 or bf16; default: bf16 on a GPU, else fp32.")] = None,
@@ -31,27 +29,27 @@ def _recipe_options(
     """The constants of every recipe."""
 
 
+def _classifier_options(
+    nesterov: Annotated[bool | None, typer.Option(help="SGD with Nesterov's momentum.")] = None,
+    first_side: Annotated[float | None, typer.Option(help="Share of their side that images begin with.")] = None,
+) -> None:
+    """The constants of classifiers' recipes beside those."""
+
+
 def _colorcnn_options(
     optimizer: Annotated[str | None, typer.Option(help="sgd (cosine, warm restarts) or adamw (one cycle)")] = None,
     restart_epochs: Annotated[int | None, typer.Option(min=1, help="Epochs between warm restarts.")] = None,
     gamma: Annotated[float | None, typer.Option(min=0, help="Weight of the regularizer.")] = None,
-    fidelity: Annotated[
-        float | None, typer.Option(min=0, help="Weight of the squared error against the original.")
-    ] = None,
+    fidelity: Annotated[float | None, typer.Option(min=0, help="Weight of the error against the original.")] = None,
     jitter: Annotated[float | None, typer.Option(min=0, help="Noise on the palette.")] = None,
     jitter_shared: Annotated[bool | None, typer.Option(help="One number a batch, or one a color.")] = None,
     color_norm: Annotated[float | None, typer.Option(min=0.01, help="Divides the palette in training.")] = None,
-    first_sharpness: Annotated[
-        float | None, typer.Option(min=0.01, help="Multiplies the map's logits in the beginning.")
-    ] = None,
+    first_sharpness: Annotated[float | None, typer.Option(min=0.01, help="Of the map's logits, at first.")] = None,
     sharpness: Annotated[float | None, typer.Option(min=0.01, help="Multiplies the map's logits in the end.")] = None,
     map_noise: Annotated[float | None, typer.Option(min=0, help="Gumbel noise on the map's logits.")] = None,
-    temperature: Annotated[
-        float | None, typer.Option(min=0.01, help="Divides the classifier's logits in the loss.")
-    ] = None,
+    temperature: Annotated[float | None, typer.Option(min=0.01, help="Divides the classifier's logits.")] = None,
     class_epochs: Annotated[
-        int | None,
-        typer.Option(min=-1, help="Epochs that learn the classes before any image is drawn; -1: half (--plus)."),
+        int | None, typer.Option(min=-1, help="First epochs, which learn the classes alone; -1: half (--plus).")
     ] = None,
     imitation: Annotated[
         float | None, typer.Option(min=0, help="Pull towards clustering at many colors (--plus).")
@@ -77,12 +75,7 @@ def _run_options(
     held_out: Annotated[float, typer.Option(min=0, max=0.9, help="Share of the training split to judge by.")] = 0.05,
     limit: Annotated[int | None, typer.Option(min=1, help="Only the first N training images.")] = None,
     dtype: Annotated[str, typer.Option(help="fp16 or fp32, of the file.")] = "fp16",
-    threads: Annotated[
-        int,
-        typer.Option(
-            min=0, help="CPU threads; 0: one a core. The same seed gives the same weights for one number of threads."
-        ),
-    ] = 0,
+    threads: Annotated[int, typer.Option(min=0, help="CPU threads; 0: one a core. Weights depend on it.")] = 0,
     restart: Annotated[bool, typer.Option("--restart", help="Forget the checkpoint and begin again.")] = False,
     plugin: PluginOption = None,
 ) -> None:
@@ -108,7 +101,7 @@ def _begin(options: dict[str, Any]) -> dict[str, Any]:
 
 
 @app.command()
-@with_options(_recipe_options, _run_options)
+@with_options(_recipe_options, _classifier_options, _run_options)
 def finetune(
     study: Annotated[Path, typer.Option(metavar="STUDY", help="The study whose images and folder are used.")],
     classifier: Annotated[
@@ -139,7 +132,7 @@ def finetune(
 
 
 @train_app.command("classifier")
-@with_options(_recipe_options, _run_options)
+@with_options(_recipe_options, _classifier_options, _run_options)
 def train_classifier(
     network: Annotated[str, typer.Option(help="alexnet, resnet18, small, vgg16")],
     dataset: Annotated[
@@ -148,13 +141,16 @@ def train_classifier(
     out_file: Annotated[Path, typer.Option("--out", help="The .safetensors file to write.")],
     width: Annotated[int, typer.Option(min=0, help="Channels; 0: as published.")] = 0,
     size: Annotated[int, typer.Option(min=0, help="Resize and crop to this side; 0: as the images are.")] = 0,
+    recipe: Annotated[str, typer.Option(help="published, or fast; other options change a part.")] = "published",
     **options: Any,
 ) -> None:
     """Train a classifier from scratch; a killed run goes on from its last minute. Test images are never seen."""
     from ..training.requests import classifier_plan
     from .training_command import run_training
 
-    plan = classifier_plan(network, dataset, out_file, {"width": width, "size": size, **_begin(options)})
+    plan = classifier_plan(
+        network, dataset, out_file, {"width": width, "size": size, "recipe": recipe, **_begin(options)}
+    )
     _print_each(run_training(plan, err))
 
 

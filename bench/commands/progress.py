@@ -75,6 +75,10 @@ class Shown:
 
     def _line(self, progress: Progress) -> None:
         self._last = monotonic()
+        if not progress.total:  # what comes before is told by its own lines, such as those of each training
+            since = timedelta(seconds=round(self._last - self._begun))
+            self.console.print(f"{self.name}: at work, {since} since the last line above", soft_wrap=True)
+            return
         failed = f", {progress.failed:,} failed" if progress.failed else ""
         left = f"{progress.seconds_left:.0f} s left" if progress.done else "none finished yet"
         done = f"{progress.done:,} of {progress.total:,} rows"

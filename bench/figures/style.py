@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -72,8 +73,7 @@ def save_all(figure: Figure, folder: Path, name: str, paper: bool, bars: bool = 
     with names; such a figure, and one of several plots, is not squeezed into one column.
     """
     files = [folder / f"{name}.{ending}" for ending in ("png", "svg")]
-    for path in files:
-        save(figure, path)
+    _save_each(figure, files)
     if not paper:
         return files
     full_width, full_height = figure.get_size_inches()
@@ -83,10 +83,17 @@ def save_all(figure: Figure, folder: Path, name: str, paper: bool, bars: bool = 
             scale = 1 if full_width < 8 else width / full_width
             _fit_for_paper(figure, width, min(0.75 * width, 3.4) if single else full_height * scale)
             papers = [folder / f"{name}-{columns}.{ending}" for ending in ("pdf", "svg")]
-            for path in papers:
-                save(figure, path)
+            _save_each(figure, papers)
             files += papers
     return files
+
+
+def _save_each(figure: Figure, paths: Sequence[Path]) -> None:
+    """Writes a figure to each path; it is laid out once, which takes as long as drawing it."""
+    for path in paths:
+        save(figure, path)
+        figure.set_layout_engine("none")  # leaves everything where it is
+    figure.set_layout_engine("constrained")
 
 
 def _fit_for_paper(figure: Figure, width: float, height: float) -> None:

@@ -58,6 +58,11 @@ class Task:
         """The number of images that the task measures."""
         return self.stop - self.start
 
+    @property
+    def on_gpu(self) -> bool:
+        """Whether it runs on a GPU, in part, where there is one."""
+        return self.quantizer.on_gpu or any(judge.on_gpu for _, judge in self.pairs)
+
 
 def run(task: Task) -> list[Rows]:
     """The rows of each pair of ``task.pairs``, in that order, each of the same first images of the task.

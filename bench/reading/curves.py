@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from ...codecs.base import ByteBreakdown
 from ...quantizers.none import NoQuantizer
-from ..records.format import COLUMNS, OPTIONAL, STAGES, Record
-from ..records.index import Index, Span, block_name
+from ..records.format import BLOCK, COLUMNS, OPTIONAL, STAGES, Record
+from ..records.index import Index, Span, block_name, spans_of_parts
 from ..records.sources import Sources
 from ..statistics.intervals import wilson
 from ..study.points import PLUGINS, Point
@@ -29,6 +29,10 @@ SHARED = ("image", "label", "pixels", "failed")
 """Columns that are mostly equal for all points of a data set."""
 
 
+Contents = tuple[tuple[str, int], ...]
+"""Up to PART images each: a name that says what they are, by the hash of their block and their place in it; and their number."""
+
+
 @dataclass(frozen=True)
 class Measured:
     """A point and the rows of all its images, blocks in order."""
@@ -39,8 +43,8 @@ class Measured:
     """The values of each of COLUMNS, of some of OPTIONAL, and ``failed``."""
     complete: bool
     """Whether every block of the last run is here."""
-    blocks: tuple[str, ...] = ()
-    """The hash of each record's images by their content, whatever the record is filed under."""
+    contents: Contents = ()
+    """What the images are, in order, whatever they are filed under."""
     overhead_bpp: float = np.nan
     """The rate of a flat image of the data set's commonest size; NaN where no run has measured it."""
 
@@ -98,7 +102,9 @@ def gather(points: Iterable[Point], records: Iterable[Record], index: Index) -> 
             label = point.dataset.label
             size = sizes[label] if label in sizes else sizes.setdefault(label, Sources.of(index, label).common_size)
             overhead = _overhead_bpp(point, readable[0][1], index, size)
-            contents = tuple(span.description["sha256"] for span, _ in readable)
+            contents = _contents(readable, layout)
+            if measured and contents == measured[-1].contents:
+                contents = measured[-1].contents
             if point.metric is not None:  # a block that was lost with its worker has none
                 columns.setdefault("value", np.full(len(columns["image"]), np.nan))
             whole = index.expected(label) == len(columns["image"])
@@ -114,16 +120,34 @@ Held = list[tuple[Span, Record]]
 
 
 def held_records(point: Point, layout: Sequence[tuple[Span | None, list[Span]]], records: dict[str, Record]) -> Held:
-    """The records of a point, by the hash of their block: of whole blocks, else of their parts."""
+    """The records of a point, by the hash of their block: of whole blocks, else of their parts.
+
+    All parts of a block stand before a record of the whole in which images failed: that is older.
+    """
     held: Held = []
     for whole, parts in layout:
-        name = block_name(point.codec, whole.description) if whole is not None else None
-        if whole is not None and name in records:
-            held.append((whole, records[name]))
+        record = records.get(block_name(point.codec, whole.description)) if whole is not None else None
+        if whole is not None and record is not None and not record.failed:
+            held.append((whole, record))
             continue
         names = [block_name(point.codec, part.description) for part in parts]
-        held += [(part, records[name]) for part, name in zip(parts, names, strict=True) if name in records]
+        in_parts = [(part, records[name]) for part, name in zip(parts, names, strict=True) if name in records]
+        if whole is not None and record is not None and _images(in_parts) < whole.stop - whole.start:
+            held.append((whole, record))
+        else:
+            held += in_parts
     return held
+
+
+def _contents(held: Held, layout: Sequence[tuple[Span | None, list[Span]]]) -> Contents:
+    """What the images of records are: equal for those of a whole block and of its parts, where the whole block is known."""
+    wholes = {whole.start: whole for whole, _ in layout if whole is not None}
+    names = []
+    for span, _ in held:
+        block = wholes.get(span.start // BLOCK * BLOCK, span)
+        for start, stop in spans_of_parts(span.start, span.stop):
+            names.append((f"{block.description['sha256']}@{start - block.start}", stop - start))
+    return tuple(names)
 
 
 def _images(held: Held) -> int:

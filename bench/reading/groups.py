@@ -227,8 +227,9 @@ def agreeing(m: Measured, reference: Measured) -> Measured:
 def together(studies: Sequence[tuple[str, Reading]], judged: Callable[[Group], Group]) -> list[Group]:
     """The groups of several studies, those that share images and classifier as one; curves bear their study's name.
 
-    Images are known by their block's content and their place in it, whatever the data set is called; their positions
-    are those of the first study that has them. judged: gives each group by the measure asked for.
+    Images are known by their block's content and their place in it, whatever the data set is called, and recorded in
+    whole blocks or in parts; their positions are those of the first study that has them. judged: gives each group by the
+    measure asked for.
     """
     joined: list[tuple[Group, dict[str, int]]] = []
     for number, (name, reading) in enumerate(studies, 1):
@@ -246,19 +247,19 @@ def together(studies: Sequence[tuple[str, Reading]], judged: Callable[[Group], G
 
 
 def _common_starts(starts: dict[str, int], known_starts: dict[str, int], far: int) -> dict[str, int]:
-    """Where each block of both begins: as known; else as in its own study where that place is free, or far away."""
+    """Where the images of both begin: as known; else as in their own study where that place is free, or far away."""
     taken = set(known_starts.values())
-    return {block: start if start not in taken else start + far for block, start in starts.items()} | known_starts
+    return {name: start if start not in taken else start + far for name, start in starts.items()} | known_starts
 
 
 def _starts(measured: Sequence[Measured]) -> dict[str, int]:
-    """Where each block begins, by its hash."""
+    """Where the images begin that each name of their contents stands for."""
     starts: dict[str, int] = {}
     for m in measured:
         begin = 0
-        for record, block in zip(m.records, m.blocks, strict=True):
-            starts.setdefault(block, int(m.columns["image"][begin]))
-            begin += record.images
+        for content, images in m.contents:
+            starts.setdefault(content, int(m.columns["image"][begin]))
+            begin += images
     return starts
 
 
@@ -266,8 +267,7 @@ def _joined(group: Group, other: Group, starts: dict[str, int]) -> Group:
     """The first group with the points and curves of the other; its images bear the positions of ``starts``."""
     first, measured = len(group.measured), []
     for m in other.measured:
-        places = zip((starts[block] for block in m.blocks), m.records, strict=True)
-        images = np.concatenate([np.arange(start, start + record.images) for start, record in places])
+        images = np.concatenate([np.arange(starts[name], starts[name] + count) for name, count in m.contents])
         measured.append(replace(m, columns=m.columns.having(image=images)))
     moved = [replace(c, rows=tuple(i + first for i in c.rows)) for c in other.curves]
     rows = pd.concat([group.rows, other.rows], ignore_index=True)

@@ -151,6 +151,11 @@ class Record:
         """The number of its images."""
         return self.about["stop"] - self.about["start"]
 
+    @property
+    def failed(self) -> bool:
+        """Whether it lies apart from others, as some of its images failed."""
+        return self.path.parent.name == "failed"
+
     def rows(self) -> pa.Table:
         """The table of COLUMNS, some of OPTIONAL and ``error``, a row per image; and ``remark``, where any row has one.
 

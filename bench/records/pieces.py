@@ -51,8 +51,8 @@ class Pieces:
         """The images among start..stop-1 of a record that no piece holds, as spans in order."""
         found, place = [], start
         for first, last in self.spans(name):
-            if place < first:
-                found.append((place, first))
+            if place < min(first, stop):
+                found.append((place, min(first, stop)))
             place = max(place, last)
         return [*found, (place, stop)] if place < stop else found
 
@@ -85,10 +85,12 @@ class Pieces:
         for first, last in self.spans(name):
             if last <= place:  # two machines have measured the same images
                 continue
+            if place >= stop:
+                break
             rows = self._read(name, first, last)
             if rows is None:
                 return None
-            parts.append(_without_first(rows, place - first))
+            parts.append(_between(rows, place - first, min(last, stop) - first))
             place = last
         return _joined(parts)
 
@@ -143,14 +145,16 @@ def _rows_in(path: Path) -> Rows:
     return Rows(columns, errors, {s: float(seconds[s]) for s in STAGES}, remarks, table[DIGEST].to_pylist())
 
 
-def _without_first(rows: Rows, count: int) -> Rows:
-    """Rows without those of the first images; the seconds are shared out evenly."""
-    if not count:
+def _between(rows: Rows, first: int, stop: int) -> Rows:
+    """The rows first..stop-1 of a piece; the seconds are shared out evenly."""
+    if not first and stop == len(rows):
         return rows
-    columns = {name: values[count:] for name, values in rows.columns.items()}
-    errors, remarks = ({i - count: t for i, t in texts.items() if i >= count} for texts in (rows.errors, rows.remarks))
-    seconds = {stage: s * (len(rows) - count) / len(rows) for stage, s in rows.seconds.items()}
-    return Rows(columns, errors, seconds, remarks, rows.digests[count:])
+    columns = {name: values[first:stop] for name, values in rows.columns.items()}
+    errors, remarks = (
+        {i - first: t for i, t in texts.items() if first <= i < stop} for texts in (rows.errors, rows.remarks)
+    )
+    seconds = {stage: s * (stop - first) / len(rows) for stage, s in rows.seconds.items()}
+    return Rows(columns, errors, seconds, remarks, rows.digests[first:stop])
 
 
 def _joined(parts: list[Rows]) -> Rows:

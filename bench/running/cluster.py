@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
+from concurrent.futures import Executor, Future
 from contextlib import suppress
 from time import monotonic
-from typing import Any
+from typing import Any, TypeVar
 
 from ...core.errors import Unavailable
 from .pool import Pool
 
 ASKED_EVERY = 5.0
 """The seconds between two questions to the scheduler, how many workers it has."""
+GPU = "GPU"
+"""The resource of workers that have one: ``dask worker --resources GPU=1``."""
+T = TypeVar("T")
 
 
 def dask(address: str) -> Pool:
@@ -28,32 +33,62 @@ def dask(address: str) -> Pool:
         logging.getLogger(logger).setLevel(logging.CRITICAL)  # a scheduler that is gone is told in a line
     try:
         client = Client(address, timeout=10)
-        threads = _Threads(client)
+        workers = _Workers(client)
     except (OSError, ValueError) as error:
         raise Unavailable(f"no Dask scheduler answers at {address}: {str(error).splitlines()[0]}") from None
-    if not threads.known:
+    if not workers.threads:
         client.close()
         raise Unavailable(f"the Dask scheduler at {address} has no workers; start some: dask worker {address}")
 
     def close() -> None:
         client.close()
 
-    return Pool(client.get_executor, threads, close, f"the Dask scheduler at {address}")
+    return Pool(lambda: _Executor(client, workers), workers.slots, close, f"the Dask scheduler at {address}")
 
 
-class _Threads:
-    """The number of threads of all workers, as of some seconds ago."""
+class _Workers:
+    """The workers of a cluster, as of some seconds ago."""
 
     def __init__(self, client: Any) -> None:
         self.client = client
         self._ask()
 
-    def __call__(self) -> int:
+    def slots(self) -> int:
+        """The number of threads of all workers, 1 at the least."""
+        self._refresh()
+        return max(1, self.threads)
+
+    def some_have_gpus(self) -> bool:
+        """Whether any worker was started with the resource GPU."""
+        self._refresh()
+        return self.gpus > 0
+
+    def _refresh(self) -> None:
         if monotonic() - self.asked >= ASKED_EVERY:
             with suppress(OSError):  # its tasks will tell that it is gone
                 self._ask()
-        return max(1, self.known)
 
     def _ask(self) -> None:
         self.asked = monotonic()
-        self.known = sum(self.client.nthreads().values())
+        about = self.client.sync(self.client.scheduler.identity, n_workers=-1)  # scheduler_info may be of seconds ago
+        workers = about["workers"].values()
+        self.threads = sum(worker["nthreads"] for worker in workers)
+        self.gpus = sum(worker["resources"].get(GPU, 0) for worker in workers)
+
+
+class _Executor(Executor):
+    """Hands calls to a cluster; what runs on a GPU goes to workers with that resource, as long as there are any."""
+
+    def __init__(self, client: Any, workers: _Workers) -> None:
+        self.workers = workers
+        self.anywhere, self.with_gpu = client.get_executor(), client.get_executor(resources={GPU: 1})
+
+    def submit(self, fn: Callable[..., T], /, *args: Any, **kwargs: Any) -> Future[T]:
+        """As of any executor. A call whose first argument says that it is ``on_gpu`` takes one GPU of its worker."""
+        on_gpu = bool(args) and getattr(args[0], "on_gpu", False) and self.workers.some_have_gpus()
+        return (self.with_gpu if on_gpu else self.anywhere).submit(fn, *args, **kwargs)
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        """As of any executor."""
+        for executor in (self.anywhere, self.with_gpu):
+            executor.shutdown(wait)  # Dask's knows no cancel_futures

@@ -12,11 +12,11 @@ from ...codecs.base import StoredFileCodec
 from ...core.errors import RabenchError, Refused
 from ...datasets.base import Dataset, blocks
 from ..measuring.content import describe_block
-from ..records.format import BLOCK, FILES, Identity
+from ..records.format import BLOCK, FILES, PART, Identity
 from ..records.index import Index, Span, block_name, spans_of_parts
 from ..records.records import Records
 from ..study.points import Point
-from .pool import Pool
+from .pool import Pool, WorkerDied
 
 
 def nothing_possible(name: str, impossible: Sequence[tuple[Point, str]]) -> Refused:
@@ -24,6 +24,8 @@ def nothing_possible(name: str, impossible: Sequence[tuple[Point, str]]) -> Refu
     return Refused(f"{name}: no point can be measured here: {impossible[0][1]}")
 
 
+LARGE = 100_000
+"""The pixels that an image of a data set has on average from which on its first block is recorded in parts."""
 Say = Callable[[str], None]
 """A function that receives a line for the user."""
 
@@ -41,6 +43,8 @@ class Missing:
     """The sha256 of these images and labels, as hex."""
     pixels: int = 0
     """The number of pixels of these images together."""
+    block: str = ""
+    """The name that the record of the whole block would have, where this is one of a part: pieces of it may be there."""
 
 
 @dataclass
@@ -53,6 +57,8 @@ class Plan:
     """The points that can be measured here, with the versions of their plug-ins."""
     finished: int = 0
     """The number of records that are there already."""
+    in_parts: list[str] = field(default_factory=list)
+    """The names that the records of whole blocks would have that are recorded in parts."""
     impossible: list[tuple[Point, str]] = field(default_factory=list)
     """The points that cannot be measured here, with the reason."""
     spans: dict[Dataset, list[Span]] = field(default_factory=dict)
@@ -76,7 +82,7 @@ def make_plan(
             plan.impossible.append((point, str(error)))
     takers = {p.dataset for p in plan.possible if isinstance(p.codec, StoredFileCodec)}
     for dataset in dict.fromkeys(p.dataset for p in plan.possible):
-        plan.spans[dataset] = _describe_blocks(dataset, index, limit, pool, say, dataset in takers)
+        plan.spans[dataset] = describe_blocks(dataset, index, limit, pool, say, dataset in takers)
     present = records.names()
     for point, versions in plan.possible.items():
         index.note(point.labels, point.key, versions)
@@ -85,22 +91,29 @@ def make_plan(
             if whole.name in present:
                 plan.finished += 1
                 continue
-            begun = _begun_parts(point, versions, block, index, present, pool)
-            for span, identity in begun or [(block, whole)]:
+            if parts := _parts(point, versions, block, index, present, pool):
+                plan.in_parts.append(whole.name)
+            for span, identity in parts or [(block, whole)]:
                 if identity.name in present:
                     plan.finished += 1
                 else:
                     present.add(identity.name)  # two data sets may hold the same block
-                    plan.missing.append(missing_of(point, identity, span))
+                    plan.missing.append(missing_of(point, identity, span, whole.name if parts else ""))
     return plan
 
 
-def _begun_parts(
+def _parts(
     point: Point, versions: tuple[str, str, str], block: Span, index: Index, present: set[str], pool: Pool
 ) -> list[tuple[Span, Identity]]:
-    """All parts of a block of which a point has some, with what their records are filed as; nothing where it has none."""
+    """All parts of a block that a point is recorded in, with what their records are filed as; none for a whole block.
+
+    These are blocks of which some parts are there, and the first block of large images, whose first curves would come
+    late else.
+    """
     known = index.parts_of(point.dataset.label, block.start, block.stop)
-    if not any(identity_of(point, versions, part).name in present for part in known):
+    begun = any(identity_of(point, versions, part).name in present for part in known)
+    images = block.stop - block.start
+    if not begun and (block.start or images <= PART or _pixels(block.description["sizes"]) < LARGE * images):
         return []
     parts = describe_parts(point.dataset, index, pool, spans_of_parts(block.start, block.stop))
     return [(part, identity_of(point, versions, part)) for part in parts]
@@ -118,11 +131,10 @@ def identity_of(point: Point, versions: tuple[str, str, str], span: Span) -> Ide
     return Identity(point.labels, point.key, versions, block_name(point.codec, span.description))
 
 
-def missing_of(point: Point, identity: Identity, span: Span) -> Missing:
-    """The record of a point for some images, as one that is to be measured."""
-    return Missing(
-        point, identity, span.start, span.stop, span.description["sha256"], _pixels(span.description["sizes"])
-    )
+def missing_of(point: Point, identity: Identity, span: Span, block: str = "") -> Missing:
+    """The record of a point for some images, as one that is to be measured. block: as in Missing."""
+    content, pixels = span.description["sha256"], _pixels(span.description["sizes"])
+    return Missing(point, identity, span.start, span.stop, content, pixels, block)
 
 
 def _pixels(sizes: dict[str, int]) -> int:
@@ -130,12 +142,13 @@ def _pixels(sizes: dict[str, int]) -> int:
     return sum(n * math.prod(map(int, size.split("x"))) for size, n in sizes.items() if "x" in size)
 
 
-def _describe_blocks(
+def describe_blocks(
     dataset: Dataset, index: Index, limit: int | None, pool: Pool, say: Say, with_files: bool
 ) -> list[Span]:
-    """The blocks of a data set, once the index knows them all.
+    """The blocks of a data set, once the index knows them all; those that it does not know are read.
 
-    with_files: whether the images' own files count, too, which indices of earlier versions do not know.
+    limit: only the first images. say: receives a line before images are read. with_files: whether the images' own files
+    count, too, which indices of earlier versions do not know. Raises WorkerDied where a worker dies while it reads.
     """
     descriptions = open_dataset(dataset, index, limit)
     new = [
@@ -156,7 +169,7 @@ def open_dataset(dataset: Dataset, index: Index, limit: int | None) -> dict[str,
 
 
 def _describe(dataset: Dataset, descriptions: dict[str, Any], spans: Sequence[tuple[int, int]], pool: Pool) -> None:
-    """Adds the descriptions of images. Raises Refused where workers cannot start, or die while they read."""
+    """Adds the descriptions of images. Raises Refused where workers cannot start, WorkerDied where one dies meanwhile."""
     futures = {pool.submit(describe_block, dataset, *span): span for span in spans}
     for future in as_completed(futures):
         start, stop = futures[future]
@@ -168,6 +181,6 @@ def _describe(dataset: Dataset, descriptions: dict[str, Any], spans: Sequence[tu
                     "worker processes cannot start; in a script, call rabench below "
                     "'if __name__ == \"__main__\":', or with `workers=0`"
                 ) from None
-            raise Refused(
+            raise WorkerDied(
                 f"a worker died while reading images {start}..{stop - 1} of {dataset.label}; look at these files"
             ) from None

@@ -10,9 +10,15 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
+from ...core.errors import Refused
+
 T = TypeVar("T")
 STOPPING = 5.0
 """The seconds that a pool of killed workers may take to end."""
+
+
+class WorkerDied(Refused):
+    """The error for a worker that died while images were read or coded; the pool is broken then."""
 
 
 class Pool:

@@ -96,6 +96,7 @@ class Runner:
         until: the time of ``time.monotonic()`` after which no more tasks begin.
         """
         self.begun, self.until, images = monotonic(), until, Counter[Key]()
+        missing = [m for m in missing if not self._carried(m)]
         for m in missing:
             images[m.identity.key] += m.stop - m.start - self.pieces.images(m.identity.name, m.start, m.stop)
         self.images, self.waiting = images, Counter(images)
@@ -274,6 +275,14 @@ class Runner:
     def _tell(self) -> None:
         self.progress.seconds_left = self._seconds_left()
         self.progress.report(self.progress)
+
+    def _carried(self, m: Missing) -> bool:
+        """Writes the record of a part from pieces of its whole block, where they hold it; says whether they do."""
+        rows = self.pieces.whole(m.block, m.start, m.stop) if m.block else None
+        if rows is None or content_hash(rows.digests, rows.columns["label"].tolist()) != m.content:
+            return False
+        self._write(m, rows)
+        return True
 
     def _complete(self, m: Missing) -> bool:
         """Writes a record once pieces hold all of it; says whether they do.

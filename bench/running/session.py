@@ -92,6 +92,7 @@ def run(
         if not plan.spans:
             raise nothing_possible(study.name, plan.impossible)
         runner.run(plan.missing)
+        runner.pieces.forget(set(plan.in_parts))
         runner.measure_overheads(plan.possible, index)
     return Outcome(runner.kept, plan.finished, progress.failed, plan.impossible, max(map(len, plan.spans)))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from itertools import product
 from math import prod
 from pathlib import Path
@@ -14,7 +14,7 @@ from typing import Any
 from ...classifiers import CLASSIFIERS
 from ...classifiers.base import Classifier
 from ...classifiers.network import Network
-from ...classifiers.recipe import Recipe
+from ...classifiers.recipe import RANGES, RECIPES, Recipe
 from ...codecs import CODECS
 from ...codecs.base import Codec
 from ...core import specs
@@ -30,17 +30,8 @@ from .sizes import FULL, Size
 
 SWEPT = ("dataset", "sizes", "quantizers", "codecs")
 """The keys of a [[training]] block that name how training images are stored."""
-KEYS = (*SWEPT, "networks", "seeds", "budgets", "test", "examples", "limit", "side", "weights", "name")
+KEYS = (*SWEPT, "networks", "seeds", "budgets", "test", "examples", "limit", "side", "weights", "name", "recipe")
 RECIPE_KEYS = tuple(f.name for f in fields(Recipe) if f.name != "seed")
-RANGES = {
-    "epochs": (1, 100_000),
-    "batch": (1, 1_000_000),
-    "lr": (1e-9, 1e9),
-    "momentum": (0.0, 1.0),
-    "weight_decay": (0.0, 1e3),
-    "crop": (-1, 10_000),
-}
-"""What constants of a recipe may be."""
 FOLDER = "trained"
 """Of the weights, beside the matrix, unless a block's ``weights`` names another."""
 ABOUT = "trainings"
@@ -128,7 +119,7 @@ class TrainedNetwork:
         """What a matrix says of the training, as the file of what came of it keeps it."""
         return {
             "network": self.network,
-            "recipe": asdict(self.recipe),
+            "recipe": self.recipe.settings(),
             "examples": self.examples,
             "budget": self.budget,
             "side": self.side,
@@ -141,7 +132,8 @@ class TrainedNetwork:
 
     def epochs(self, images: int) -> int:
         """How often each of so many training images is learned from."""
-        return max(1, round(self.examples / max(1, images))) if self.examples else self.recipe.epochs
+        most = RANGES["epochs"][1]
+        return min(most, max(1, round(self.examples / max(1, images)))) if self.examples else self.recipe.epochs
 
 
 @dataclass(frozen=True)
@@ -259,7 +251,11 @@ def _count(block: Mapping[str, Any], key: str) -> int:
 
 
 def _recipe(block: Mapping[str, Any]) -> Recipe:
-    usual, options = Recipe(), {name: block[name] for name in RECIPE_KEYS if name in block}
+    """The recipe that a block names, with the constants that it changes."""
+    name = block.get("recipe", "published")
+    if not isinstance(name, str) or name not in RECIPES:
+        raise BadSetting(f"`recipe` must be one of {', '.join(RECIPES)}, got {name!r}")
+    usual, options = RECIPES[name], {name: block[name] for name in RECIPE_KEYS if name in block}
     for name, value in options.items():
         kind = type(getattr(usual, name))
         number = kind is float and type(value) is int
@@ -267,8 +263,6 @@ def _recipe(block: Mapping[str, Any]) -> Recipe:
             raise BadSetting(f"`{name}` is such as {getattr(usual, name)!r}, got {value!r}")
         if name == "precision" and value not in ("fp32", "bf16"):
             raise BadSetting(f"`precision` must be one of fp32, bf16, got {value!r}")
-        if name in RANGES and not RANGES[name][0] <= value <= RANGES[name][1]:
-            raise BadSetting(f"`{name}` must be in {RANGES[name][0]:g}..{RANGES[name][1]:g}, got {value}")
     return replace(usual, **options)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,18 +13,19 @@ import torch
 from ...classifiers import CLASSIFIERS, weights
 from ...classifiers.inference import Normalized
 from ...classifiers.network import Network
+from ...classifiers.recipe import RECIPES, Recipe
 from ...classifiers.resizing import resized_and_cropped
-from ...classifiers.training import Recipe, accuracy, train
+from ...classifiers.training import accuracy, train
 from ...core.errors import BadSetting, Refused, unknown
 from ...core.files import check_writable
 from ...core.images import RGB
-from ...core.learning import Images, split
+from ...core.learning import Images, environment, split
 from ...core.networks import device, on_device, round_weights
 from ...core.progress import TrainingProgress
 from ...datasets.base import UNLABELLED, BadImage, Dataset
 from ..study.paths import written
 from .learning_curve import learning_curve
-from .options import TrainingPlan, changed_options, environment
+from .options import TrainingPlan, changed_options
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,7 @@ class Plan(TrainingPlan):
     dataset: Dataset
     out: Path
     recipe: Recipe
+    recipe_name: str = "published"
     width: int = 0
     """0: the network's standard width."""
     size: int = 0
@@ -46,8 +48,9 @@ class Plan(TrainingPlan):
 
     def command(self) -> str:
         words = ["rabench train classifier", f"--network {self.network}", f"--dataset {written(self.dataset, Path())}"]
-        no_options = ("network", "dataset", "out", "recipe", "restart")
-        words += changed_options((self, Plan), (self.recipe, Recipe), leave_out=no_options)
+        words += [f"--recipe {self.recipe_name}"] if self.recipe_name != Plan.recipe_name else []
+        no_options = ("network", "dataset", "out", "recipe", "recipe_name", "restart")
+        words += changed_options((self, Plan), (self.recipe, RECIPES[self.recipe_name]), leave_out=no_options)
         return " ".join([*words, f"--out {self.out.name}"])
 
 
@@ -105,7 +108,7 @@ def _write(
         size=training.pixels.shape[1],
         training={
             "command": plan.command(),
-            "recipe": asdict(plan.recipe),
+            "recipe": plan.recipe.settings(),
             "images": len(training),
             "notes": plan.dataset.notes(),
             "held_out_images": len(held_out),

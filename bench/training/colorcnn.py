@@ -14,7 +14,7 @@ from ...classifiers.inference import Normalized
 from ...classifiers.training import accuracy
 from ...core.errors import BadSetting, Refused
 from ...core.files import check_writable
-from ...core.learning import Images, split
+from ...core.learning import Images, environment, split
 from ...core.networks import device, on_device, read_weights, round_weights
 from ...core.progress import TrainingProgress
 from ...datasets.base import Dataset
@@ -27,7 +27,7 @@ from ...quantizers.colorcnn.training import ColorRange, FrozenClassifier
 from ..study.paths import written
 from .classifier import load
 from .colorcnn_figure import training_figure
-from .options import TrainingPlan, changed_options, environment
+from .options import TrainingPlan, changed_options
 
 ENCODER = "body.encoder."
 """What the names of an encoder's tensors begin with."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ from ...codecs import CODECS
 from ...codecs.base import Codec
 from ...core.errors import BadSetting, Refused
 from ...core.files import check_writable, locked
-from ...core.learning import Images, held_out_split
+from ...core.learning import Images, environment, held_out_split
 from ...core.networks import device, on_device, read_weights, round_weights
 from ...core.progress import TrainingProgress
 from ...core.specs import split
@@ -30,9 +30,9 @@ from ..running.pool import Pool
 from ..study.paths import beside, written
 from ..study.points import Point, fine_tuned
 from ..study.study import Study
-from .encoded import EncodedSet
+from ..trained.encoded import EncodedSet
 from .learning_curve import learning_curve
-from .options import TrainingPlan, changed_options, environment
+from .options import TrainingPlan, changed_options
 
 RECIPE = Recipe(epochs=5, lr=0.01)
 """By default: a tenth of the learning rate that training from scratch has."""
@@ -82,7 +82,7 @@ class Tuning(TrainingPlan):
         """What decides over the weights; equal for a tuning that would come to the same."""
         point, coded = self.point, self.coded
         return {
-            "recipe": asdict(self.recipe),
+            "recipe": self.recipe.settings(),
             "from": point.classifier.label,
             "from_version": point.classifier.version(),
             "dataset": coded.dataset.label,

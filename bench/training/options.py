@@ -8,10 +8,6 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
-import torch
-
-from ...core.networks import device_kind
-
 HELD_OUT = 0.05
 
 
@@ -68,8 +64,3 @@ def changed_options(*pairs: tuple[Any, Any], leave_out: Sequence[str] = ()) -> l
                 f"--{'' if setting else 'no-'}{option}" if isinstance(setting, bool) else f"--{option} {setting}"
             )
     return words
-
-
-def environment() -> dict[str, Any]:
-    """What of this machine decides over the last bits of weights, as their file keeps it."""
-    return {"torch": torch.__version__, "device": device_kind(), "threads": torch.get_num_threads()}

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 from ...classifiers import CLASSIFIERS
-from ...classifiers.training import Recipe
+from ...classifiers import recipe as classifier_recipes
 from ...core.errors import BadSetting, UnknownName, nearest
 from ...core.learning import BORDERS
 from ...datasets import DATASETS
@@ -37,7 +37,7 @@ def _split(options: Mapping[str, Any], plan: type, recipe: type) -> tuple[dict[s
     """The options of a plan and those of its recipe; None stands for the default. Raises UnknownName, BadSetting."""
     settings = {name: value for name, value in options.items() if value is not None}
     settings.setdefault("precision", "bf16" if torch.cuda.is_available() else "fp32")
-    of_plan, of_recipe = ({f.name for f in fields(cls)} for cls in (plan, recipe))
+    of_plan, of_recipe = ({f.name for f in fields(cls)} - {"recipe_name"} for cls in (plan, recipe))
     for name, value in settings.items():
         if name not in of_plan | of_recipe:
             names = sorted(of_plan | of_recipe)
@@ -54,12 +54,15 @@ def check_choice(name: str, value: Any) -> None:
 
 
 def classifier_plan(network: str, dataset: str, out: str | Path, options: Mapping[str, Any]) -> Plan:
-    """options: fields of Plan and of Recipe. Raises RabenchError for what the caller can set right."""
-    of_plan, of_recipe = _split(options, Plan, Recipe)
+    """options: ``recipe``, fields of Plan and of Recipe. Raises RabenchError for what the caller can set right."""
+    options = dict(options)
+    if (recipe := options.pop("recipe", None) or Plan.recipe_name) not in classifier_recipes.RECIPES:
+        raise BadSetting(f"`recipe` must be one of {', '.join(classifier_recipes.RECIPES)}, got {recipe!r}")
+    of_plan, of_recipe = _split(options, Plan, classifier_recipes.Recipe)
     if Path(out).suffix != ".safetensors":
         raise BadSetting(f"`out` must end in .safetensors, got {out}")
     images = replace(DATASETS.make(dataset), split="train")
-    return Plan(network, images, Path(out), Recipe(**of_recipe), **of_plan)
+    return Plan(network, images, Path(out), replace(classifier_recipes.RECIPES[recipe], **of_recipe), recipe, **of_plan)
 
 
 def colorcnn_plans(
@@ -120,7 +123,7 @@ def tunings(
     options: fields of Tuning and of Recipe.
     """
     study.load_plugins()  # the classifier and the data set may be of files that the study names
-    of_plan, of_recipe = _split(options, Tuning, Recipe)
+    of_plan, of_recipe = _split(options, Tuning, classifier_recipes.Recipe)
     frozen = beside(beside(CLASSIFIERS.make(classifier), Path()), study.base()) if classifier else None
     images = beside(DATASETS.make(dataset), Path()) if dataset else None
     recipe = replace(RECIPE, **of_recipe)

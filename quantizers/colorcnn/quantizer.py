@@ -36,6 +36,10 @@ class LearnedQuantizer(SearchingQuantizer, NetworkSettings, ABC):
     """A network that was trained for classifiers chooses each pixel's color."""
 
     @property
+    def on_gpu(self) -> bool:
+        return True
+
+    @property
     @abstractmethod
     def weights_file(self) -> Path:
         """The file of the weights. Raises Unavailable where there is none, Refused where it cannot do what is asked."""

@@ -11,9 +11,11 @@ from plugins_for_tests import Hanging, Noise
 from rabench.bench.auditing.status import status
 from rabench.bench.choosing import budget
 from rabench.bench.records.format import PART
+from rabench.bench.records.pieces import Pieces
 from rabench.bench.records.records import Records
 from rabench.bench.running import executors, runner
 from rabench.bench.running.runner import Progress
+from rabench.bench.running.session import run as whole_run
 from rabench.codecs import CODECS
 from rabench.core.errors import RabenchError
 
@@ -64,6 +66,25 @@ def test_enough_time_measures_all_and_ends(study, given_times):
     budget.run_within(study, executors.in_process, 1e6, Progress())
     assert set(images_of_points(study).values()) == {IMAGES} and given_times.now < 1e6
     assert measure(study).measured == 0
+
+
+def test_what_an_interrupted_run_has_measured_is_not_measured_again(study, given_times):
+    def stop(progress):
+        if progress.done > 2000:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        whole_run(study, executors.in_process, progress=Progress(report=stop))
+    pieces, kept = Pieces(study.records), 0
+    for name in {file.name.split(".")[0] for file, _, _ in pieces.files()}:
+        kept += sum(PART for start in range(0, IMAGES, PART) if not pieces.gaps(name, start, start + PART))
+    assert kept >= 2 * PART
+    kept += sum(record.images for record in Records(study.records).read()[0])
+    progress = Progress()
+    budget.run_within(study, executors.in_process, 1e6, progress)
+    assert progress.done == 6 * IMAGES - kept
+    assert set(images_of_points(study).values()) == {IMAGES} and measure(study).measured == 0
+    assert not list((study.records / "pieces").glob("*"))
 
 
 def test_bad_budgets_are_told_in_a_line(tmp_path):

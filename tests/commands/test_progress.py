@@ -7,10 +7,10 @@ from rabench.bench.commands.progress import Shown
 from rich.console import Console
 
 
-def lines(shown_for, silent_seconds, done=0, seconds_left=0.0):
+def lines(shown_for, silent_seconds, done=0, seconds_left=0.0, total=4000):
     text = io.StringIO()
     with Shown(Console(file=text, width=200), "study", silent_seconds) as shown:
-        shown.progress.total, shown.progress.done, shown.progress.seconds_left = 4000, done, seconds_left
+        shown.progress.total, shown.progress.done, shown.progress.seconds_left = total, done, seconds_left
         time.sleep(shown_for)
     return text.getvalue().splitlines()
 
@@ -19,6 +19,11 @@ def test_a_silence_is_broken_by_a_line_that_says_how_far_it_is():
     said = lines(0.5, silent_seconds=0.1)
     assert len(said) >= 2
     assert said[0] == "study: 0 of 4,000 rows, 0 rows/s, none finished yet"
+
+
+def test_what_comes_before_rows_is_told_as_work():
+    said = lines(0.3, silent_seconds=0.1, total=0)
+    assert said[0] == "study: at work, 0:00:00 since the last line above"
 
 
 def test_nothing_comes_before_the_silence_is_over():

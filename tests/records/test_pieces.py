@@ -158,7 +158,21 @@ def test_pieces_of_two_machines_may_overlap(tmp_path):
     joined = Pieces(tmp_path).whole(identity.name, 0, 8)
     assert joined is not None and joined.columns["bytes"].tolist() == list(range(8))
     assert joined.errors == {3: "no", 7: "no"} and joined.seconds["load"] == 1.8
+    part = Pieces(tmp_path).whole(identity.name, 2, 5)
+    assert part is not None and part.columns["bytes"].tolist() == [2, 3, 4] and part.errors == {1: "no"}
+    assert part.seconds["load"] == pytest.approx(2 / 4 + 1 / 5)
     assert pieces.gaps(identity.name, 0, 10) == [(8, 10)] and pieces.images(identity.name, 0, 10) == 8
+
+
+def test_a_gap_behind_some_images_is_none_of_theirs(tmp_path):
+    pieces, identity = Pieces(tmp_path), Identity(("",) * 4, ("",) * 3, ("",) * 3, "")
+    for start, stop in ((0, 4), (6, 8)):
+        columns = {name: np.arange(start, stop).astype(kind) for name, kind in COLUMNS.items()}
+        pieces.write(
+            identity, start, stop, Rows(columns, {}, dict.fromkeys(STAGES, 1.0), {}, [b"d" * 32] * (stop - start))
+        )
+    assert pieces.gaps(identity.name, 0, 4) == [] and pieces.gaps(identity.name, 0, 5) == [(4, 5)]
+    assert pieces.gaps(identity.name, 3, 9) == [(4, 6), (8, 9)] and pieces.whole(identity.name, 1, 4) is not None
 
 
 def test_pieces_count_in_status_and_are_merged(study, tmp_path, monkeypatch):

@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -14,8 +15,13 @@ import rabench
 from given_studies import photos_matrix
 from plugin_texts import CODEC, WEIGHTED, python_file
 from processes import wait_until
+from rabench.bench.measuring.task import Task
 from rabench.bench.running import cluster as cluster_module
 from rabench.bench.running.runner import Progress
+from rabench.classifiers import CLASSIFIERS
+from rabench.codecs import CODECS
+from rabench.datasets import DATASETS
+from rabench.quantizers import QUANTIZERS
 
 HELPERS = str(Path(__file__).parents[1] / "helpers")
 MATRIX = photos_matrix(
@@ -39,24 +45,34 @@ def processes():
 
 
 @pytest.fixture
-def cluster(tmp_path, environment, processes):
-    """The address of a scheduler with two workers, which end with the test."""
-    pytest.importorskip("distributed", reason="distributed is not installed: pip install -c constraints.txt '.[dask]'")
-    file = tmp_path / "scheduler.json"
+def start(tmp_path, environment, processes):
+    """Starts a process of the cluster, given its words."""
 
     def start(words):
-        command = [sys.executable, *words, "--scheduler-file", str(file)]
+        command = [sys.executable, *words, "--scheduler-file", str(tmp_path / "scheduler.json")]
         quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
         processes.append(subprocess.Popen(command, env=environment, cwd=tmp_path, **quiet))
 
+    return start
+
+
+def wait_for_workers(address, count):
+    code = f"from distributed import Client; Client('{address}').wait_for_workers({count}, timeout=50)"
+    subprocess.run([sys.executable, "-c", code], capture_output=True, check=True)
+
+
+@pytest.fixture
+def cluster(tmp_path, start, processes):
+    """The address of a scheduler with two workers, which end with the test."""
+    pytest.importorskip("distributed", reason="distributed is not installed: pip install -c constraints.txt '.[dask]'")
+    file = tmp_path / "scheduler.json"
     try:
         start(SCHEDULER)
         start(WORKER)
         start(WORKER)
         wait_until(file.exists, "the scheduler does not start")
         address = json.loads(file.read_text())["address"]
-        code = f"from distributed import Client; Client('{address}').wait_for_workers(2, timeout=50)"
-        subprocess.run([sys.executable, "-c", code], capture_output=True, check=True)
+        wait_for_workers(address, 2)
         yield address
     finally:
         for process in reversed(processes):
@@ -82,13 +98,44 @@ def test_a_cluster_gives_what_one_process_gives(tmp_path, cluster, environment):
 
 
 def test_workers_that_join_later_are_counted(monkeypatch):
-    now, workers = [0.0], {"first": 1}
+    now, workers = [0.0], {"first": {"nthreads": 1, "resources": {}}}
     monkeypatch.setattr(cluster_module, "monotonic", lambda: now[0])
-    threads = cluster_module._Threads(SimpleNamespace(nthreads=lambda: workers))
-    workers["second"] = 2
-    assert threads() == 1  # asked a moment ago
+    scheduler = SimpleNamespace(identity=lambda n_workers: {"workers": dict(workers)})
+    client = SimpleNamespace(scheduler=scheduler, sync=lambda call, **options: call(**options))
+    known = cluster_module._Workers(client)
+    workers["second"] = {"nthreads": 2, "resources": {"GPU": 1}}
+    assert known.slots() == 1 and not known.some_have_gpus()  # asked a moment ago
     now[0] = cluster_module.ASKED_EVERY
-    assert threads() == 3
+    assert known.slots() == 3 and known.some_have_gpus()
+
+
+@pytest.mark.slow
+def test_what_runs_on_a_gpu_goes_to_workers_that_have_one(cluster, start):
+    def worker(_):
+        from distributed import get_worker
+
+        return get_worker().name
+
+    def names(pool, on_gpu):
+        calls = [pool.submit(worker, SimpleNamespace(on_gpu=on_gpu)) for _ in range(20)]
+        return {call.result(60) for call in calls}
+
+    pool = cluster_module.dask(cluster)
+    assert len(names(pool, True)) == 2  # no worker says that it has one: any will do
+    start([*WORKER, "--resources", "GPU=1", "--name", "with-gpu"])
+    wait_for_workers(cluster, 3)
+    pool.close()
+    pool = cluster_module.dask(cluster)
+    assert names(pool, True) == {"with-gpu"} and len(names(pool, False)) > 1
+    pool.close()
+
+
+def test_tasks_know_whether_they_run_on_a_gpu():
+    png, photos, octree = CODECS.make("png"), DATASETS.make("photos"), QUANTIZERS.make("octree:colors=2")
+    network, none = CLASSIFIERS.make("small:weights=small-photos"), CLASSIFIERS.make("none")
+    task = Task(photos, 0, 10, "", octree, ((png, none),), ())
+    assert not task.on_gpu and replace(task, pairs=((png, none), (png, network))).on_gpu
+    assert replace(task, quantizer=QUANTIZERS.make("colorcnn:colors=2:weights=photos")).on_gpu
 
 
 LONG = photos_matrix('quantizers = ["median-cut:colors=2,4,8,16"]\ncodecs = ["png"]')

@@ -10,9 +10,9 @@ from rabench.bench.reading.groups import read
 from rabench.bench.records.records import Records
 from rabench.bench.reporting.report import report
 from rabench.bench.running import executors
+from rabench.bench.trained import run as train_and_measure
 from rabench.bench.trained.figures import accuracy_over_bytes, train_test_heatmap
 from rabench.bench.trained.results import difference, results_of
-from rabench.bench.training import run as train_and_measure
 from rabench.core.errors import Refused
 
 TRAINING = """

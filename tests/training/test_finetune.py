@@ -8,11 +8,12 @@ import pytest
 from given_studies import measure, photos_matrix, written_study
 from plugins_for_tests import Misbehaving
 from rabench.bench.figures.rate_accuracy import styles_of
+from rabench.bench.measuring.content import describe_block
 from rabench.bench.reading.curves import Curve
 from rabench.bench.reporting.report import report
 from rabench.bench.running import executors
 from rabench.bench.study.paths import written
-from rabench.bench.training.encoded import EncodedSet, code_block
+from rabench.bench.trained.encoded import EncodedSet, code_block
 from rabench.bench.training.finetune import RECIPE, Target, Tuning, finetune, targets
 from rabench.classifiers import CLASSIFIERS, weights
 from rabench.codecs import CODECS
@@ -83,7 +84,7 @@ def test_other_settings_make_other_files(tmp_path):
 
 def test_images_that_cannot_be_coded_are_left_out_and_told(tmp_path):
     coded = set_with_a_bad_image(tmp_path)
-    table = code_block(coded, 0, 40)
+    table = code_block(coded, 0, 40, describe_block(coded.dataset, 0, 40)["sha256"])
     assert table["error"][3].as_py() == "encoder: RuntimeError: no more ink"
     images, places, reasons = coded.load(coded.make(40, executors.in_process()), 32)
     assert 3 not in places and len(images) == len(places) == 40 - len(reasons)

@@ -8,7 +8,7 @@ import json
 from dataclasses import dataclass, replace
 from pathlib import Path
 from time import perf_counter
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -18,7 +18,7 @@ from ...classifiers.none import NoClassifier
 from ...classifiers.training import train
 from ...core.errors import Refused
 from ...core.files import check_writable, sha256_of, write_text
-from ...core.learning import Diverged, Images
+from ...core.learning import Diverged, Images, environment
 from ...core.networks import device, round_weights
 from ...core.subsets import within_budget
 from ...datasets.base import BadImage
@@ -26,7 +26,9 @@ from ..measuring.threads import one_thread
 from ..study.points import Point
 from ..study.trained import TrainedNetwork
 from .encoded import EncodedSet
-from .options import environment
+
+CODED = "coded"
+"""The folder of the coded training images, in the study's; it can be removed."""
 
 
 @dataclass(frozen=True)
@@ -36,12 +38,15 @@ class Training:
     network: TrainedNetwork
     folder: Path
     """The study's."""
+    on_gpu: ClassVar[bool] = True
+    content: str = ""
+    """A hash of the training images; empty as long as they were not read."""
 
     @property
     def coded(self) -> EncodedSet:
         """The images that it is trained on."""
         images = self.network.images
-        return EncodedSet(images.dataset, images.quantizer, images.codec, self.folder / "coded", images.size)
+        return EncodedSet(images.dataset, images.quantizer, images.codec, self.folder / CODED, images.size)
 
     @property
     def about(self) -> Path:
@@ -51,11 +56,13 @@ class Training:
     @property
     def checkpoint(self) -> Path:
         """The state after the last whole epoch, or a minute ago; one of other conditions has another name."""
-        conditions = hashlib.sha256(json.dumps(self.conditions(), sort_keys=True).encode()).hexdigest()[:8]
+        known = self.conditions() | {"content": self.content}
+        conditions = hashlib.sha256(json.dumps(known, sort_keys=True).encode()).hexdigest()[:8]
         return self.network.file.with_name(f"{self.network.file.stem}.{conditions}.checkpoint.safetensors")
 
     def conditions(self) -> dict[str, Any]:
-        """What decides over the weights; equal for a training that would come to the same on this machine."""
+        """What decides over the weights but for the content of the training images; equal for a training that would come
+        to the same on this machine."""
         images = self.network.images
         versions = {"quantizer_version": images.quantizer.version(), "codec_version": images.codec.version()}
         return self.network.settings() | versions
@@ -89,7 +96,7 @@ def train_network(training: Training, files: list[Path]) -> dict[str, Any]:
     training.about.parent.mkdir(exist_ok=True)
     check_writable(network.file)
     nothing = Images(images.pixels[:0], images.labels[:0])
-    about = {"conditions": training.conditions(), **stored, "epochs": recipe.epochs}
+    about = {"conditions": training.conditions(), "content": training.content, **stored, "epochs": recipe.epochs}
     try:
         history = train(module, dataset.normalization, images, nothing, recipe, training.checkpoint, device())
     except Diverged as error:

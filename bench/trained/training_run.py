@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter, deque
 from collections.abc import Callable, Collection, Iterable, Sequence
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Future, wait
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -15,18 +15,19 @@ import torch
 from ...core.errors import RabenchError
 from ...core.files import sha256_of
 from ...core.origins import describe_error
-from ...datasets.base import BadImage
+from ...datasets.base import BadImage, forget_opened
 from ..records.index import Index
 from ..records.records import Records
+from ..running.executors import in_process
 from ..running.plan import identity_of
-from ..running.pool import Pool, died, error_of
+from ..running.pool import Pool, WorkerDied, died, error_of
 from ..study.folder import prepared
 from ..study.matrix import Matrix
 from ..study.points import Point
 from ..study.study import Study
 from ..study.trained import TrainedNetwork, TrainingSet
-from .encoded import WorkerDied
-from .networks import Training, train_network
+from .encoded import Contents
+from .networks import CODED, Training, train_network
 
 DISK = 2_000_000_000
 """The bytes of coded training images from which on those that are needed last are removed, to be coded again then."""
@@ -63,16 +64,15 @@ def train_missing(
     epoch of each, or from a minute ago. say: receives a line for each thing that happens. limit: of the images that a
     network is measured on.
     """
-    matrix = study.load(measuring=True)
-    done = Trained()
-    missing = _missing(study, matrix, done, limit)
-    if not missing:
-        return done
+    forget_opened()
+    matrix, done = study.load(measuring=True), Trained()
     with prepared(study):
         pool = make_pool()
         try:
-            say(_announcement(missing, pool))
-            _Run(pool, missing, done, say).run()
+            contents = Contents(study.folder / CODED, pool, say)
+            if missing := _missing(study, matrix, done, limit, contents):
+                say(_announcement(missing, pool))
+                _Run(pool, missing, contents, done, say).run()
         except BaseException:
             pool.stop()
             raise
@@ -87,22 +87,31 @@ class Held:
     index: Index
     names: set[str]
     """Of its records."""
+    contents: Contents
+    """Of its training images."""
 
 
-def _missing(study: Study, matrix: Matrix, done: Trained, limit: int | None) -> list[Training]:
+def _missing(study: Study, matrix: Matrix, done: Trained, limit: int | None, contents: Contents) -> list[Training]:
     """The trainings that a matrix names and that are still to do, in order; what became of the others goes to ``done``."""
-    held = Held(Index(study.records), Records(study.records).names())
+    held = Held(Index(study.records), Records(study.records).names(), contents)
     trainings = [Training(network, study.folder) for network in dict.fromkeys(t.network for t in matrix.trained)]
     return [t for t in trainings if not _settled(t, matrix, held, done, limit)]
 
 
-def foretold(study: Study, limit: int | None, workers: int) -> tuple[list[str], set[Point]]:
+def foretold(
+    study: Study, limit: int | None, workers: int, say: Callable[[str], None] = lambda _: None
+) -> tuple[list[str], set[Point]]:
     """What the next run of a study trains, as lines, and the points that can only be measured after that, or need not be.
 
-    limit: of the images that networks are measured on. workers: how many train side by side.
+    limit: of the images that networks are measured on. workers: how many train side by side. say: receives a line before
+    images are read; nothing is written.
     """
-    matrix, done = study.load(measuring=True), Trained()
-    missing = _missing(study, matrix, done, limit)
+    forget_opened()
+    matrix, done, pool = study.load(measuring=True), Trained(), in_process()
+    try:
+        missing = _missing(study, matrix, done, limit, Contents(study.folder / CODED, pool, say, kept=False))
+    finally:
+        pool.close()
     later = {t.point for t in matrix.trained if t.network in {m.network for m in missing}}
     lines = [f"not trained: {reason}" for reason in done.failed.values()]
     if missing:
@@ -156,7 +165,7 @@ def _settled(training: Training, matrix: Matrix, held: Held, done: Trained, limi
     except RabenchError as error:  # such as a quantizer or codec that this machine has not
         done.failed[training.network] = f"{training.network.name}: {error}"
         return True
-    if outcome is None:
+    if outcome is None or _has_other_images(training, outcome, held.contents):
         return False
     if "error" in outcome:
         done.failed[training.network] = f"{outcome['error']}; remove {training.about} to try again"
@@ -167,6 +176,21 @@ def _settled(training: Training, matrix: Matrix, held: Held, done: Trained, limi
         done.measured.add(training.network)
     done.there += 1
     return True
+
+
+def _has_other_images(training: Training, outcome: dict[str, Any], contents: Contents) -> bool:
+    """Whether the training images are not those of a training before, as far as that says, and as they can be read."""
+    if not outcome.get("content"):  # of a version that did not note it
+        return False
+    images = training.network.images
+    try:
+        found = contents.digest(images.dataset, images.limit or None)
+    except RabenchError as error:
+        contents.say(f"{training.network.name}: whether its training images are those of before is not known: {error}")
+        return False
+    if found != outcome["content"]:
+        contents.say(f"{training.network.name}: its training images are others than before; it is trained anew")
+    return found != outcome["content"]
 
 
 def _has_weights(network: TrainedNetwork, outcome: dict[str, Any]) -> bool:
@@ -184,10 +208,11 @@ def measured(network: TrainedNetwork, outcome: dict[str, Any], matrix: Matrix, h
         noted, data = index.noted(point.labels), index.datasets.get(point.dataset.label)
         if noted is None or data is None or str(outcome.get("weights"))[:16] not in noted[1][2]:
             return False
-        wanted, place = min(data["images"], limit or data["images"]), 0
-        for span in index.measured(point.dataset.label):
-            if span.start == place < wanted and identity_of(point, noted[1], span).name in names:
-                place = span.stop
+        versions, wanted, place = noted[1], min(data["images"], limit or data["images"]), 0
+        for whole, parts in index.layout(point.dataset.label):
+            for span in filter(None, (whole, *parts)):
+                if span.start == place < wanted and identity_of(point, versions, span).name in names:
+                    place = span.stop
         if place < wanted:
             return False
     return True
@@ -196,8 +221,15 @@ def measured(network: TrainedNetwork, outcome: dict[str, Any], matrix: Matrix, h
 class _Run:
     """Trainings on their way through a pool."""
 
-    def __init__(self, pool: Pool, missing: Iterable[Training], done: Trained, say: Callable[[str], None]) -> None:
-        self.pool, self.done, self.say = pool, done, say
+    def __init__(
+        self,
+        pool: Pool,
+        missing: Iterable[Training],
+        contents: Contents,
+        done: Trained,
+        say: Callable[[str], None],
+    ) -> None:
+        self.pool, self.contents, self.done, self.say = pool, contents, done, say
         self.waiting = deque(missing)
         self.flying: dict[Future[dict[str, Any]], Training] = {}
         self.tries: Counter[TrainedNetwork] = Counter()
@@ -217,6 +249,8 @@ class _Run:
 
     def _begin(self, training: Training) -> None:
         try:
+            images = training.network.images
+            training = replace(training, content=self.contents.digest(images.dataset, images.limit or None))
             files = self._files(training)
         except WorkerDied as error:
             self.tries[training.network] += 1

@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Callable, Iterator
 from concurrent.futures import BrokenExecutor, as_completed
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,18 +23,18 @@ from ...core.learning import Images
 from ...datasets.base import UNLABELLED, BadImage, Block, Dataset, blocks
 from ...quantizers.base import Quantizer
 from ..measuring import chain
-from ..measuring.content import chunks, describe_block
+from ..measuring.content import chunks, digest
+from ..measuring.task import Changed, changed
 from ..measuring.threads import one_thread
 from ..records.format import BLOCK, UNREADABLE
-from ..running.pool import Pool
+from ..records.index import Index
+from ..records.pieces import content_hash
+from ..running.plan import describe_blocks
+from ..running.pool import Pool, WorkerDied
 from ..study.points import stored_name
 from ..study.sizes import FULL, Size
 
 FORMAT = 1
-
-
-class WorkerDied(Refused):
-    """The error for a worker that died while images were coded; the pool is broken then."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,11 @@ class EncodedSet:
     codec: Codec
     folder: Path
     size: Size = FULL
+
+    @property
+    def on_gpu(self) -> bool:
+        """Whether coding it runs on a GPU where there is one."""
+        return self.quantizer.on_gpu
 
     @property
     def point(self) -> str:
@@ -64,20 +70,25 @@ class EncodedSet:
         self.folder.mkdir(parents=True, exist_ok=True)
         with locked(self.folder / ".lock", f"{self.folder} is being filled by another training"):
             remove_partial(self.folder)
+            contents = Contents(self.folder, pool)
             try:
-                return self._make(list(blocks(self.dataset, BLOCK, limit)), pool, on_block)
+                known = contents.blocks(self.dataset, limit)
+                return self._make(known, list(blocks(self.dataset, BLOCK, limit)), pool, on_block)
+            except Changed:
+                contents.forget(self.dataset)
+                raise
             except BrokenExecutor:
                 raise WorkerDied(f"{self.point}: a worker died while coding; what was finished is kept") from None
 
-    def _make(self, spans: list[tuple[int, int]], pool: Pool, on_block: Callable[[int, int], None]) -> list[Path]:
-        files: dict[int, Path] = {}
-        waiting = {}
-        futures = {pool.submit(describe_block, self.dataset, *span): span for span in spans}
-        for future in as_completed(futures):
-            start, stop = futures[future]
-            files[start] = path = self.file(future.result()["sha256"])
-            if not path.exists():
-                waiting[pool.submit(code_block, self, start, stop)] = start
+    def _make(
+        self, known: list[str], spans: list[tuple[int, int]], pool: Pool, on_block: Callable[[int, int], None]
+    ) -> list[Path]:
+        files = {start: self.file(block) for (start, _), block in zip(spans, known, strict=True)}
+        waiting = {
+            pool.submit(code_block, self, start, stop, block): start
+            for (start, stop), block in zip(spans, known, strict=True)
+            if not files[start].exists()
+        }
         done = len(spans) - len(waiting)
         on_block(done, len(spans))
         for future in as_completed(waiting):
@@ -151,11 +162,52 @@ class EncodedSet:
             raise Refused(f"{path} is damaged ({str(error).splitlines()[0][:100]}); delete it and run again") from None
 
 
-def code_block(coded: EncodedSet, start: int, stop: int) -> pa.Table:
-    """A row per image: label, the file's bytes or null, and why there is none."""
+class Contents:
+    """Training images by their content, read once; then known as long as names, sizes and times of their files stay."""
+
+    def __init__(
+        self, folder: Path, pool: Pool, say: Callable[[str], None] = lambda _: None, kept: bool = True
+    ) -> None:
+        """folder: keeps what is known. pool: reads images. say: receives a line before that. kept: whether to write it."""
+        self.index, self.pool, self.say, self.kept = Index(folder), pool, say, kept
+        self.digests: dict[tuple[Dataset, int | None], str] = {}
+
+    def blocks(self, dataset: Dataset, limit: int | None) -> list[str]:
+        """The hash of each block of a data set's first ``limit`` images, in order: of pixels and labels."""
+        spans = describe_blocks(dataset, self.index, limit, self.pool, self.say, False)
+        if self.kept:
+            with suppress(OSError):  # what cannot be kept is read again
+                self.index.path.parent.mkdir(parents=True, exist_ok=True)
+                self.index.save()
+        return [span.description["sha256"] for span in spans]
+
+    def forget(self, dataset: Dataset) -> None:
+        """Makes the next run read the images of a data set anew."""
+        self.index.forget(dataset.label)
+        self.index.save()
+
+    def digest(self, dataset: Dataset, limit: int | None) -> str:
+        """A hash of all these images, 16 letters; found once. Raises WorkerDied where a worker dies while it reads."""
+        if (dataset, limit) not in self.digests:
+            hashes = " ".join(self.blocks(dataset, limit))
+            self.digests[dataset, limit] = hashlib.sha256(hashes.encode()).hexdigest()[:16]
+        return self.digests[dataset, limit]
+
+
+def code_block(coded: EncodedSet, start: int, stop: int, content: str) -> pa.Table:
+    """A row per image: label, the file's bytes or null, and why there is none.
+
+    content: the hash that the images are known by. Raises Changed where they are others now.
+    """
     one_thread()
-    rows = [row for block in chunks(coded.dataset, start, stop) for row in _rows(block, coded)]
+    digests: list[bytes] = []
+    rows: list[tuple[int, bytes | None, str | None]] = []
+    for block in chunks(coded.dataset, start, stop):
+        digests += [digest(image) for image in block.images]
+        rows += _rows(block, coded)
     labels, files, errors = zip(*rows, strict=True)
+    if content_hash(digests, list(labels)) != content:
+        raise changed(coded.dataset, start, stop)
     return pa.table(
         {
             "label": pa.array(labels, pa.int64()),

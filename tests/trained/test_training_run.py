@@ -11,19 +11,22 @@ from pathlib import Path
 import numpy as np
 import pytest
 from given_studies import written_study
+from PIL import Image
 from processes import needs_proc, wait_until
 from rabench.bench.reading.groups import read
 from rabench.bench.running import executors
+from rabench.bench.trained import encoded, networks, training_run
+from rabench.bench.trained import run as train_and_measure
+from rabench.bench.trained.networks import Training, train_network
 from rabench.bench.trained.results import results_of
-from rabench.bench.training import encoded, networks, training_run
-from rabench.bench.training import run as train_and_measure
-from rabench.bench.training.networks import Training, train_network
-from rabench.bench.training.training_run import train_missing
+from rabench.bench.trained.training_run import train_missing
 from rabench.core.errors import Refused
 from rabench.core.networks import read_weights
 from rabench.core.subsets import within_budget
+from rabench.datasets import DATASETS
 
 HEAD = 'dataset = "photos"\n'
+PHOTOS = DATASETS.make("photos")
 BLOCK = '[[training]]\nnetworks = ["small"]\ncodecs = ["jpeg:quality=10"]\nlimit = 200\nepochs = 1\n'
 
 
@@ -156,6 +159,45 @@ def test_a_begun_training_of_another_recipe_is_no_obstacle(tmp_path, monkeypatch
     study.matrix.write_text(HEAD + BLOCK)
     assert train_missing(study, executors.in_process).trained == 1
     assert not list((tmp_path / "trained").glob("*.checkpoint.*"))
+
+
+def photos_in_folders(root):
+    """A data set of 16 photos as files, eight to train on and eight to test."""
+    block = PHOTOS.load(0, 16)
+    for number, (image, label) in enumerate(zip(block.images, block.labels, strict=True)):
+        file = root / ("train" if number < 8 else "test") / f"class{label % 2}" / f"{number}.png"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(image).save(file)
+    return sorted((root / "train").glob("*/*.png"))
+
+
+def test_training_images_that_change_under_their_names_are_trained_on_anew(tmp_path):
+    first, second = photos_in_folders(tmp_path / "images")[:2]
+    study = written_study(tmp_path, f'dataset = "folder:path={tmp_path / "images"}"\n' + BLOCK)
+    run(study)
+    (before,) = [about.read_text() for about in (study.folder / "trainings").iterdir()]
+    first.write_bytes(first.read_bytes())
+    os.utime(first, (1, 1))  # as after a copy: another stamp, the same images
+    assert train_missing(study, executors.in_process).there == 1
+    first.write_bytes(second.read_bytes())
+    lines = []
+    assert "1 networks to train" in training_run.foretold(study, None, 1, lines.append)[0][0]
+    assert train_missing(study, executors.in_process, lines.append).trained == 1
+    assert lines.count(
+        "small+none+jpeg:quality=10+seed0: its training images are others than before; it is trained anew"
+    )
+    (after,) = [about.read_text() for about in (study.folder / "trainings").iterdir()]
+    assert json.loads(before)["content"] != json.loads(after)["content"]
+
+
+def test_a_network_of_before_its_images_were_noted_by_content_stays_trained(tmp_path):
+    study = written_study(tmp_path, HEAD + BLOCK)
+    train_missing(study, executors.in_process)
+    (file,) = (study.folder / "trainings").iterdir()
+    facts = json.loads(file.read_text())
+    del facts["content"]
+    file.write_text(json.dumps(facts))
+    assert train_missing(study, executors.in_process).there == 1
 
 
 def test_a_data_set_without_a_training_split_is_told(tmp_path):
