@@ -1,4 +1,7 @@
-"""Downloads of official archives: once, checked, and resumed after an interruption."""
+"""Downloads of official archives: once, checked, and resumed after an interruption.
+
+pooch and requests are imported where they are used: every command and every worker imports this file.
+"""
 
 from __future__ import annotations
 
@@ -10,8 +13,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import pooch
-import requests
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
 
@@ -23,8 +24,11 @@ CHUNK = 1 << 20
 
 def data_root() -> Path:
     """Where data sets are kept: $RABENCH_DATA, or the platform's cache."""
-    folder = os.environ.get("RABENCH_DATA")
-    return Path(folder).expanduser() if folder else Path(pooch.os_cache("rabench"))
+    if folder := os.environ.get("RABENCH_DATA"):
+        return Path(folder).expanduser()
+    import pooch
+
+    return Path(pooch.os_cache("rabench"))
 
 
 @dataclass(frozen=True)
@@ -46,6 +50,9 @@ def fetch(archive: Archive, folder: Path) -> Path:
     An interrupted download goes on where it stopped. Raises Unavailable when the site cannot be
     reached (saying which file to put where), and when the checksum is wrong (the file is deleted).
     """
+    import pooch
+    import requests
+
     pooch.get_logger().setLevel("WARNING")  # the progress bar tells the rest
     target = folder / archive.file
     downloader: Any = _download
@@ -85,6 +92,8 @@ def fetch(archive: Archive, folder: Path) -> Path:
 
 def _download(url: str, output_file: Any, pooch: Any, *, check_only: bool | None = False) -> None:
     """pooch's downloader protocol, with resume: an unfinished file is kept as NAME.part."""
+    import requests
+
     target = Path(output_file)
     part = _part(target.parent, url)
     offset = part.stat().st_size if part.exists() else 0

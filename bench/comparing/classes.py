@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.stats import norm
+from scipy.special import ndtri
 
 from ...core.errors import RabenchError, Refused
 from ...core.printable import printable
@@ -53,7 +53,7 @@ class ClassLosses:
 
     def interval(self, number: int) -> tuple[float, float]:
         """The interval of a class's loss; all classes' together hold with 95 % confidence (Tango, Bonferroni)."""
-        z = float(norm.isf(0.025 / len(self.classes)))
+        z = float(-ndtri(0.025 / len(self.classes)))
         low, high = tango(int(self.gained[number]), int(self.lost[number]), int(self.images[number]), z)
         return -high, -low
 

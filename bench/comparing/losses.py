@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import norm
+from scipy.special import ndtri
 
 from ..reading.columns import rows_of_both
 from ..reading.curves import Measured
@@ -35,7 +35,7 @@ def point_losses(group: Group) -> list[Loss | None]:
     """
     if group.reference is None or not group.predicts:
         return [None for _ in group.measured]
-    z = float(norm.isf(RISK / max(1, len(group.plotted))))
+    z = float(-ndtri(RISK / max(1, len(group.plotted))))
     reference = group.measured[group.reference]
     return [None if m is reference else _loss(reference, m, z) for m in group.measured]
 

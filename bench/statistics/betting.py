@@ -12,7 +12,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import brentq
 from scipy.special import logsumexp
 
 STAKES = 0.6 ** np.arange(10)
@@ -91,6 +90,8 @@ def upper_bound(sample: Sample, risk: float) -> float:
     top = sample.high - 1e-9 * (sample.high - sample.low)
     if short(top) < 0:
         return sample.high
+    from scipy.optimize import brentq  # takes half a second to import
+
     return float(np.asarray(brentq(short, max(sample.mean, sample.low + 1e-12), top, xtol=1e-9)))
 
 

@@ -12,7 +12,7 @@ from math import sqrt
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import t
+from scipy.special import stdtrit
 
 Array = NDArray[np.float64]
 LEAST = 0.5
@@ -93,4 +93,4 @@ def _half(terms: list[tuple[float, int]], rest: float) -> float:
     spread = sum(part * part / freedom for part, freedom in terms)
     if variance <= 0 or spread <= 0:
         return 0.0
-    return float(t.ppf(0.975, variance * variance / spread)) * sqrt(variance)
+    return float(stdtrit(variance * variance / spread, 0.975)) * sqrt(variance)
