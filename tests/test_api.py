@@ -24,6 +24,7 @@ def test_the_examples_in_docstrings_are_true():
         assert result.failed == 0 and result.attempted > 0
 
 
+@pytest.mark.slow
 def test_a_study_runs_and_reports_from_python(tmp_path):
     (tmp_path / "matrix.toml").write_text(PHOTOS_AS_PNG)
     assert rabench.run(tmp_path, limit=30).measured == 2
@@ -70,6 +71,7 @@ def test_loaded_images_name_their_classes(study):
     assert ((images.label == images.prediction) == (images.label_class == images.prediction_class)).all()
 
 
+@pytest.mark.slow
 def test_what_a_notebook_shows_is_a_table_and_not_the_records(study):
     loaded = rabench.load(study)
     assert len(repr(loaded)) < 200 and "6 points, 60 images" in repr(loaded)
@@ -86,6 +88,7 @@ def test_what_a_notebook_shows_is_a_table_and_not_the_records(study):
     assert "octree+png" in shown["comparison"]._repr_html_()
 
 
+@pytest.mark.slow
 def test_show_cam_and_points_give_what_the_commands_write(study, tmp_path):
     (picture,) = rabench.show(study, image=3, out=tmp_path / "a.png")
     (maps,) = rabench.cam(study, image=3, out=tmp_path / "b.png")

@@ -85,6 +85,7 @@ def test_links_and_images_of_a_page_lead_somewhere(page):
     assert broken_links(page.read_text(), page) == []
 
 
+@pytest.mark.slow
 @on_each_page
 def test_commands_of_a_page_and_their_options_are_there(page):
     lines = command_lines(page.read_text())

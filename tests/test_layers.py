@@ -125,14 +125,17 @@ def breaches(path, name):
     return found
 
 
+@pytest.mark.slow
 def test_imports_point_downwards():
     assert arrows_upwards(ROOT) == []
 
 
+@pytest.mark.slow
 def test_no_rooms_import_one_another():
     assert circle(rooms_graph(ROOT)) == []
 
 
+@pytest.mark.slow
 def test_no_files_import_one_another():
     assert circle(files_graph(ROOT)) == []
 
@@ -149,6 +152,7 @@ def test_rooms_are_small():
         assert len(files) <= 12 and lines <= 1800, f"{room} holds {len(files)} files of {lines} lines"
 
 
+@pytest.mark.slow
 def test_functions_are_short():
     long = [
         f"{path.relative_to(ROOT)}:{node.lineno} {node.name}, {node.end_lineno - node.lineno + 1} lines"

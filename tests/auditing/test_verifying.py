@@ -19,6 +19,8 @@ from rabench.bench.study.folder import pack_study
 from rabench.bench.study.study import find_study
 from rabench.core.errors import Unavailable
 
+pytestmark = pytest.mark.slow
+
 MATRIX = photos_matrix('quantizers = ["median-cut:colors=2,4"]\ncodecs = ["png", "webp-lossless"]')
 
 

@@ -56,6 +56,7 @@ def test_a_second_call_measures_nothing_and_answers_the_same(tmp_path):
     )
 
 
+@pytest.mark.slow
 def test_whole_blocks_that_a_run_has_measured_are_taken(tmp_path):
     study, progress = harmful_study(tmp_path, 4000), Progress()
     measure(study)
@@ -64,6 +65,7 @@ def test_whole_blocks_that_a_run_has_measured_are_taken(tmp_path):
     assert level(choice) == 7
 
 
+@pytest.mark.slow
 def test_a_run_measures_only_the_parts_that_are_missing_and_its_rows_are_those_of_whole_blocks(tmp_path):
     study = harmful_study(tmp_path / "one", 2300)
     asked(study, lose_at_most=6, labels="agreement")
@@ -86,6 +88,7 @@ def test_a_budget_ends_the_search_and_the_same_call_goes_on(tmp_path):
     assert not choice.out_of_time and choice.best is not None
 
 
+@pytest.mark.slow
 def test_workers_measure_the_same(tmp_path):
     one, two = (harmful_study(tmp_path / name, 2000) for name in ("one", "two"))
     here = table(asked(one, lose_at_most=6, labels="agreement")[0])
@@ -224,6 +227,7 @@ def test_a_study_without_classifiers_has_nothing_to_lose(tmp_path):
         asked(study, lose_at_most=4)
 
 
+@pytest.mark.slow
 def test_the_answer_tells_what_the_originals_reach_and_warns_where_that_is_not_what_is_published(tmp_path):
     codecs = 'codecs = ["png", "jpeg:quality=50"]'
     told, wrong = (

@@ -47,6 +47,7 @@ def images_needed(harm, noise, by):
     return SIZES[low]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("harm", "noise"), [(0.1, 0.3), (0.1, 0.6), (0.2, 1.0)])
 def test_a_planted_difference_takes_log_loss_at_most_half_of_the_images(harm, noise):
     by_accuracy, by_log_loss = (images_needed(harm, noise, by) for by in ("accuracy", "log-loss"))

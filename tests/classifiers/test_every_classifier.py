@@ -99,6 +99,7 @@ def test_a_misspelt_name_of_shipped_weights_is_answered_with_the_right_one():
         CLASSIFIERS.make("small:weights=small-photo").version()
 
 
+@pytest.mark.slow
 def test_naming_a_classifier_imports_no_torch():
     code = (
         "import sys; from rabench.bench.commands.listing import tables\n"

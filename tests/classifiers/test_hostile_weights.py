@@ -54,6 +54,7 @@ HEADER = {
 }
 
 
+@pytest.mark.slow
 @some(60)
 @given(changed(HEADER))
 @example({**HEADER, "bias": {"dtype": "F32", "shape": [2**62, 2**62], "data_offsets": [24, 32]}})

@@ -27,6 +27,7 @@ def tensor(preprocessing, image):
     return preprocessing.tensor(preprocessing.pixels(image)[None])[0].transpose(2, 0, 1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("interpolation", ["nearest", "box", "bilinear", "hamming", "bicubic", "lanczos"])
 def test_the_tensor_is_torchvisions_on_pillow_images(interpolation):
     transforms = usable_torchvision().transforms
@@ -43,6 +44,7 @@ def test_the_tensor_is_torchvisions_on_pillow_images(interpolation):
         np.testing.assert_array_equal(tensor(ours, image), theirs(Image.fromarray(image)).numpy())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("interpolation", ["bilinear", "bicubic"])
 def test_without_antialiasing_it_is_torchvisions_on_tensors(interpolation):
     transforms = usable_torchvision().transforms

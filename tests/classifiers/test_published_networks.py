@@ -18,6 +18,7 @@ def loaded(folder):
     return dataset.load(0, len(dataset))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("layers", "right"), [(20, 932), (32, 944)])
 def test_the_published_cifar_resnets_are_as_right_as_by_their_own_code(cifar10_lossless, networks, layers, right):
     """932 of 1,017 is what akamaster's code gives for ResNet-20; the same network by PyTorch alone gives 944 for ResNet-32."""
@@ -93,6 +94,7 @@ def torchvision_files(folder):
     return network.eval()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", ["safetensors", "pth"])
 def test_a_torchvision_network_gives_what_torchvision_gives(tmp_path, form):
     network = torchvision_files(tmp_path)
@@ -106,6 +108,7 @@ def test_a_torchvision_network_gives_what_torchvision_gives(tmp_path, form):
     assert classifier.published_accuracy is None  # another file than the published one has no published accuracy
 
 
+@pytest.mark.slow
 def test_a_timm_network_gives_what_timm_gives(tmp_path):
     usable_torchvision()
     timm = pytest.importorskip("timm", reason="timm is not installed: pip install -c constraints.txt '.[networks]'")
@@ -120,6 +123,7 @@ def test_a_timm_network_gives_what_timm_gives(tmp_path):
     np.testing.assert_allclose(classifier.logits([image])[0], theirs, atol=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("spec", "error", "message"),
     [

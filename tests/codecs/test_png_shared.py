@@ -15,6 +15,8 @@ from rabench.quantizers import QUANTIZERS
 from rabench.quantizers.palette_training import train_palettes
 from rabench.quantizers.shared_palette import fit
 
+pytestmark = pytest.mark.slow
+
 TRAINING = DATASETS.make("photos:split=train")
 
 

@@ -115,6 +115,7 @@ def test_version_and_help(study, cli):
     assert status == 2 and "rate-accuracy" in output
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("words", "message"),
     [

@@ -20,6 +20,7 @@ def predictions(rng, images, harm, noise=0.5):
     return labels, before, after
 
 
+@pytest.mark.slow
 def test_a_class_that_was_planted_as_harmed_is_found_and_no_other():
     harm, found = np.zeros(CLASSES), 0
     harm[7] = 1.0
@@ -30,6 +31,7 @@ def test_a_class_that_was_planted_as_harmed_is_found_and_no_other():
     assert found >= 17
 
 
+@pytest.mark.slow
 def test_where_no_class_is_harmed_more_none_is_named_in_95_percent():
     """All lose equally much, though classes differ in how many images change."""
     rng, named, studies = np.random.default_rng(0), 0, 120
@@ -43,6 +45,7 @@ def test_where_no_class_is_harmed_more_none_is_named_in_95_percent():
     assert named <= 0.05 * studies + 2 * np.sqrt(0.05 * 0.95 * studies)
 
 
+@pytest.mark.slow
 def test_intervals_of_all_classes_hold_together():
     rng, held = np.random.default_rng(0), 0
     harm = np.linspace(0, 0.5, CLASSES)
@@ -84,6 +87,7 @@ def test_confusions_are_counted_before_and_after():
     assert confusions(labels, before, before) == []
 
 
+@pytest.mark.slow
 def test_tables_name_the_classes_of_a_study(tmp_path):
     study = written_study(tmp_path, photos_matrix('codecs = ["jpeg:quality=5,95"]'))
     measure(study)

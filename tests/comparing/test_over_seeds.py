@@ -10,6 +10,8 @@ from rabench.bench.comparing.comparison import as_text
 from rabench.bench.reading.seeds import without_seed
 from rabench.bench.statistics.crossed import crossed
 
+pytestmark = pytest.mark.slow
+
 MATRIX = """
 dataset = "photos"
 classifiers = ["small:weights=a-seed0.safetensors", "small:weights=a-seed1.safetensors", "small:weights=small-photos"]

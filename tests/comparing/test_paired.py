@@ -27,6 +27,8 @@ from rabench.bench.study.study import find_study
 from rabench.core.errors import BadSetting, Refused, Unavailable
 from scipy.optimize import minimize_scalar
 
+pytestmark = pytest.mark.slow
+
 
 def profile_score(gained, lost, n, delta):
     """The score statistic with the nuisance share found by search, not by Tango's formula."""

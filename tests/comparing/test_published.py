@@ -89,6 +89,7 @@ def theirs(folder, **changes):
     (folder / "theirs.json").write_text(json.dumps({"description": "JPEG of theirs", "results": results}))
 
 
+@pytest.mark.slow
 def test_deviations_are_of_equal_quality_parameters(tmp_path):
     theirs(tmp_path)
     study = measured_study(tmp_path, MATRIX, 50)
@@ -118,6 +119,7 @@ def test_a_file_that_is_none_is_one_line_with_its_place(tmp_path, changes, messa
         written_study(tmp_path, MATRIX).load()
 
 
+@pytest.mark.slow
 def test_a_published_curve_without_a_counterpart_is_told(tmp_path):
     theirs(tmp_path)
     study = measured_study(tmp_path, MATRIX.replace('"jpeg" =', '"jpg" ='), 5)

@@ -8,6 +8,8 @@ from rabench.bench.comparing.sizes import sized_codecs, sizes_table
 from rabench.bench.reading.groups import read
 from rabench.bench.reporting.report import report
 
+pytestmark = pytest.mark.slow
+
 study = measured_fixture(
     """
 dataset = "photos"
@@ -108,7 +110,6 @@ def test_the_best_size_is_the_one_that_is_surely_better(tmp_path):
     assert len(cheaper) and set(cheaper["short=8"]) == {"100.00"} and set(cheaper.best) == {"short=8"}
 
 
-@pytest.mark.slow
 def test_the_report_has_the_table_and_the_figure(study):
     written = report(study)
     assert {"sizes.png", "sizes.svg"} <= {f.name for f in written.files}

@@ -6,6 +6,7 @@ from rabench.datasets import DATASETS, photos
 from rabench.datasets.base import blocks
 
 
+@pytest.mark.slow
 def test_photos_test_patches_share_no_pixel_with_each_other_or_with_training():
     test, training = photos.PatchReader("test"), photos.PatchReader("train")
     assert len(training) == 12_000
@@ -28,6 +29,7 @@ def test_photos_are_what_the_documentation_says():
     assert min(float(i.std(axis=(0, 1)).max()) for i in block.images) >= 4
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("text", ["photos", "photos:split=train"])
 def test_halves_of_a_data_set_add_up_to_the_whole(text):
     dataset = DATASETS.make(text)

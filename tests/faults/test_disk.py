@@ -19,6 +19,8 @@ from rabench.bench.running.runner import Progress
 from rabench.core import files
 from rabench.core.errors import Unavailable
 
+pytestmark = pytest.mark.slow
+
 MATRIX = photos_matrix('quantizers = ["median-cut:colors=2"]\ncodecs = ["png", "jpeg:quality=50"]')
 LIMIT = 12
 
@@ -69,7 +71,6 @@ class FullAt:
         self.replace(source, target)
 
 
-@pytest.mark.slow
 def test_a_disk_that_is_full_at_any_write_loses_nothing_else(study, undisturbed, small_tasks, tmp_path):
     with FullAt(study.folder, 0) as counting:
         measure(study, LIMIT)
@@ -107,7 +108,6 @@ def small_disk(tmp_path):
     subprocess.run(["umount", str(place)], check=True)
 
 
-@pytest.mark.slow
 def test_a_real_disk_that_is_full_or_read_only_is_told_in_a_line(small_disk, undisturbed):
     study = written_study(small_disk / "study", MATRIX)
     (small_disk / "filling").write_bytes(bytes(120_000))
@@ -202,7 +202,6 @@ assert rabench.run(sys.argv[1], limit=150).complete
 """
 
 
-@pytest.mark.slow
 def test_two_machines_on_one_study_without_locks_end_with_the_same_records(study, tmp_path):
     command = [sys.executable, "-c", TWO_MACHINES, str(study.folder)]
     both = [subprocess.Popen([*command, name], stderr=subprocess.PIPE, text=True) for name in ("one", "two")]

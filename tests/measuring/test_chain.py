@@ -138,6 +138,7 @@ def test_halves_of_a_block_add_up_to_the_whole():
             np.testing.assert_array_equal(column, all_rows.columns[name][start:stop], err_msg=name)
 
 
+@pytest.mark.slow
 def test_what_else_is_measured_does_not_change_a_row():
     """The last bits of a network's output may depend on its batch: every call has exactly one size."""
     quantizer = QUANTIZERS.make("octree:colors=3")

@@ -24,6 +24,7 @@ def study(tmp_path):
     return partial(given_study, tmp_path)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "how, reason",
     [
@@ -59,6 +60,7 @@ def test_failed_blocks_lie_apart_and_are_measured_again(study, monkeypatch):
     assert rows_of(misbehaving).failed.sum() == 0
 
 
+@pytest.mark.slow
 def test_a_corrupt_image_is_a_row_with_its_error_for_every_point(study):
     scratched = study(point(dataset=Noise(bad=1003)), point(CODECS.make("png"), dataset=Noise(bad=1003)))
     assert measure(scratched).failed_rows == 2
@@ -67,6 +69,7 @@ def test_a_corrupt_image_is_a_row_with_its_error_for_every_point(study):
     assert reported.failures[0] == "1 image could not be read and is left out of every figure: scratched"
 
 
+@pytest.mark.slow
 def test_a_block_with_a_junk_file_has_one_hash_and_is_measured_once(tmp_path):
     folder = tmp_path / "images"
     dataset = noise_folder(folder)

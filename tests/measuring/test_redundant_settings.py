@@ -43,6 +43,7 @@ def test_the_first_whose_files_bear_it_out_encodes_for_the_others():
     assert representatives(broken, image) == {c: c for c in broken}
 
 
+@pytest.mark.slow
 def test_tables_show_identical_settings_as_one(tmp_path):
     alike = study(tmp_path, [Coarse(step=n) for n in range(8)])
     measure(alike, 200)

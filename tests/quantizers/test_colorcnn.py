@@ -42,6 +42,7 @@ def folder(tmp_path_factory):
     return folder
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("colors", [2, 5, 256])
 def test_an_image_alone_is_drawn_as_in_a_batch_and_at_its_size(folder, colors, photographs):
     quantizer = ColorCNNQuantizer(colors=colors, weights=str(folder))
@@ -125,6 +126,7 @@ def test_colors_chosen_for_another_normalization_are_refused(folder, tmp_path):
     Point(photos, ColorCNNQuantizer(weights=str(folder)), CODECS.make("png"), small).check()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("colors", [2, 4, 8, 16])
 def test_weights_that_ship_draw_the_pixels_that_records_of_before_hold(colors, photographs):
     """The squared error of each image, as measured when results/photos was made; last bits may turn a pixel elsewhere."""

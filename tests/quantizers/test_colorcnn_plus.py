@@ -33,6 +33,7 @@ def weights(tmp_path_factory):
     return write_weights(tmp_path_factory.mktemp("plus") / files.PLUS)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("colors", [2, 5, 64])
 def test_an_image_alone_is_drawn_as_in_a_batch_and_at_its_size(weights, colors, photographs):
     quantizer = ColorCNNPlusQuantizer(colors=colors, weights=weights)

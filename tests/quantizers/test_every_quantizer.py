@@ -50,6 +50,7 @@ def squared_error(quantizer, images):
     return sum(float(((as_rgb(quantized).astype(float) - image) ** 2).sum()) for quantized, image in pairs)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [(1, 1), (7, 5), (32, 32), (1, 300)], ids=str)
 def test_an_image_keeps_its_size_and_has_at_most_that_many_colors_all_used(quantizer, size):
     image = RNG.integers(0, 256, (*size, 3), np.uint8)
@@ -84,6 +85,7 @@ def test_a_quantizer_is_a_value(quantizer):
     assert QUANTIZERS.sweep(quantizer.spec) == [quantizer]
 
 
+@pytest.mark.slow
 def test_more_colors_bring_the_image_nearer(palette_quantizer, photographs):
     errors = [squared_error(palette_quantizer(colors=n), photographs[:30]) for n in (2, 4, 16, 64, 256)]
     assert errors[0] > errors[-1] and errors == sorted(errors, reverse=True)

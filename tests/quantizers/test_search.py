@@ -18,6 +18,7 @@ def answers(images):
     return SMALL.logits([np.asarray(i) for i in images]).argmax(1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "quantizer", ["k-means:colors=2", "k-means:colors=5:dither=floyd-steinberg", "colorcnn:colors=2"]
 )
@@ -35,6 +36,7 @@ def test_the_judge_agrees_more_often_with_what_it_said_of_the_originals(quantize
                 np.testing.assert_array_equal(color, np.round(image[new.indices == c].mean(0)))
 
 
+@pytest.mark.slow
 def test_an_image_alone_is_searched_as_among_others(photographs):
     quantizer = QUANTIZERS.make(f"k-means:colors=3:{SEARCH}")
     together = quantizer.quantize(photographs[:5])
@@ -42,6 +44,7 @@ def test_an_image_alone_is_searched_as_among_others(photographs):
         np.testing.assert_array_equal(quantizer.quantize([image])[0].rgb, quantized.rgb)
 
 
+@pytest.mark.slow
 def test_an_image_that_the_judge_reads_as_surely_is_left_alone():
     flat = np.full((32, 32, 3), 90, np.uint8)
     flat[:, 16:] = 200
@@ -90,6 +93,7 @@ def test_a_judge_of_another_data_set_is_refused(quantizer):
     QUANTIZERS.make("k-means:colors=2").check_point({"dataset": dataset})
 
 
+@pytest.mark.slow
 def test_more_steps_never_leave_an_image_further_from_the_answer(photographs):
     images = photographs[:24]
     answers = _probabilities(SMALL.logits(images))

@@ -27,6 +27,7 @@ def test_columns_come_back_from_the_file_as_they_were():
     assert store.bytes <= 1_000_000
 
 
+@pytest.mark.slow
 def test_a_dropped_column_gives_its_place_to_the_next():
     store = Store(held=500_000)
     for seed in range(20):

@@ -15,6 +15,8 @@ from rabench.core.errors import BadSetting
 from rabench.datasets import DATASETS
 from rabench.metrics import METRICS
 
+pytestmark = pytest.mark.slow
+
 ALONE = """
 dataset = "photos"
 classifiers = []
@@ -43,7 +45,6 @@ def values(name, codec):
     return np.array([metric.value(codec.decode(codec.encode(i)), i) for i in images])
 
 
-@pytest.mark.slow
 def test_the_means_are_those_of_the_images(alone):
     (group,) = read(alone).groups
     names = [m.point.title for m in group.measured]
@@ -178,7 +179,6 @@ def test_a_metric_that_fails_is_told_and_a_codec_is_not_blamed(tmp_path):
     assert np.isfinite(overheads).all()
 
 
-@pytest.mark.slow
 def test_a_study_with_and_without_a_classifier_is_compared_where_it_can_be(tmp_path):
     study = measured_study(
         tmp_path,
@@ -199,7 +199,6 @@ def test_without_a_classifier_there_is_always_psnr(tmp_path, classifiers):
     assert compare(study, "jpeg", ["webp"])[0].measure.name == "PSNR"
 
 
-@pytest.mark.slow
 def test_two_studies_are_compared_by_a_metric(tmp_path):
     one = measured_study(tmp_path / "one", ALONE, 20)
     two = measured_study(tmp_path / "two", ALONE.replace('"png", ', '"png:effort=9", '), 20)

@@ -85,6 +85,7 @@ def test_the_index_of_the_study_is_read(study):
     assert len(read(study[0]).measured) == 4 and max(p.done for p in status(study[0]).points) == IMAGES
 
 
+@pytest.mark.slow
 @some(15)
 @given(st.data())
 def test_an_index_that_lies_is_read_or_left_out(study, data):
@@ -124,6 +125,7 @@ WRONG = [
 ]
 
 
+@pytest.mark.slow
 def test_a_page_shows_runs_of_whatever_kind(study):
     found, index = study
     (found.records / "blocks.json").write_text(json.dumps(index))
@@ -135,6 +137,7 @@ def test_a_page_shows_runs_of_whatever_kind(study):
     assert provenance.runs(found.folder) == [RUN, {"records": {"a": 1}}, {}]
 
 
+@pytest.mark.slow
 @some(60)
 @given(changed({"runs": [RUN, RUN]}) | json_values(("runs", "machine", "packages")))
 def test_runs_that_lie_are_left_out(tmp_path_factory, content):
@@ -150,6 +153,7 @@ TIMES = json.loads(
 )
 
 
+@pytest.mark.slow
 @some(60)
 @given(changed({"format": 1, "times": [TIMES]}) | json_values(("times", "names", "dataset", "processor", "wall")))
 def test_times_that_lie_are_left_out(tmp_path_factory, content):
@@ -164,6 +168,7 @@ def test_times_that_lie_are_left_out(tmp_path_factory, content):
 CURVE = {"description": "x", "results": {"bpp": [0.5, 1], "psnr-rgb": [30, 31.5], "quality": [1, 2]}}
 
 
+@pytest.mark.slow
 @some(60)
 @given(changed(CURVE) | json_values(("results", "bpp", "psnr-rgb", "quality")))
 @example({"results": {"bpp": [10**400], "psnr": [1]}})

@@ -90,6 +90,7 @@ def with_footer(path, footer, table, key="rabench"):
     return path.read_bytes()
 
 
+@pytest.mark.slow
 @some(40)
 @given(changed(FOOTER) | json_values(("identity", "labels", "key", "versions", "block", "seconds", "start", "stop")))
 @example(FOOTER | {"seconds": dict.fromkeys(STAGES, 10**400)})
@@ -162,6 +163,7 @@ def test_a_damaged_pack_is_read_or_told(packed, data):
         return
 
 
+@pytest.mark.slow
 @some(30)
 @given(st.data())
 def test_a_packs_footer_that_lies_is_told(packed, data):

@@ -136,6 +136,7 @@ def test_parts_measured_apart_become_one_study(whole, tmp_path):
         merge([both], tmp_path / "both")
 
 
+@pytest.mark.slow
 def test_what_was_added_goes_along_and_its_plugin_file_is_found(tmp_path):
     study = measured_study(tmp_path / "one", PHOTOS, 8)
     plugin = python_file(tmp_path / "one", name="merged")
@@ -146,6 +147,7 @@ def test_what_was_added_goes_along_and_its_plugin_file_is_found(tmp_path):
     assert read(both).rows.equals(read(study).rows)
 
 
+@pytest.mark.slow
 def test_points_that_the_merged_matrix_does_not_name_are_told(tmp_path):
     one = measured_study(tmp_path / "one", PHOTOS, 8)
     two = measured_study(tmp_path / "two", photos_matrix('codecs = ["png", "qoi", "webp-lossless"]'), 8)

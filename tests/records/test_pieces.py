@@ -38,6 +38,7 @@ class Stop(Exception):
     """Stands for a kill."""
 
 
+@pytest.mark.slow
 def test_a_run_of_small_tasks_gives_the_records_of_one_of_large_ones(study, tmp_path, monkeypatch):
     run(study, in_process, 40)
     whole = tables(study)
@@ -54,6 +55,7 @@ def test_a_run_of_small_tasks_gives_the_records_of_one_of_large_ones(study, tmp_
     assert not list((other.records / "pieces").glob("*"))
 
 
+@pytest.mark.slow
 def test_what_was_measured_before_a_kill_is_not_measured_again(study, monkeypatch):
     monkeypatch.setattr(batches, "TASK_SECONDS", 0.02)
     seen = []
@@ -74,6 +76,7 @@ def test_what_was_measured_before_a_kill_is_not_measured_again(study, monkeypatc
     assert sorted(map(len, tables(study).values())) == [40] * 3
 
 
+@pytest.mark.slow
 def test_pieces_that_are_not_of_the_blocks_images_are_refused_and_removed(study, monkeypatch):
     monkeypatch.setattr(batches, "TASK_SECONDS", 0.02)
     with pytest.raises(Stop):
@@ -100,6 +103,7 @@ def _stop_after(rows):
     return stop
 
 
+@pytest.mark.slow
 def test_a_damaged_piece_is_measured_again(study, monkeypatch):
     monkeypatch.setattr(batches, "TASK_SECONDS", 0.02)
     with pytest.raises(Stop):
@@ -175,6 +179,7 @@ def test_a_gap_behind_some_images_is_none_of_theirs(tmp_path):
     assert pieces.gaps(identity.name, 3, 9) == [(4, 6), (8, 9)] and pieces.whole(identity.name, 1, 4) is not None
 
 
+@pytest.mark.slow
 def test_pieces_count_in_status_and_are_merged(study, tmp_path, monkeypatch):
     monkeypatch.setattr(batches, "TASK_SECONDS", 0.02)
     with pytest.raises(Stop):
@@ -187,6 +192,7 @@ def test_pieces_count_in_status_and_are_merged(study, tmp_path, monkeypatch):
     assert sum(p.done for p in rabench.status(tmp_path / "whole").points) == done
 
 
+@pytest.mark.slow
 def test_pieces_of_a_record_that_is_there_are_removed(study):
     run(study, in_process, 40)
     (record, *_) = Records(study.records).read()[0]

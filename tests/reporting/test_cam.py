@@ -67,6 +67,7 @@ def test_what_is_no_network_is_refused(photographs):
         activation_maps(Constant(), photographs[:1])
 
 
+@pytest.mark.slow
 def test_a_figure_for_a_study(tmp_path):
     (tmp_path / "matrix.toml").write_text(
         'dataset = "photos"\nclassifiers = ["small:weights=small-photos"]\n'
@@ -76,6 +77,7 @@ def test_a_figure_for_a_study(tmp_path):
     assert path.name == "cam-5.png" and path.stat().st_size > 10_000
 
 
+@pytest.mark.slow
 def test_a_report_shows_the_images_that_the_matrix_names(tmp_path):
     text = (
         'dataset = "photos"\nclassifiers = ["small:weights=small-photos"]\ncodecs = ["jpeg:quality=50"]\n'

@@ -11,6 +11,7 @@ from rabench.codecs.bpg import BPG
 from rabench.datasets.base import BadImage
 
 
+@pytest.mark.slow
 def test_unreadable_images_are_named_up_to_five_and_then_counted(tmp_path, monkeypatch):
     load = Noise.load
 
@@ -27,6 +28,7 @@ def test_unreadable_images_are_named_up_to_five_and_then_counted(tmp_path, monke
     assert line == f"8 images could not be read and are left out of every figure: {named}; and 3 more"
 
 
+@pytest.mark.slow
 def test_a_point_on_fewer_images_is_named_and_the_table_counts_them(tmp_path):
     bad = Misbehaving(how="encode")
     study = given_study(tmp_path, point(CODECS.make("png"), Noise(images=40)), point(bad, Noise(images=40)))
@@ -48,6 +50,7 @@ def test_what_a_codec_refuses_by_rule_is_not_to_be_tried_again(tmp_path, monkeyp
     assert line.startswith("10 rows failed, such as: none+bpg") and line.endswith("another run would give the same")
 
 
+@pytest.mark.slow
 def test_a_run_in_which_nothing_failed_says_nothing(tmp_path):
     study = given_study(tmp_path, point(CODECS.make("png"), Noise(images=10)))
     session.run(study, executors.in_process)

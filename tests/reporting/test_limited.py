@@ -14,6 +14,7 @@ from rabench.datasets import DATASETS
 study = measured_fixture(photos_matrix('codecs = ["jpeg:quality=5,50"]'), limit=40)
 
 
+@pytest.mark.slow
 def test_a_smaller_limit_afterwards_is_said_with_every_report(study, tmp_path):
     shutil.copytree(study.folder, tmp_path / "copy")
     copy = find_study(str(tmp_path / "copy"))
@@ -27,6 +28,7 @@ def test_a_limit_below_one_is_refused(study):
         session.run(study, executors.in_process, limit=0)
 
 
+@pytest.mark.slow
 def test_a_report_needs_no_images(tmp_path):
     (tmp_path / "images").mkdir()
     for i, image in enumerate(DATASETS.make("photos").load(0, 3).images):

@@ -16,6 +16,7 @@ def written(folder, more):
     return report(measured_study(folder, MATRIX.format(more=more), 100))
 
 
+@pytest.mark.slow
 def test_nothing_is_said_of_weights_without_a_published_accuracy(tmp_path):
     result = written(tmp_path, "")
     assert result.warnings == [] and "Published" not in (tmp_path / "table.md").read_text()
@@ -29,6 +30,7 @@ def test_a_published_accuracy_within_the_interval_stands_beside_the_measured_one
     assert f"Published: {measured - 1:g} % on all photographs." in (tmp_path / "table.md").read_text()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("published", "cause"), [(100, "the order of the classes"), (20, "images that the network was trained on")]
 )

@@ -31,6 +31,8 @@ from rabench.datasets import DATASETS
 from rabench.quantizers import QUANTIZERS
 from scipy.stats import binomtest
 
+pytestmark = pytest.mark.slow
+
 MATRIX = photos_matrix(
     'quantizers = ["none", "median-cut:colors=2,8", "octree:colors=2,8:dither=floyd-steinberg"]\ncodecs = ["png"]',
     'codecs = ["jpeg:quality=10,50,90", "webp:quality=30"]',
@@ -99,7 +101,6 @@ def test_psnr_is_the_textbooks():
     assert psnr(30, 30) == pytest.approx(48.13, abs=0.01)
 
 
-@pytest.mark.slow
 def test_an_equal_run_gives_an_equal_summary_and_equal_figures(measured, tmp_path):
     study, _written = measured
     again = find_study(str(study.folder), tmp_path / "again")
@@ -156,7 +157,6 @@ def test_tables_name_the_sources_the_overhead_and_the_interval(measured):
     assert cells[6].count("[") == 1
 
 
-@pytest.mark.slow
 def test_psnr_is_a_column_on_demand(measured):
     study, _ = measured
     assert "| PSNR dB |" not in (study.folder / "table.md").read_text()
@@ -258,7 +258,6 @@ def test_unlabelled_images_are_judged_by_agreement(tmp_path):
     assert f"native files: {native:.2f} bpp" in (tmp_path / "rate-accuracy.svg").read_text()
 
 
-@pytest.mark.slow
 def test_two_data_sets_get_a_figure_each(tmp_path):
     study = measured_study(tmp_path, MATRIX.replace('"photos"', '["photos", "photos:split=train"]'), 20)
     for name in ("rate-accuracy.png", "rate-accuracy-mine.png"):
@@ -304,7 +303,6 @@ def test_equal_figures_are_equal_files(tmp_path):
         assert (tmp_path / f"a.{ending}").read_bytes() == (tmp_path / f"b.{ending}").read_bytes()
 
 
-@pytest.mark.slow
 def test_figures_for_a_paper_are_as_wide_as_its_columns(measured, tmp_path):
     copy = tmp_path / "copy"
     shutil.copytree(measured[0].folder, copy)

@@ -54,6 +54,7 @@ def test_a_run_stopped_halfway_is_in_run_json(tmp_path):
     assert entry["packages"]["torch"] and entry["machine"]["cpu"]
 
 
+@pytest.mark.slow
 def test_a_full_disk_loses_nothing_and_leaves_nothing_half_written(tmp_path):
     study = given_study(tmp_path, point(), point(CODECS.make("png")))
     written, write = [], records_module.write_table

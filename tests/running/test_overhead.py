@@ -37,6 +37,7 @@ def test_it_is_the_rate_of_a_grey_image_of_the_commonest_size(study):
     assert {name: found[name] for name in lengths} == {name: 8 * n / 64 for name, n in lengths.items()}
 
 
+@pytest.mark.slow
 def test_records_of_an_earlier_version_get_it_from_the_next_run_which_measures_no_record(study):
     index = study.records / "blocks.json"
     content = json.loads(index.read_text())
@@ -48,6 +49,7 @@ def test_records_of_an_earlier_version_get_it_from_the_next_run_which_measures_n
     assert "rabench run adds it" not in str(report(study).tables[0].notes)
 
 
+@pytest.mark.slow
 def test_a_report_encodes_nothing(study, monkeypatch):
     monkeypatch.setattr(Noise, "where", lambda self: None)  # no pictures
 

@@ -22,6 +22,7 @@ def test_a_point_takes_what_it_took_else_what_its_kind_took_else_what_any_took()
     assert Pace().seconds(("none", "png", "k"), 100) == 0
 
 
+@pytest.mark.slow
 def test_the_time_left_is_that_of_the_kinds_that_are_left(tmp_path, monkeypatch):
     """A quick codec before a slow one, a hundred times as long: the quick one's pace says little of the rest."""
     quick, slow, images = CODECS.make("raw"), CODECS.make("png"), Noise(images=4000)

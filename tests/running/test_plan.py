@@ -46,6 +46,7 @@ def test_a_block_has_the_pixels_of_those_images_that_can_be_read(planned, tmp_pa
     assert [m.pixels for m in planned((point(dataset=dataset),), tmp_path).missing] == [5 * 8 * 8 + 2 * 3]
 
 
+@pytest.mark.slow
 def test_a_dry_run_estimates_from_records_or_from_a_probe(planned, tmp_path):
     study = given_study(tmp_path, point(), point(CODECS.make("png")))
     records = Records(study.records)

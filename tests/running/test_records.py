@@ -120,6 +120,7 @@ def test_a_report_never_mixes_two_networks_of_one_name(photos):
     assert len(rows_of(small)) == 1  # the new network's only record, not the old network's beside it
 
 
+@pytest.mark.slow
 def test_agreement_pairs_images_by_content_not_by_their_old_place(tmp_path):
     """A block measured as images 0.. of one data set is images 1000.. of another."""
     files = [encoded(image, "BMP") for image in Noise(images=1300, side=4).load(0, 1300).images]

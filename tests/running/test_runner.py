@@ -21,6 +21,7 @@ def study(tmp_path):
     return partial(given_study, tmp_path)
 
 
+@pytest.mark.slow
 def test_a_study_is_measured_once_and_only_what_is_missing_later(study):
     small = study(point(), point(PNG()))
     assert measure(small).measured == 6  # two codecs, three blocks

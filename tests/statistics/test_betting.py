@@ -15,6 +15,7 @@ def looks(n):
     return np.unique(np.geomspace(20, n, 40).astype(int))
 
 
+@pytest.mark.slow
 def test_who_looks_forty_times_is_wrong_at_most_as_often_as_said():
     rng, wrong = np.random.default_rng(0), 0
     for _ in range(400):

@@ -40,6 +40,7 @@ def monotone(points):
     return np.sort(RNG.uniform(0.3, 3, points)), np.sort(RNG.uniform(0.2, 0.8, points))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("between", ["pchip", "akima"])
 def test_monotone_curves_give_what_the_bjontegaard_package_gives(between):
     compared = 0
@@ -138,6 +139,7 @@ def halves(points):
     return np.array([p[0] for p in points]), np.array([p[1] / 100 for p in points])
 
 
+@pytest.mark.slow
 @hard_to_meet
 @given(curves, curves, st.randoms())
 def test_distances_change_sign_and_not_with_the_order_of_points(one, other, random):
@@ -151,6 +153,7 @@ def test_distances_change_sign_and_not_with_the_order_of_points(one, other, rand
         assert (1 + saved / 100) * (1 + rate(t, a) / 100) == pytest.approx(1)
 
 
+@pytest.mark.slow
 @hard_to_meet
 @given(curves, curves, st.floats(0.2, 5))
 def test_all_rates_times_k_shift_nothing_and_one_curves_shift_bd_rate_by_k(one, other, k):
@@ -161,6 +164,7 @@ def test_all_rates_times_k_shift_nothing_and_one_curves_shift_bd_rate_by_k(one, 
     assert rate(a, (k * t[0], t[1])) == pytest.approx(100 * (k * (1 + saved / 100) - 1), rel=1e-6, abs=1e-6)
 
 
+@pytest.mark.slow
 @hard_to_meet
 @given(curves, curves, st.data())
 def test_a_dominated_point_changes_no_figure_of_the_front(one, other, data):

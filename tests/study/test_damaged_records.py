@@ -26,6 +26,7 @@ def rerun(study):
     return outcome.measured, [line for line in lines if "no whole records" in line]
 
 
+@pytest.mark.slow
 def test_garbage_under_a_records_name_is_measured_again(study):
     before, summary = records(study), report(study).summary
     victim = study.records / next(iter(before))
@@ -38,6 +39,7 @@ def test_garbage_under_a_records_name_is_measured_again(study):
     assert report(study).summary.drop(columns="complete").equals(summary.drop(columns="complete"))
 
 
+@pytest.mark.slow
 def test_a_record_under_anothers_name_is_measured_again(study):
     before = records(study)
     one, other, *_ = before

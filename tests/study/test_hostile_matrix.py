@@ -45,6 +45,7 @@ def one_line(error):
     assert "\n" not in str(error)
 
 
+@pytest.mark.slow
 @some(100)
 @given(SPECS)
 @example("jpeg:quality=1.." + "9" * 5000)
@@ -112,6 +113,7 @@ def read(folder, text):
         one_line(error)
 
 
+@pytest.mark.slow
 @some(100)
 @given(MATRICES)
 @example({**GOOD, "base": "\0"})

@@ -56,6 +56,7 @@ def test_logits_of_another_shape_are_told(tmp_path):
     assert "classifier: ValueError: logits_of_batch gave (64,) for 64 images instead of (64, 2)" in reasons
 
 
+@pytest.mark.slow
 def test_indices_of_another_type_are_told(tmp_path):
     reasons = failures(tmp_path, "rabench.IndexedImage((r", "rabench.IndexedImage(np.int64(1) * (r")
     assert "quantizer: ValueError: indices are (H, W) uint8, got (16, 16) int64 (own.py, line " in reasons

@@ -51,6 +51,7 @@ def bytes_coded(study):
     return rows_of(study).bytes.tolist()[1]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("load", LOADS)
 def test_changed_weights_are_measured_anew(tmp_path, load):
     study = study_of(tmp_path, load)

@@ -45,6 +45,7 @@ def test_a_plug_in_may_refuse_a_point_with_the_remedy(tmp_path):
     assert refused.codec == Particular() and reason.endswith("has more; choose png") and outcome.measured == 1
 
 
+@pytest.mark.slow
 def test_a_plug_ins_notes_stand_in_the_report_once(tmp_path):
     points = [point(Particular(), Noise(images=10)), point(Particular(), Noise(images=10), quantizer=OCTREE)]
     study = given_study(tmp_path, *points)

@@ -46,6 +46,7 @@ def test_another_text_is_refused_with_what_is_allowed(text, tmp_path):
         study.load()
 
 
+@pytest.mark.slow
 def test_a_row_is_the_smaller_picture_by_original_pixels_and_after_scaling_back(tmp_path):
     study = measured_study(tmp_path, HEAD + SIZED, 30)
     block = DATASETS.make("photos").load(0, 30)
@@ -60,6 +61,7 @@ def test_a_row_is_the_smaller_picture_by_original_pixels_and_after_scaling_back(
     assert row.correct == int((classifier.logits(decoded).argmax(1) == block.labels).sum())
 
 
+@pytest.mark.slow
 def test_records_without_a_size_are_those_of_a_study_that_names_none(tmp_path):
     study = measured_study(tmp_path, HEAD + FULL, 30)
     before, rows = times_of(study), rows_of(study)

@@ -14,6 +14,8 @@ from rabench.bench.study.study import find_study
 from rabench.core.errors import Refused
 from rabench.datasets.folder import Folder
 
+pytestmark = pytest.mark.slow
+
 CODEC = '''
 import zlib
 from dataclasses import dataclass

@@ -135,6 +135,7 @@ def test_what_cannot_be_asked_is_told(settings, line):
         Extent(**settings)
 
 
+@pytest.mark.slow
 def test_an_unknown_codec_and_too_short_a_budget_are_told(tmp_path):
     study = written_study(tmp_path / "s", MATRIX)
     with pytest.raises(BadSetting, match=r"the study has no jpge \(did you mean 'jpeg' or 'png'\?\); it has jpeg, png"):
@@ -175,6 +176,7 @@ def test_every_image_goes_through_all_chains_in_an_order_of_its_own(monkeypatch)
     assert all(sorted(order) == list(range(5)) for order in orders) and len({tuple(order) for order in orders}) > 1
 
 
+@pytest.mark.slow
 def test_a_budget_that_is_spent_ends_the_rounds(tmp_path, monkeypatch):
     clock = iter(range(0, 10_000, 40))
     monkeypatch.setattr(timing, "monotonic", lambda: next(clock))  # two looks at the clock are 40 s apart

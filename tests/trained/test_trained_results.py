@@ -15,6 +15,8 @@ from rabench.bench.trained.figures import accuracy_over_bytes, train_test_heatma
 from rabench.bench.trained.results import difference, results_of
 from rabench.core.errors import Refused
 
+pytestmark = pytest.mark.slow
+
 TRAINING = """
 [[training]]
 networks = ["small"]
@@ -116,7 +118,6 @@ def test_a_dry_run_says_what_is_to_be_trained(tmp_path):
     assert "16 points are of these networks" in done.stdout and not (tmp_path / "trained").exists()
 
 
-@pytest.mark.slow
 def test_the_page_shows_them_and_asks_for_nothing(study, tmp_path):
     report(study)
     both = written_study(tmp_path, photos_matrix('codecs = ["png"]') + TRAINING)

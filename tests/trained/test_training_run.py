@@ -38,6 +38,7 @@ def about(study, name):
     return json.loads((study.folder / "trainings" / f"{name}.json").read_text())
 
 
+@pytest.mark.slow
 def test_a_network_is_trained_measured_and_not_trained_again(tmp_path):
     study = written_study(tmp_path, HEAD + BLOCK + "seeds = [0, 1]\n")
     lines = []
@@ -54,6 +55,7 @@ def test_a_network_is_trained_measured_and_not_trained_again(tmp_path):
     assert run(study).measured == 0
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_weights_and_another_seed_others(tmp_path):
     found = {}
     for folder in ("a", "b"):
@@ -63,6 +65,7 @@ def test_the_same_seed_gives_the_same_weights_and_another_seed_others(tmp_path):
     assert found["a"] == found["b"] and found["a"][0] != found["a"][1]
 
 
+@pytest.mark.slow
 def test_a_change_of_the_recipe_trains_anew(tmp_path):
     study = written_study(tmp_path, HEAD + BLOCK)
     train_missing(study, executors.in_process)
@@ -70,6 +73,7 @@ def test_a_change_of_the_recipe_trains_anew(tmp_path):
     assert train_missing(study, executors.in_process).trained == 1
 
 
+@pytest.mark.slow
 def test_a_network_that_is_measured_needs_its_weights_no_more(tmp_path):
     study = written_study(tmp_path, HEAD + BLOCK)
     run(study)
@@ -81,6 +85,7 @@ def test_a_network_that_is_measured_needs_its_weights_no_more(tmp_path):
     assert run(study).measured == 2 and weights.is_file()
 
 
+@pytest.mark.slow
 def test_a_budget_takes_as_many_images_of_each_class_as_fit(tmp_path):
     study = written_study(tmp_path, HEAD + BLOCK + 'budgets = ["20KB", "all"]\nseeds = [0, 1]\n')
     train_missing(study, executors.in_process)
@@ -102,6 +107,7 @@ def test_images_within_a_budget():
         within_budget(labels, sizes, 300, 0, "set")
 
 
+@pytest.mark.slow
 def test_what_cannot_be_trained_is_told_and_the_others_go_on(tmp_path):
     block = BLOCK + 'budgets = ["1KB", "all"]\n'
     study = written_study(tmp_path, HEAD + block + BLOCK + 'lr = 1e9\nbatch = 8\nname = "steep"\n')
@@ -115,6 +121,7 @@ def test_what_cannot_be_trained_is_told_and_the_others_go_on(tmp_path):
     assert again.measured == 0
 
 
+@pytest.mark.slow
 def test_training_images_that_cannot_be_stored_so_are_told(tmp_path):
     block = '[[training]]\nnetworks = ["small"]\nsizes = ["short=16"]\ncodecs = ["jpegxl-recompress", "png"]\nlimit = 60\nepochs = 1\n'
     outcome = run(written_study(tmp_path, HEAD + block))
@@ -122,6 +129,7 @@ def test_training_images_that_cannot_be_stored_so_are_told(tmp_path):
     assert "takes the stored file, which has no other size than full" in reason and outcome.measured == 2
 
 
+@pytest.mark.slow
 def test_what_a_training_raises_fails_it_alone(tmp_path):
     block = BLOCK.replace('["small"]', '["small", "alexnet"]') + "side = 8\n"
     outcome = run(written_study(tmp_path, HEAD + block))
@@ -129,6 +137,7 @@ def test_what_a_training_raises_fails_it_alone(tmp_path):
     assert reason.startswith("alexnet+none+jpeg:quality=10+seed0: ") and outcome.measured == 2
 
 
+@pytest.mark.slow
 def test_results_of_another_recipe_are_not_shown(tmp_path):
     study = written_study(tmp_path, HEAD + BLOCK)
     run(study)
@@ -139,6 +148,7 @@ def test_results_of_another_recipe_are_not_shown(tmp_path):
     assert len(results_of(read(study, trained=True), study.folder)) == 2
 
 
+@pytest.mark.slow
 def test_a_network_measured_on_fewer_images_needs_its_weights(tmp_path):
     study = written_study(tmp_path, HEAD + BLOCK)
     run(study, limit=60)
@@ -148,6 +158,7 @@ def test_a_network_measured_on_fewer_images_needs_its_weights(tmp_path):
     assert run(study, limit=100).measured == 2 and weights.is_file()
 
 
+@pytest.mark.slow
 def test_a_begun_training_of_another_recipe_is_no_obstacle(tmp_path, monkeypatch):
     study = written_study(tmp_path, HEAD + BLOCK.replace("epochs = 1", "epochs = 3"))
     written = networks.weights.write
@@ -171,6 +182,7 @@ def photos_in_folders(root):
     return sorted((root / "train").glob("*/*.png"))
 
 
+@pytest.mark.slow
 def test_training_images_that_change_under_their_names_are_trained_on_anew(tmp_path):
     first, second = photos_in_folders(tmp_path / "images")[:2]
     study = written_study(tmp_path, f'dataset = "folder:path={tmp_path / "images"}"\n' + BLOCK)
@@ -190,6 +202,7 @@ def test_training_images_that_change_under_their_names_are_trained_on_anew(tmp_p
     assert json.loads(before)["content"] != json.loads(after)["content"]
 
 
+@pytest.mark.slow
 def test_a_network_of_before_its_images_were_noted_by_content_stays_trained(tmp_path):
     study = written_study(tmp_path, HEAD + BLOCK)
     train_missing(study, executors.in_process)
@@ -255,6 +268,7 @@ def test_a_kill_loses_no_network_and_resumed_weights_are_those_of_an_undisturbed
     assert not list(Path(killed.folder / "trained").glob("*.checkpoint.*"))
 
 
+@pytest.mark.slow
 def test_coded_images_of_sets_that_are_not_in_use_make_room(tmp_path, monkeypatch):
     monkeypatch.setattr(training_run, "DISK", 1000)
     block = BLOCK.replace('["jpeg:quality=10"]', '["jpeg:quality=10", "jpeg:quality=20", "png"]')
@@ -263,6 +277,7 @@ def test_coded_images_of_sets_that_are_not_in_use_make_room(tmp_path, monkeypatc
     assert len(list((study.folder / "coded").glob("*.parquet"))) == 1
 
 
+@pytest.mark.slow
 def test_a_disk_that_fills_while_coding_keeps_what_is_coded(tmp_path, monkeypatch):
     study = written_study(tmp_path, HEAD + BLOCK.replace("limit = 200", "limit = 3000"))
     write, written = encoded.pq.write_table, []

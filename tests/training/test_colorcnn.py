@@ -14,6 +14,8 @@ from rabench.quantizers.colorcnn import drawing, recipes, training
 from rabench.quantizers.colorcnn import weights as files
 from small_networks import CPU, a_colorcnn, photos_judge
 
+pytestmark = pytest.mark.slow
+
 RECIPE = recipes.Recipe(
     epochs=3, optimizer="adamw", lr=5e-3, batch=32, jitter=0.2, color_norm=1.0, weight_decay=0.01, seed=1
 )
@@ -42,7 +44,6 @@ def first(images, count):
     return Images(images.pixels[:count], images.labels[:count])
 
 
-@pytest.mark.slow
 def test_training_lowers_the_loss_and_leaves_the_classifier_as_it_was(parts, judge, tmp_path):
     """A tiny network and some thirty steps: accuracy at two colors rises far above chance (1 in 8)."""
     before = {k: v.clone() for k, v in judge.network.state_dict().items()}
@@ -67,7 +68,6 @@ def test_gradients_reach_every_parameter(parts, judge):
         assert parameter.grad.abs().max() > 0 or name.endswith((".0.bias", ".3.bias")), name
 
 
-@pytest.mark.slow
 def test_a_killed_training_goes_on_and_ends_with_the_same_weights(parts, judge, tmp_path):
     kept, held = first(parts[0], 128), first(parts[1], 40)
     undisturbed, path = a_colorcnn(), tmp_path / "killed.safetensors"
@@ -115,7 +115,6 @@ def test_the_published_learning_rate_restarts_warm():
     assert rates == pytest.approx([1e-2, 5e-3, 0, 1e-2, 5e-3, 0], abs=1e-6)
 
 
-@pytest.mark.slow
 def test_the_command_trains_for_several_numbers_of_colors_and_its_weights_run_in_a_study(tmp_path):
     options = ("--dataset", "photos", "--classifier", "small:weights=small-photos", "--recipe", "adamw")
     done = command(

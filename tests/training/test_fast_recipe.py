@@ -62,6 +62,7 @@ def test_every_network_takes_the_smaller_images(name):
         assert network(torch.zeros(2, 3, 32, 32)).shape == network(torch.zeros(2, 3, 16, 16)).shape == (2, 10)
 
 
+@pytest.mark.slow
 def test_a_killed_training_of_growing_images_ends_with_the_weights_of_one_that_nobody_killed(tmp_path):
     plan = Plan("small", PHOTOS, tmp_path / "a.safetensors", replace(FAST, epochs=3), "fast", width=4, limit=100)
     about = training.train_classifier(plan)
@@ -82,6 +83,7 @@ def test_a_killed_training_of_growing_images_ends_with_the_weights_of_one_that_n
     assert other.out.read_bytes() == plan.out.read_bytes()
 
 
+@pytest.mark.slow
 def test_the_command_names_a_recipe_and_changes_a_part_of_it(tmp_path):
     plan = classifier_plan("small", "photos", "small.safetensors", {"recipe": "fast", "epochs": 2})
     assert plan.recipe == replace(RECIPES["fast"], epochs=2, precision=plan.recipe.precision)

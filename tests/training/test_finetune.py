@@ -90,6 +90,7 @@ def test_images_that_cannot_be_coded_are_left_out_and_told(tmp_path):
     assert 3 not in places and len(images) == len(places) == 40 - len(reasons)
 
 
+@pytest.mark.slow
 def test_tuning_raises_accuracy_on_its_own_images_and_says_what_it_did(study):
     tuning = a_tuning(study)
     about = finetune(tuning, executors.in_process)
@@ -103,6 +104,7 @@ def test_tuning_raises_accuracy_on_its_own_images_and_says_what_it_did(study):
     assert weights.about(tuning.file) == about
 
 
+@pytest.mark.slow
 def test_weights_it_began_with_stay_where_nothing_is_better(study):
     training = finetune(a_tuning(study, recipe=replace(RECIPE, epochs=1, lr=1.0)), executors.in_process).training
     assert training["epoch"] == 0
@@ -194,6 +196,7 @@ def test_a_tuning_that_is_done_is_left_alone(study):
     assert file.stat().st_mtime_ns != before
 
 
+@pytest.mark.slow
 def test_nothing_is_there_until_a_tuning_is_done(study):
     with pytest.raises(KeyboardInterrupt):
         finetune(a_tuning(study, limit=200), executors.in_process, progress=TrainingProgress(on_epoch=stop))

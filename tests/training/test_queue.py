@@ -93,6 +93,7 @@ def test_the_command_trains_what_a_study_lacks_and_the_study_then_runs(tmp_path)
     assert "colorcnn-plus:colors=9:precision=fp32:weights=own" in (study / "summary.csv").read_text()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("options", "message"),
     [

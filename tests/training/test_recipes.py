@@ -56,6 +56,7 @@ def a_training(colors):
     return Training(ColorCNNPlus(8, 4, 2), [photos_judge()], colors, recipe, CPU)
 
 
+@pytest.mark.slow
 def test_statistics_are_measured_before_held_out_images_are_judged(training_photos, tmp_path):
     images = Images(training_photos.pixels[:48], training_photos.labels[:48])
     trained = a_training(ColorRange(2, 8))

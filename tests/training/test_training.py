@@ -72,6 +72,7 @@ def test_a_killed_run_goes_on_and_ends_with_the_same_weights(plan, tmp_path):
     assert killed.out.read_bytes() == undisturbed
 
 
+@pytest.mark.slow
 def test_a_run_without_momentum_is_resumed_too_and_a_finished_one_left_alone(plan):
     """An optimizer without momentum has no state to keep."""
     plain = replace(plan, recipe=Recipe(epochs=2, momentum=0), width=4, limit=200)
@@ -234,6 +235,7 @@ def test_an_epoch_sees_each_image_once(tmp_path):
     assert sorted(first) == sorted(second) == values.tolist() and first != second
 
 
+@pytest.mark.slow
 def test_metadata_is_readable_without_torch(plan):
     training.train_classifier(replace(plan, recipe=replace(RECIPE, epochs=1)))
     with safe_open(plan.out, "numpy") as file:

@@ -89,6 +89,7 @@ def test_a_checkpoint_is_due_every_minute(tmp_path, monkeypatch):
     assert not state.due()
 
 
+@pytest.mark.slow
 def test_a_checkpoint_from_before_places_were_kept_is_read(photos, tmp_path):
     """Such a file is one without a position: it was written after a whole epoch."""
     path = tmp_path / "old.safetensors"
@@ -104,6 +105,7 @@ def test_a_checkpoint_from_before_places_were_kept_is_read(photos, tmp_path):
     assert len(history) == 2
 
 
+@pytest.mark.slow
 def test_epochs_that_learn_the_classes_say_how_many_the_network_tells(photos, tmp_path):
     network, (classes, drawing) = a_trained_plus(photos, tmp_path / "plus.safetensors", None)
     assert set(classes) >= {"held_out_class_accuracy"} and "held_out_accuracy" not in classes
