@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 from given_studies import measured_study
+from rabench import train_classifier, train_colorcnn
 from rabench.bench.comparing.compare import compare
 from rabench.bench.comparing.comparison import as_text
 from rabench.bench.reading.seeds import without_seed
@@ -23,8 +24,6 @@ codecs = ["png", "jpeg:quality=5"]
 @pytest.fixture(scope="module")
 def comparisons(tmp_path_factory):
     """Of two seeds of one network, and of a network by itself."""
-    from rabench import train_classifier
-
     folder = tmp_path_factory.mktemp("seeds")
     for seed in (0, 1):
         train_classifier("small", "photos", folder / f"a-seed{seed}.safetensors", limit=300, epochs=2, seed=seed)
@@ -53,6 +52,29 @@ def test_every_format_has_them(comparisons):
     assert "a-seed" in as_text(comparisons, "markdown").split("Over seeds")[1]
     assert "\nseeds," in as_text(comparisons, "csv")
     assert json.loads(as_text(comparisons, "json"))[-1]["seeds"][0]["seeds"] == 2
+
+
+COLORCNNS = """
+dataset = "photos"
+classifiers = ["small:weights=small-photos"]
+[[points]]
+quantizers = ["median-cut:colors=2", "colorcnn:colors=2:weights=drawn-seed0", "colorcnn:colors=2:weights=drawn-seed1"]
+codecs = ["png"]
+"""
+
+
+def test_seeds_of_a_colorcnn_are_one_row_too(tmp_path):
+    constants = {"colors": 2, "recipe": "adamw", "width": 4, "epochs": 1, "limit": 200}
+    for seed in (0, 1):
+        train_colorcnn("photos", "small:weights=small-photos", tmp_path / f"drawn-seed{seed}", seed=seed, **constants)
+    (comparison,) = compare(measured_study(tmp_path, COLORCNNS, 200), "median-cut+png")
+    (row,) = comparison.seeds.itertuples()
+    assert (row.seeds, row.images, row.classifier) == (2, 200, "small-photos") and "drawn-seed*" in row.point
+    points = comparison.points
+    of_seeds = points.difference_points[points.curve.str.contains("colorcnn")]
+    assert len(of_seeds) == 2 and row.difference_points == pytest.approx(of_seeds.mean())
+    assert row.seed_deviation_points == pytest.approx(of_seeds.std())
+    assert row.difference_points_low < row.difference_points < row.difference_points_high
 
 
 @pytest.mark.parametrize(
