@@ -20,13 +20,8 @@ from ..study.matrix import Matrix, check_for_points, with_references
 from ..study.study import Study
 from .curves import Curve, Measured, curves, gather, merged, stored_of, summary
 from .measures import ACCURACY, AGREEMENT, Measure
-from .recorded import recorded_points
+from .recorded import NOT_TRUSTED, with_recorded
 
-NOT_TRUSTED = (
-    "{} came from elsewhere and is not trusted: {} did not run, and what is shown of it is what the records say; read its "
-    "code, then trust the study"
-)
-"""The line on a study whose plug-ins may not run."""
 LABELS = ("dataset", "agreement")
 """What a prediction may be held against: the data set's labels, or the prediction on the uncompressed image."""
 
@@ -148,9 +143,8 @@ def read(study: Study, trained: bool = False) -> Reading:
     if not trained:
         check_for_points(matrix)
     records, bad = Records(study.records).read()
+    matrix = with_recorded(matrix, records)
     if matrix.unrun:
-        more = recorded_points(matrix.unrun, with_references(matrix), records)
-        matrix = replace(matrix, points=tuple(dict.fromkeys((*matrix.points, *more))))
         bad = [NOT_TRUSTED.format(study.folder, ", ".join(matrix.unrun)), *bad]
     measured, damaged = gather(with_references(matrix), records, index)
     by_metrics, lost = gather(matrix.fidelity, records, index)

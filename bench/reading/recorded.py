@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, fields, make_dataclass
+from dataclasses import dataclass, field, fields, make_dataclass, replace
 from typing import Any
 
 from ...classifiers import CLASSIFIERS
@@ -19,6 +19,7 @@ from ...datasets.base import Dataset
 from ...quantizers import QUANTIZERS
 from ...quantizers.base import Quantizer
 from ..records.format import Identity, Record
+from ..study.matrix import Matrix, with_references
 from ..study.points import Point
 from ..study.sizes import Size
 
@@ -114,6 +115,21 @@ class StandIns:
             return FAMILIES[place][0].make(label)
         kinds = {f.name: type(f.default) for f in fields(cls)}
         return cls(**{key: kinds[key](specs.unquote(value)) for key, value in settings.items()})
+
+
+NOT_TRUSTED = (
+    "{} came from elsewhere and is not trusted: {} did not run, and what is shown of it is what the records say; read its "
+    "code, then trust the study"
+)
+"""The line on a study whose plug-ins may not run."""
+
+
+def with_recorded(matrix: Matrix, records: Sequence[Record]) -> Matrix:
+    """The matrix, and the points of its plug-ins that did not run, as far as records name them."""
+    if not matrix.unrun:
+        return matrix
+    more = recorded_points(matrix.unrun, with_references(matrix), records)
+    return replace(matrix, points=tuple(dict.fromkeys((*matrix.points, *more))))
 
 
 def recorded_points(unrun: tuple[str, ...], points: Iterable[Point], records: Iterable[Record]) -> tuple[Point, ...]:

@@ -125,6 +125,16 @@ def test_the_records_of_a_plugin_that_did_not_run_are_shown(stranger, here, monk
         assert found.loc[name, "bytes"] == row.bytes and found.loc[name, "correct"] == row.correct
 
 
+def test_status_counts_the_records_of_a_plugin_that_did_not_run(stranger, here):
+    status, out, _ = fresh("status", here)
+    other, of_stranger, _ = fresh("status", stranger)
+    assert status == other == 0 and "came from elsewhere and is not trusted: " in of_stranger
+    counted = [line.split()[-4:-1] for line in out.splitlines() if "mine" in line or "deflate" in line]
+    assert counted and counted == [
+        line.split()[-4:-1] for line in of_stranger.splitlines() if "mine" in line or "deflate" in line
+    ]
+
+
 def fresh_reading(folder):
     import pandas as pd
 
