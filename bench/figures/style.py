@@ -92,7 +92,7 @@ def _save_each(figure: Figure, paths: Sequence[Path]) -> None:
     """Writes a figure to each path; it is laid out once, which takes as long as drawing it."""
     for path in paths:
         save(figure, path)
-        figure.set_layout_engine("none")  # leaves everything where it is
+        figure.set_layout_engine(None)  # everything stays where it is; with one, even "none", it is drawn twice
     figure.set_layout_engine("constrained")
 
 
