@@ -48,6 +48,17 @@ class SeededResult:
         """The number of seeds measured."""
         return len(self.measured)
 
+    @property
+    def training(self) -> tuple[object, ...]:
+        """What the networks have in common with others that were trained alike on other images: recipe, length, limit."""
+        conditions = self.abouts[0].get("conditions")
+        known = conditions if isinstance(conditions, dict) else {}
+        recipe = known.get("recipe")
+        return (
+            recipe | {"seed": None} if isinstance(recipe, dict) else None,
+            *(known.get(name) for name in ("examples", "limit", "side")),
+        )
+
     def mean(self) -> SeedMean:
         """The accuracy over seeds and images, as a share, with its interval."""
         mean = crossed(scores_of(self.measured, common_images(self.measured)))

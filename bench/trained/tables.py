@@ -26,7 +26,7 @@ LEGEND = (
     "MB: the files of the training images, and palettes that they share once; a mean over seeds where a budget chose other "
     "images for each. accuracy: the mean over seeds and images in percent; its interval counts both, and needs two seeds. "
     "deviation of seeds: the standard deviation of the accuracies of single seeds. against originals: in points, against "
-    "the same network trained and tested on originals, images paired."
+    "the same network trained alike and tested on originals, images paired."
 )
 
 
@@ -38,14 +38,16 @@ def trained_tables(tested: Sequence[SeededResult]) -> list[Table]:
         own.sort(key=lambda t: (np.nan_to_num(t.known("bytes"), nan=np.inf), t.trained_on, not t.same))
         images = max(len(t.measured[0].columns["image"]) for t in own)
         title = f"{network} trained on stored images, {dataset} ({images:,} images)"
-        frame = pd.DataFrame([_row(t, _originals(own)) for t in own], columns=list(KINDS))
+        frame = pd.DataFrame([_row(t, _originals(own, t)) for t in own], columns=list(KINDS))
         found.append(Table(title, frame, KINDS, _notes(own), LEGEND))
     return found
 
 
-def _originals(tested: Sequence[SeededResult]) -> SeededResult | None:
-    """The network that was trained and tested on lossless images in full size, without a budget."""
+def _originals(tested: Sequence[SeededResult], like: SeededResult) -> SeededResult | None:
+    """The network that was trained and tested on lossless images in full size, without a budget, and trained alike."""
     for t in tested:
+        if t.training != like.training:
+            continue
         lossless = t.images.quantizer.name == "none" and t.images.codec.lossless and not t.images.size
         if lossless and not t.budget and (t.test == "none+raw" or t.same):
             return t

@@ -1,5 +1,7 @@
 """Results of networks trained on stored images: seeds together, as tables, figures, a CSV file and a part of the page."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -13,6 +15,7 @@ from rabench.bench.running import executors
 from rabench.bench.trained import run as train_and_measure
 from rabench.bench.trained.figures import accuracy_over_bytes, train_test_heatmap
 from rabench.bench.trained.results import difference, results_of
+from rabench.bench.trained.tables import trained_tables
 from rabench.core.errors import Refused
 
 pytestmark = pytest.mark.slow
@@ -70,6 +73,26 @@ def test_equal_test_images_make_no_difference(tested):
     same, originals = (next(t for t in tested if t.trained_on == "none+png" and t.same is s) for s in (True, False))
     d = difference(same, originals)
     assert (d.value, d.low, d.high) == (0, 0, 0)
+
+
+def test_networks_are_held_against_those_that_were_trained_alike(tested):
+    (table,) = trained_tables(tested)
+    against = dict(
+        zip(
+            zip(table.frame["trained on"], table.frame["tested on"], strict=True),
+            table.frame["against originals"],
+            strict=True,
+        )
+    )
+    assert against["none+png", "none+raw"] == "+0.00" and against["none+png", "none+png (same)"] == ""
+    assert float(against["none+jpeg:quality=5", "none+raw"])
+    longer = {"conditions": {**tested[0].abouts[0]["conditions"], "examples": 10_000}}
+    others = [replace(t, abouts=(longer, longer)) if t.trained_on == "none+png" else t for t in tested]
+    (table,) = trained_tables(others)
+    rows = table.frame.set_index("trained on")["against originals"]
+    assert set(rows["none+jpeg:quality=5"]) == {""} and "+0.00" in set(rows["none+png"])
+    (table,) = trained_tables([replace(t, abouts=({"conditions": "none"},) * 2) for t in tested])
+    assert "+0.00" in set(table.frame["against originals"])
 
 
 def test_a_report_writes_tables_figures_and_a_file_of_figures(study):
