@@ -81,7 +81,10 @@ class _Executor(Executor):
 
     def __init__(self, client: Any, workers: _Workers) -> None:
         self.workers = workers
-        self.anywhere, self.with_gpu = client.get_executor(), client.get_executor(resources={GPU: 1})
+        # pure=False: a call that is made once more, as after a worker's death, runs once more
+        self.anywhere, self.with_gpu = (
+            client.get_executor(pure=False, **kind) for kind in ({}, {"resources": {GPU: 1}})
+        )
 
     def submit(self, fn: Callable[..., T], /, *args: Any, **kwargs: Any) -> Future[T]:
         """As of any executor. A call whose first argument says that it is ``on_gpu`` takes one GPU of its worker."""

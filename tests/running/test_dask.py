@@ -112,12 +112,15 @@ def test_workers_that_join_later_are_counted(monkeypatch):
 @pytest.mark.slow
 def test_what_runs_on_a_gpu_goes_to_workers_that_have_one(cluster, start):
     def worker(_):
+        import time
+
         from distributed import get_worker
 
+        time.sleep(0.2)  # long enough that both workers get some
         return get_worker().name
 
     def names(pool, on_gpu):
-        calls = [pool.submit(worker, SimpleNamespace(on_gpu=on_gpu)) for _ in range(20)]
+        calls = [pool.submit(worker, SimpleNamespace(on_gpu=on_gpu)) for _ in range(10)]
         return {call.result(60) for call in calls}
 
     pool = cluster_module.dask(cluster)
