@@ -145,8 +145,9 @@ def _measure(
             return train_and_measure(study, pool, limit, budget, shown.progress, command_line(), timeout)
         except KeyboardInterrupt:
             shown.close()
-            done = f"{shown.progress.done:,} of {shown.progress.total:,} rows are measured and kept"
-            end_soon(f"stopped; {done}. The same command goes on from here.", STOPPED)
+            rows = f"{shown.progress.done:,} of {shown.progress.total:,} rows are measured and"
+            kept = rows if shown.progress.total else "what was trained is"
+            end_soon(f"stopped; {kept} kept. The same command goes on from here.", STOPPED)
     return None
 
 

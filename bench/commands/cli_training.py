@@ -51,9 +51,7 @@ def _colorcnn_options(
     class_epochs: Annotated[
         int | None, typer.Option(min=-1, help="First epochs, which learn the classes alone; -1: half (--plus).")
     ] = None,
-    imitation: Annotated[
-        float | None, typer.Option(min=0, help="Pull towards clustering at many colors (--plus).")
-    ] = None,
+    imitation: Annotated[float | None, typer.Option(min=0, help="Pull towards clustering (--plus).")] = None,
     border: Annotated[str | None, typer.Option(help="What the crop brings in: black or mirrored.")] = None,
     width: Annotated[int, typer.Option(min=0, help="Channels of the first level; 0: 64, or 32 with --plus.")] = 0,
     backbone: Annotated[str, typer.Option(help="unet or dncnn, of a ColorCNN")] = "unet",

@@ -26,12 +26,13 @@ class BatchedInference:
     """A classifier's predictions for the images of a task; an image met before is not classified again.
 
     A network is called with exactly its batch size, the last batch padded with black, so that the prediction of an
-    image does not depend on what else was measured. ``seconds`` and ``classified`` count the time and the images.
+    image does not depend on what else was measured. ``seconds`` and ``classified`` count the time and the images;
+    ``unpadded_seconds`` leave out the share of the batches that was padding.
     """
 
     def __init__(self, classifier: Classifier) -> None:
         self.classifier = classifier
-        self.seconds = 0.0
+        self.seconds = self.unpadded_seconds = 0.0
         self.classified = 0
         self._numbers: dict[bytes, int] = {}
         """The number of each different image, by its digest."""
@@ -64,7 +65,9 @@ class BatchedInference:
         waiting = self._waiting.setdefault(prepared.shape, [])
         waiting.append((number, prepared))
         self._bytes += prepared.nbytes
-        self.seconds += perf_counter() - begin
+        seconds = perf_counter() - begin
+        self.seconds += seconds
+        self.unpadded_seconds += seconds
         if len(waiting) == self.classifier.batch:
             self._classify(prepared.shape)
         elif self._bytes > WAITING_BYTES:  # images of many shapes
@@ -97,6 +100,7 @@ class BatchedInference:
             self._errors.update(dict.fromkeys(numbers, f"classifier: {describe_error(error)}"))
         self._batch_seconds = perf_counter() - begin
         self.seconds += self._batch_seconds
+        self.unpadded_seconds += self._batch_seconds * len(waiting) / len(batch)
 
     def _checked(self, logits: NDArray[np.float32], images: int) -> NDArray[np.float32]:
         """The logits, where they are (images, classes). Raises ValueError for another shape."""

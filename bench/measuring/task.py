@@ -241,8 +241,8 @@ class _Measurement:
         judging = files.clock.seconds[judge.spec]
         if isinstance(judge, Classifier) and (inference := self.inferences.get(judge)) is not None:
             predicted, log_probabilities, confidences = inference.of(files.codec, self.labels[:n], errors)
-            # What n images take; equal images were classified once.
-            judging = inference.seconds / max(1, inference.classified) * n
+            # What n images take in full batches; equal images were classified once.
+            judging = inference.unpadded_seconds / max(1, inference.classified) * n
         if isinstance(judge, Metric):
             failures = self.metric_errors.get(judge, {})
             errors.update({row: reason for (c, row), reason in failures.items() if c == files.codec})

@@ -93,4 +93,5 @@ def _half(terms: list[tuple[float, int]], rest: float) -> float:
     spread = sum(part * part / freedom for part, freedom in terms)
     if variance <= 0 or spread <= 0:
         return 0.0
-    return float(stdtrit(variance * variance / spread, 0.975)) * sqrt(variance)
+    freedom = max(variance * variance / spread, min(own for _, own in terms))  # never fewer than the seeds have
+    return float(stdtrit(freedom, 0.975)) * sqrt(variance)

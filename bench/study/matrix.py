@@ -248,7 +248,8 @@ def _trained(file: TomlFile, base: Base) -> tuple[TrainedPoint, ...]:
         try:
             found += trained_points(base, block, stored)
         except RabenchError as error:
-            raise file.error("[[training]]", str(error)) from None
+            # Its keys are no options of a command, as which backticks would show them
+            raise file.error("[[training]]", str(error).replace("`", "'")) from None
     try:
         return unique(found)
     except RabenchError as error:

@@ -159,14 +159,14 @@ def trained_points(
     _check_keys(block)
     networks, seeds = _networks(block.get("networks")), _whole_numbers("seeds", block.get("seeds", [0]), 0, MOST_SEED)
     if len(stored[0]) != 1:
-        raise BadSetting(f"a block has one data set, got {len(stored[0])}; write a block for each, with a `name`")
+        raise BadSetting(f"a block has one data set, got {len(stored[0])}; write a block for each, with a 'name'")
     if stored[0][0].split == "train":
         raise BadSetting(
-            "`dataset` names the test images, got split=train; training images are those of that split anyway"
+            "'dataset' names the test images, got split=train; training images are those of that split anyway"
         )
     budgets, recipe, examples = _budgets(block.get("budgets", ["all"])), _recipe(block), _count(block, "examples")
     if examples and "epochs" in block:
-        raise BadSetting("`epochs` and `examples` both say how long to train; name one")
+        raise BadSetting("'epochs' and 'examples' both say how long to train; name one")
     limit, side, folder = _count(block, "limit"), _count(block, "side"), _folder(base, block.get("weights", FOLDER))
     name = _name(block.get("name", ""))
     test = _test(block.get("test", [SAME, ORIGINALS]), base)
@@ -195,7 +195,7 @@ def unique(points: Iterable[TrainedPoint]) -> tuple[TrainedPoint, ...]:
         n = p.network
         any_seed = replace(n, seed=0, recipe=replace(n.recipe, seed=0))
         if networks.setdefault((n.title, n.images.name, n.budget), any_seed) != any_seed:
-            raise BadSetting(f"two blocks train {n.name} otherwise; give one of them a `name`")
+            raise BadSetting(f"two blocks train {n.name} otherwise; give one of them a 'name'")
         found[n, p.point] = p
     return tuple(sorted(found.values(), key=lambda p: p.network.seed))
 
@@ -219,7 +219,7 @@ def _networks(names: Any) -> list[str]:
     trainable = [n for n in CLASSIFIERS.names() if issubclass(CLASSIFIERS[n], Network)]
     names = [names] if isinstance(names, str) else names
     if not isinstance(names, list) or not names or not all(isinstance(name, str) for name in names):
-        raise BadSetting(f'`networks` is a list of networks to train, such as ["resnet20", "small"], got {names!r}')
+        raise BadSetting(f"""'networks' is a list of networks to train, such as ["resnet20", "small"], got {names!r}""")
     for name in names:
         if name not in trainable:
             raise unknown("trainable network", name, trainable)
@@ -228,17 +228,17 @@ def _networks(names: Any) -> list[str]:
 
 def _whole_numbers(key: str, values: Any, low: int, high: int) -> list[int]:
     if not isinstance(values, list) or not values or any(type(v) is not int or not low <= v <= high for v in values):
-        raise BadSetting(f"`{key}` is a list of whole numbers in {low}..{high}, such as [0, 1, 2], got {values!r}")
+        raise BadSetting(f"'{key}' is a list of whole numbers in {low}..{high}, such as [0, 1, 2], got {values!r}")
     if len(set(values)) < len(values):
         twice = next(v for v in values if values.count(v) > 1)
-        raise BadSetting(f"`{key}` lists {twice} twice: one seed gives one network; name {len(values)} different ones")
+        raise BadSetting(f"'{key}' lists {twice} twice: one seed gives one network; name {len(values)} different ones")
     return values
 
 
 def _budgets(values: Any) -> list[int]:
     """In bytes; 0 for "all"."""
     if not isinstance(values, list) or not values or not all(isinstance(v, str) for v in values):
-        raise BadSetting(f'`budgets` is a list such as ["20MB", "50MB", "all"], got {values!r}')
+        raise BadSetting(f"""'budgets' is a list such as ["20MB", "50MB", "all"], got {values!r}""")
     found = [0 if v == "all" else max(1, int(amount(v, BYTES, "budgets", "20MB"))) for v in values]
     return list(dict.fromkeys(found))
 
@@ -246,7 +246,7 @@ def _budgets(values: Any) -> list[int]:
 def _count(block: Mapping[str, Any], key: str) -> int:
     value = block.get(key, 0)
     if type(value) is not int or value < 0 or (key in block and not value):
-        raise BadSetting(f"`{key}` is a whole number above 0, got {value!r}")
+        raise BadSetting(f"'{key}' is a whole number above 0, got {value!r}")
     return value
 
 
@@ -254,21 +254,21 @@ def _recipe(block: Mapping[str, Any]) -> Recipe:
     """The recipe that a block names, with the constants that it changes."""
     name = block.get("recipe", "published")
     if not isinstance(name, str) or name not in RECIPES:
-        raise BadSetting(f"`recipe` must be one of {', '.join(RECIPES)}, got {name!r}")
+        raise BadSetting(f"'recipe' must be one of {', '.join(RECIPES)}, got {name!r}")
     usual, options = RECIPES[name], {name: block[name] for name in RECIPE_KEYS if name in block}
     for name, value in options.items():
         kind = type(getattr(usual, name))
         number = kind is float and type(value) is int
         if type(value) is not kind and not number:
-            raise BadSetting(f"`{name}` is such as {getattr(usual, name)!r}, got {value!r}")
+            raise BadSetting(f"'{name}' is such as {getattr(usual, name)!r}, got {value!r}")
         if name == "precision" and value not in ("fp32", "bf16"):
-            raise BadSetting(f"`precision` must be one of fp32, bf16, got {value!r}")
+            raise BadSetting(f"'precision' must be one of fp32, bf16, got {value!r}")
     return replace(usual, **options)
 
 
 def _folder(base: Base, text: Any) -> Path:
     if not isinstance(text, str) or not text:
-        raise BadSetting(f'`weights` is the folder that receives weights, such as "trained", got {text!r}')
+        raise BadSetting(f"""'weights' is the folder that receives weights, such as "trained", got {text!r}""")
     if not base.reaches(text):
         return NOWHERE
     return Path(os.path.normpath(base.path(text).absolute()))
@@ -276,7 +276,7 @@ def _folder(base: Base, text: Any) -> Path:
 
 def _name(text: Any) -> str:
     if not isinstance(text, str) or not re.fullmatch(r"[A-Za-z0-9-]*", text):
-        raise BadSetting(f'`name` is made of letters, digits and hyphens, such as "long", got {text!r}')
+        raise BadSetting(f"""'name' is made of letters, digits and hyphens, such as "long", got {text!r}""")
     return text
 
 
@@ -284,7 +284,7 @@ def _test(texts: Any, base: Base) -> list[tuple[Quantizer, Codec, Size] | None]:
     """How test images are stored: None for as the training images are."""
     texts = [texts] if isinstance(texts, str) else texts
     if not isinstance(texts, list) or not texts or not all(isinstance(text, str) for text in texts):
-        raise BadSetting(f'`test` is a list such as ["same", "none+raw", "none+jpeg:quality=10"], got {texts!r}')
+        raise BadSetting(f"""'test' is a list such as ["same", "none+raw", "none+jpeg:quality=10"], got {texts!r}""")
     found: dict[tuple[Quantizer, Codec, Size] | None, None] = {}
     for text in texts:
         found |= dict.fromkeys([None] if text == SAME else _chains(text, base))
@@ -295,11 +295,11 @@ def _chains(text: str, base: Base) -> list[tuple[Quantizer, Codec, Size]]:
     chain, _, size = text.partition("@")
     parts = specs.split(chain, "+")
     if len(parts) != 2:
-        raise BadSetting(f"`test` has {SAME!r} or quantizer+codec, such as none+jpeg:quality=10, got {text!r}")
+        raise BadSetting(f"'test' has {SAME!r} or quantizer+codec, such as none+jpeg:quality=10, got {text!r}")
     if base.unknown(parts[0], QUANTIZERS) or base.unknown(parts[1], CODECS):
         return []
     try:
         stored = product(map(base.beside, QUANTIZERS.sweep(parts[0])), map(base.beside, CODECS.sweep(parts[1])))
         return [(q, c, Size.parse(size) if size else FULL) for q, c in stored]
     except RabenchError as error:
-        raise BadSetting(f"`test`: {error}") from None
+        raise BadSetting(f"'test': {error}") from None

@@ -10,6 +10,7 @@ import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.ticker import LogLocator, NullFormatter
 
 from ..figures.curve_styles import MARKERS, PALETTE
 from ..figures.style import plain
@@ -72,7 +73,9 @@ def _panel(axes: Axes, tested: Sequence[SeededResult], kinds: Sequence[str], bud
             elinewidth=0.9,
             capsize=2,
         )
+    axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
     axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
+    axes.xaxis.set_minor_formatter(NullFormatter())
 
 
 def _color(number: int) -> str:

@@ -93,6 +93,23 @@ def results_of(reading: Reading, folder: Path) -> list[SeededResult]:
     ]
 
 
+def untrained(reading: Reading, folder: Path) -> str:
+    """A line on the networks that the matrix asks for and that are not trained, or not measured; empty where all are."""
+    measured = {m.point: m for m in reading.trained}
+    lacking = {
+        t.network
+        for t in reading.matrix.trained
+        if t.point not in measured or not _of_this_training(measured[t.point], t.network, t.network.about(folder))
+    }
+    if not lacking:
+        return ""
+    asked = len({t.network for t in reading.matrix.trained})
+    return (
+        f"{len(lacking)} of {asked} networks of [[training]] are not trained and measured as the matrix says now, such as "
+        f"{min(n.name for n in lacking)}: rabench run"
+    )
+
+
 def _of_this_training(m: Measured, network: TrainedNetwork, about: dict[str, Any] | None) -> bool:
     """Whether a point was measured with the weights that came of the training that the matrix asks for now.
 

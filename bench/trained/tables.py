@@ -95,11 +95,14 @@ def _interval(low: float, high: float, sign: str) -> str:
 
 def summary(tested: Sequence[SeededResult]) -> pd.DataFrame:
     """A row for each network, training set and way to store test images, as trained.csv has them: shares and bytes."""
-    return pd.DataFrame(map(_summary_row, tested))
+    groups: dict[tuple[str, str], list[SeededResult]] = {}
+    for t in tested:
+        groups.setdefault((t.dataset, t.network), []).append(t)
+    return pd.DataFrame([_summary_row(t, _originals(groups[t.dataset, t.network], t)) for t in tested])
 
 
-def _summary_row(t: SeededResult) -> dict[str, object]:
-    mean = t.mean()
+def _summary_row(t: SeededResult, originals: SeededResult | None) -> dict[str, object]:
+    mean, d = t.mean(), None if originals is None or originals is t else difference(t, originals)
     return {
         "dataset": t.measured[0].point.dataset.label,
         "network": t.network,
@@ -116,5 +119,8 @@ def _summary_row(t: SeededResult) -> dict[str, object]:
         "accuracy_low": mean.low,
         "accuracy_high": mean.high,
         "seed_deviation": mean.seed_deviation,
+        "difference": d and d.value,
+        "difference_low": d and d.low,
+        "difference_high": d and d.high,
         "training_seconds": t.known("seconds"),
     }

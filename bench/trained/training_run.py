@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections import Counter, deque
 from collections.abc import Callable, Collection, Iterable, Sequence
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Future, wait
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from time import monotonic
 from typing import Any
 
+import numpy as np
 import torch
 
-from ...core.errors import RabenchError
-from ...core.files import sha256_of
+from ...core.errors import RabenchError, Refused
+from ...core.files import check_writable, sha256_of
 from ...core.origins import describe_error
 from ...datasets.base import BadImage, forget_opened
 from ..records.index import Index
@@ -31,6 +33,8 @@ from .networks import CODED, Training, train_network
 
 DISK = 2_000_000_000
 """The bytes of coded training images from which on those that are needed last are removed, to be coded again then."""
+ALIKE = 10
+"""The first images of a split by which it is told whether it is another split's."""
 TRIES = 2
 """How often a set is coded whose workers die."""
 LOST_SECONDS = 30.0
@@ -71,6 +75,7 @@ def train_missing(
         try:
             contents = Contents(study.folder / CODED, pool, say)
             if missing := _missing(study, matrix, done, limit, contents):
+                _check_folders(missing)
                 say(_announcement(missing, pool))
                 _Run(pool, missing, contents, done, say).run()
         except BaseException:
@@ -93,9 +98,33 @@ class Held:
 
 def _missing(study: Study, matrix: Matrix, done: Trained, limit: int | None, contents: Contents) -> list[Training]:
     """The trainings that a matrix names and that are still to do, in order; what became of the others goes to ``done``."""
+    _check_splits(matrix)
     held = Held(Index(study.records), Records(study.records).names(), contents)
     trainings = [Training(network, study.folder) for network in dict.fromkeys(t.network for t in matrix.trained)]
     return [t for t in trainings if not _settled(t, matrix, held, done, limit)]
+
+
+def _check_folders(missing: Iterable[Training]) -> None:
+    """Raises Unavailable where weights could not be written, before anything is coded for them."""
+    for file in {t.network.folder: t.network.file for t in missing}.values():
+        with suppress(OSError):  # what follows tells
+            file.parent.mkdir(parents=True, exist_ok=True)
+        check_writable(file)
+
+
+def _check_splits(matrix: Matrix) -> None:
+    """Raises Refused where networks would be tested on images that they were trained on."""
+    for training, test in {(t.network.images.dataset, t.point.dataset): None for t in matrix.trained}:
+        try:
+            first, other = (dataset.load(0, ALIKE).images for dataset in (training, test))
+        except RabenchError:  # what follows tells
+            continue
+        pairs = [(a, b) for a, b in zip(first, other, strict=False) if not isinstance(a, BadImage)]
+        if pairs and all(not isinstance(b, BadImage) and np.array_equal(a, b) for a, b in pairs):
+            raise Refused(
+                f"{test.label}: its training split begins with its test images; an image is for training or for testing, "
+                "not for both: name a data set that holds both splits"
+            )
 
 
 def foretold(

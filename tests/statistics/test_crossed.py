@@ -41,3 +41,14 @@ def test_seeds_that_differ_more_make_the_interval_wider():
     generator, images = np.random.default_rng(3), np.zeros(2000)
     alike, apart = (trained(generator, 4, images, 1.0, spread) for spread in (0.0, 0.5))
     assert (crossed(apart).high - crossed(apart).low) > 2 * (crossed(alike).high - crossed(alike).low)
+
+
+def test_degrees_of_freedom_are_never_fewer_than_those_of_the_seeds():
+    """Taking off what is left may bring Satterthwaite's near zero, where quantiles are in the thousands."""
+    generator = np.random.default_rng(0)
+    for seeds in (2, 3):
+        for _ in range(200):
+            a, b = (generator.random((2, seeds, 60)) < 0.4).astype(float)
+            most = t.ppf(0.975, seeds - 1)
+            mean, difference = crossed(a), crossed_difference(a, b)
+            assert mean.high - mean.value <= most * 0.2 and difference.high - difference.value <= most * 0.25

@@ -73,28 +73,28 @@ def test_the_number_of_examples_says_how_many_epochs_few_images_take(tmp_path):
 @pytest.mark.parametrize(
     "more, message",
     [
-        ("seeds = [0, 1, 0]", "`seeds` lists 0 twice: one seed gives one network"),
-        ("seeds = [-1]", r"`seeds` is a list of whole numbers in 0..1000000, such as \[0, 1, 2\], got \[-1\]"),
-        ("seeds = true", "`seeds` is a list of whole numbers"),
+        ("seeds = [0, 1, 0]", "'seeds' lists 0 twice: one seed gives one network"),
+        ("seeds = [-1]", r"'seeds' is a list of whole numbers in 0..1000000, such as \[0, 1, 2\], got \[-1\]"),
+        ("seeds = true", "'seeds' is a list of whole numbers"),
         ('networks = ["smal"]', "trainable network"),
         ('networks = ["none"]', "trainable network"),
-        ('budgets = ["many"]', "`budgets` is a number above 0 and its unit"),
-        ("budgets = [20]", "`budgets` is a list such as"),
-        ("epochs = 0", r"`epochs` must be in 1\.\.100000, got 0"),
-        ("lr = -1.0", r"`lr` must be in 1e-09\.\.1e\+12, got -1"),
-        ("momentum = nan", "`momentum` must be in"),
-        ("epochs = 2.5", "`epochs` is such as 60, got 2.5"),
-        ('precision = "fp8"', "`precision` must be one of fp32, bf16"),
-        ("epochs = 3\nexamples = 100", "`epochs` and `examples` both say how long to train"),
-        ("limit = 0", "`limit` is a whole number above 0"),
-        ('test = ["png"]', "`test` has 'same' or quantizer"),
-        ('test = ["none+pgn"]', "`test`: "),
+        ('budgets = ["many"]', "'budgets' is a number above 0 and its unit"),
+        ("budgets = [20]", "'budgets' is a list such as"),
+        ("epochs = 0", r"'epochs' must be in 1\.\.100000, got 0"),
+        ("lr = -1.0", r"'lr' must be in 1e-09\.\.1e\+12, got -1"),
+        ("momentum = nan", "'momentum' must be in"),
+        ("epochs = 2.5", "'epochs' is such as 60, got 2.5"),
+        ('precision = "fp8"', "'precision' must be one of fp32, bf16"),
+        ("epochs = 3\nexamples = 100", "'epochs' and 'examples' both say how long to train"),
+        ("limit = 0", "'limit' is a whole number above 0"),
+        ('test = ["png"]', "'test' has 'same' or quantizer"),
+        ('test = ["none+pgn"]', "'test': "),
         ("epoch = 3", "'epoch' is no key of"),
-        ('recipe = "quick"', "`recipe` must be one of published, fast, got 'quick'"),
-        ("recipe = []", "`recipe` must be one of published, fast"),
-        ("first_side = 0.01", r"`first_side` must be in 0\.1\.\.1, got 0\.01"),
-        ('name = "a b"', "`name` is made of letters, digits and hyphens"),
-        ('weights = ""', "`weights` is the folder that receives weights"),
+        ('recipe = "quick"', "'recipe' must be one of published, fast, got 'quick'"),
+        ("recipe = []", "'recipe' must be one of published, fast"),
+        ("first_side = 0.01", r"'first_side' must be in 0\.1\.\.1, got 0\.01"),
+        ('name = "a b"', "'name' is made of letters, digits and hyphens"),
+        ('weights = ""', "'weights' is the folder that receives weights"),
     ],
 )
 def test_a_mistake_is_told_in_a_line_with_its_place(tmp_path, more, message):
@@ -105,7 +105,7 @@ def test_a_mistake_is_told_in_a_line_with_its_place(tmp_path, more, message):
 
 
 def test_two_blocks_may_not_train_one_network_otherwise(tmp_path):
-    with pytest.raises(BadSetting, match=r"two blocks train small.* otherwise; give one of them a `name`"):
+    with pytest.raises(BadSetting, match=r"two blocks train small.* otherwise; give one of them a 'name'"):
         matrix_of(tmp_path, f"{BLOCK}epochs = 2\n{BLOCK}epochs = 3\n")
     matrix = matrix_of(tmp_path, f'{BLOCK}epochs = 2\n{BLOCK}epochs = 3\nname = "long"\n')
     assert [n.title for n in networks(matrix)] == ["small", "small", "small-long", "small-long"]
@@ -119,7 +119,7 @@ def test_blocks_that_train_another_seed_otherwise_need_a_name(tmp_path):
 def test_a_block_has_one_data_set_of_test_images(tmp_path):
     with pytest.raises(BadSetting, match="a block has one data set, got 2"):
         matrix_of(tmp_path, BLOCK + 'dataset = ["photos", "stl10"]\n')
-    with pytest.raises(BadSetting, match="`dataset` names the test images, got split=train"):
+    with pytest.raises(BadSetting, match="'dataset' names the test images, got split=train"):
         matrix_of(tmp_path, BLOCK + 'dataset = "photos:split=train"\n')
 
 

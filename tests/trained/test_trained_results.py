@@ -1,5 +1,6 @@
 """Results of networks trained on stored images: seeds together, as tables, figures, a CSV file and a part of the page."""
 
+import shutil
 from dataclasses import replace
 
 import numpy as np
@@ -12,6 +13,7 @@ from rabench.bench.reading.groups import read
 from rabench.bench.records.records import Records
 from rabench.bench.reporting.report import report
 from rabench.bench.running import executors
+from rabench.bench.study.study import find_study
 from rabench.bench.trained import run as train_and_measure
 from rabench.bench.trained.figures import accuracy_over_bytes, train_test_heatmap
 from rabench.bench.trained.results import difference, results_of
@@ -105,6 +107,17 @@ def test_a_report_writes_tables_figures_and_a_file_of_figures(study):
     rows = pd.read_csv(study.folder / "trained.csv")
     assert rows.accuracy.between(0, 1).all() and (rows.training_bytes[rows.budget_bytes == 40_000] <= 40_000).all()
     assert set(rows.seeds) == {2} and set(rows.training_images[rows.budget_bytes.isna()]) == {300}
+
+
+def test_a_report_says_what_is_not_trained_as_the_matrix_says_now(study, tmp_path):
+    shutil.copytree(study.folder, tmp_path / "longer")
+    assert not report(study).left_out
+    longer = find_study(str(tmp_path / "longer"))
+    longer.matrix.write_text(longer.matrix.read_text().replace("epochs = 2", "epochs = 3"))
+    (line,) = report(longer).left_out
+    assert line.startswith(
+        "8 of 8 networks of [[training]] are not trained and measured as the matrix says now, such as small+"
+    )
 
 
 def test_figures_say_what_they_show(tested):

@@ -1,6 +1,7 @@
 """Networks of [[training]] blocks: coded once, trained under a budget, resumed after a kill, and never trained twice."""
 
 import errno
+import io
 import json
 import os
 import signal
@@ -9,6 +10,8 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from given_studies import written_study
 from PIL import Image
@@ -20,7 +23,7 @@ from rabench.bench.trained import run as train_and_measure
 from rabench.bench.trained.networks import Training, train_network
 from rabench.bench.trained.results import results_of
 from rabench.bench.trained.training_run import train_missing
-from rabench.core.errors import Refused
+from rabench.core.errors import Refused, Unavailable
 from rabench.core.networks import read_weights
 from rabench.core.subsets import within_budget
 from rabench.datasets import DATASETS
@@ -203,6 +206,33 @@ def test_training_images_that_change_under_their_names_are_trained_on_anew(tmp_p
 
 
 @pytest.mark.slow
+def test_images_are_for_training_or_for_testing(tmp_path):
+    block = PHOTOS.load(0, 16)
+    rows = [
+        {"image": {"bytes": png(image), "path": None}, "label": int(label)}
+        for image, label in zip(block.images, block.labels, strict=True)
+    ]
+    pq.write_table(pa.Table.from_pylist(rows), tmp_path / "all.parquet")
+    study = written_study(tmp_path / "study", f'dataset = "parquet:path={tmp_path / "all.parquet"}"\n' + BLOCK)
+    with pytest.raises(
+        Refused, match="its training split begins with its test images; an image is for training or for testing"
+    ):
+        run(study)
+
+
+def png(image):
+    data = io.BytesIO()
+    Image.fromarray(image).save(data, "PNG")
+    return data.getvalue()
+
+
+def test_weights_that_cannot_be_written_are_told_before_anything_is_coded(tmp_path):
+    study = written_study(tmp_path, HEAD + BLOCK + 'weights = "matrix.toml"\n')
+    with pytest.raises(Unavailable, match="is a file, not a folder; name another"):
+        run(study)
+    assert not list((study.folder / "coded").glob("*.parquet"))
+
+
 def test_a_network_of_before_its_images_were_noted_by_content_stays_trained(tmp_path):
     study = written_study(tmp_path, HEAD + BLOCK)
     train_missing(study, executors.in_process)
