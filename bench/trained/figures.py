@@ -37,7 +37,8 @@ def accuracy_over_bytes(tested: Sequence[SeededResult]) -> Figure | None:
     budgets = any(t.budget for t in shown)
     kinds = list(dict.fromkeys(_kind(t, budgets) for t in shown))
     with sns.axes_style("ticks"), sns.plotting_context("paper"):
-        figure = Figure(figsize=(3.4 * len(panels) + 2.0, 3.4), layout="constrained")
+        height = max(3.4, 0.6 + 0.2 * len(kinds))  # room for the legend
+        figure = Figure(figsize=(3.4 * len(panels) + 2.0, height), layout="constrained")
         axes = figure.subplots(1, len(panels), squeeze=False, sharex=True, sharey=True)[0]
     for one, (title, own) in zip(axes, panels, strict=True):
         _panel(one, own, kinds, budgets)
