@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import platform
+import re
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -107,3 +108,15 @@ def sha256_of(path: Path) -> str:
 def _sha256(path: str, size: int, mtime_ns: int) -> str:
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+_ABSOLUTE = re.compile(r"(?<![^=\":])(?:/(?!/)|[A-Za-z]:\\)[^:\"]*")
+
+
+def without_folders(text: str) -> str:
+    """A text in which only the name is left of each absolute path that stands by itself or as a setting's value.
+
+    >>> without_folders("parquet:path=/data/cifar10:split=test")
+    'parquet:path=cifar10:split=test'
+    """
+    return _ABSOLUTE.sub(lambda path: Path(path[0]).name, text)

@@ -17,6 +17,7 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
+from ...core.files import without_folders
 from ...core.printable import printable
 from ...core.tables import Kind, Table
 
@@ -148,7 +149,7 @@ _ARGUMENT = re.compile(r"`(?P<name>[a-z_]+)(?:=(?P<value>[^`]*))?`")
 
 def command_line() -> str:
     """The command that runs, as run.json keeps it: of paths the names alone."""
-    return " ".join(["rabench", *(Path(w).name if Path(w).is_absolute() else w for w in sys.argv[1:])])
+    return " ".join(["rabench", *map(without_folders, sys.argv[1:])])
 
 
 def worker_count(workers: int | None) -> int:

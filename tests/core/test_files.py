@@ -5,7 +5,7 @@ import platform
 import time
 
 import pytest
-from rabench.core.files import OTHERS_LEFT, atomic_write, remove_partial
+from rabench.core.files import OTHERS_LEFT, atomic_write, remove_partial, without_folders
 
 
 @pytest.fixture
@@ -38,3 +38,18 @@ def test_what_another_machine_writes_stays_until_it_is_old(left, tmp_path):
     os.utime(unfinished, (long_ago, long_ago))
     remove_partial(tmp_path)
     assert not unfinished.exists()
+
+
+@pytest.mark.parametrize(
+    ("text", "known"),
+    [
+        ("parquet:path=/data/cifar10:split=test", "parquet:path=cifar10:split=test"),
+        ("/home/somebody/study", "study"),
+        ('onnx:path="/a b/net.onnx":resize=224', 'onnx:path="net.onnx":resize=224'),
+        ("tcp://127.0.0.1:8786", "tcp://127.0.0.1:8786"),
+        ("my/study", "my/study"),
+        ("--budget", "--budget"),
+    ],
+)
+def test_of_absolute_paths_the_names_alone_are_kept(text, known):
+    assert without_folders(text) == known
