@@ -14,7 +14,7 @@ from filelock import FileLock, Timeout
 
 from ...core.tables import Kind, Table
 from ..reading.curves import Held, held_records
-from ..reading.recorded import NOT_TRUSTED, with_recorded
+from ..reading.recorded import not_trusted, with_recorded
 from ..records.format import Identity, Record
 from ..records.index import Index, Span, block_name
 from ..records.pieces import Pieces
@@ -52,7 +52,7 @@ class Status:
     """Whether a run is going on."""
     recent: float
     """The images a second, over all points, that came in the last RECENT seconds."""
-    not_trusted: str = ""
+    not_trusted: Sequence[str] = ()
     """A line that names the plug-ins that did not run, where there are any."""
 
     @property
@@ -75,8 +75,7 @@ class Status:
         if self.running:
             left = f"; about {self.seconds_left:,.0f} s left" if self.seconds_left is not None else ""
             notes.append(f"A run is going on: {self.recent:,.1f} images/s in the last ten minutes{left}.")
-        if self.not_trusted:
-            notes.append(f"{self.not_trusted}.")
+        notes += [f"{line}." for line in self.not_trusted]
         notes.append("one worker, s: the seconds that the images that are missing take one worker.")
         return Table(self.title, pd.DataFrame(rows, columns=list(kinds)), kinds, tuple(notes))
 
@@ -94,8 +93,7 @@ def status(study: Study) -> Status:
     matrix = with_recorded(matrix, found)
     pace, noted = Pace.of(found), by_point(found)
     points = [_point_status(point, index, noted, pieces, pace) for point in all_points(matrix)]
-    line = NOT_TRUSTED.format(study.folder, ", ".join(matrix.unrun)) if matrix.unrun else ""
-    return Status(matrix.title, points, running, _images_a_second(found, pieces), line)
+    return Status(matrix.title, points, running, _images_a_second(found, pieces), not_trusted(study.folder, matrix))
 
 
 def _images_a_second(records: Iterable[Record], pieces: Pieces) -> float:

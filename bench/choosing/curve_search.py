@@ -8,9 +8,9 @@ from math import ceil, log2, sqrt
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtri
 
 from ..reading.curves import Curve
+from ..statistics.intervals import normal_bound
 from ..study.points import Point
 from .measuring import Rows, ShuffledImages, losses
 from .setting_search import SettingSearch, Trial
@@ -134,4 +134,4 @@ class CurveSearch:
         unit = rows["pixels"][good].astype(np.float64) if per_pixel else np.ones(len(bits))
         mean = float(bits.sum() / unit.sum())
         deviation = float((bits - mean * unit).std(ddof=1) / unit.mean())
-        return mean, float(-ndtri(risk)) * deviation / sqrt(len(bits))
+        return mean, normal_bound(risk) * deviation / sqrt(len(bits))

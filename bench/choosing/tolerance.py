@@ -7,10 +7,9 @@ from math import ceil, log, sqrt
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtri
 
 from ..statistics.betting import Sample, evidence_above, evidence_below, lower_bound, upper_bound
-from ..statistics.intervals import tango
+from ..statistics.intervals import normal_bound, tango
 
 EARLY = 0.2
 """The part of the risk that is spent on looks before all images are measured; the rest is for the look at all of them."""
@@ -53,8 +52,8 @@ class Tolerance:
         if n >= total:
             return True
         deviation = max(losses.deviation, self.bound * sqrt(1 / (n + 1)) / sqrt(n))
-        needed = self.limit + ndtri((1 - EARLY) * risk) * deviation / sqrt(total)
-        likely = losses.mean + ndtri(HOPELESS) * deviation * sqrt(1 / n - 1 / total)
+        needed = self.limit - normal_bound((1 - EARLY) * risk) * deviation / sqrt(total)
+        likely = losses.mean - normal_bound(HOPELESS) * deviation * sqrt(1 / n - 1 / total)
         return bool(likely > needed)
 
     def interval(self, losses: Sample, risk: float) -> tuple[float, float]:
@@ -70,7 +69,7 @@ class Tolerance:
 
     def _all_images(self, losses: Sample, risk: float) -> tuple[float, float]:
         """One-sided bounds from below and above for one look at a number of images that was fixed before."""
-        z, n = float(-ndtri(risk)), losses.size
+        z, n = normal_bound(risk), losses.size
         if set(losses.values) <= {-1.0, 0.0, 1.0}:
             of = dict(zip(losses.values, losses.counts, strict=True))
             low, high = tango(int(of.get(-1.0, 0)), int(of.get(1.0, 0)), n, z)
@@ -82,7 +81,7 @@ class Tolerance:
         """The number of images without which nothing can be shown, not even of a setting that changes none."""
         if self.bound != 1:
             return 2
-        z = float(-ndtri((1 - EARLY) * risk))
+        z = normal_bound((1 - EARLY) * risk)
         last_look = ceil(z * z * (1 - self.limit) / self.limit)  # Tango's bound for n equal pairs is z^2 / (n + z^2)
         low, high = 1, last_look
         while low < high:  # the looks before may need fewer

@@ -44,7 +44,7 @@ def _colorcnn_options(
     jitter: Annotated[float | None, typer.Option(min=0, help="Noise on the palette.")] = None,
     jitter_shared: Annotated[bool | None, typer.Option(help="One number a batch, or one a color.")] = None,
     color_norm: Annotated[float | None, typer.Option(min=0.01, help="Divides the palette in training.")] = None,
-    first_sharpness: Annotated[float | None, typer.Option(min=0.01, help="Of the map's logits, at first.")] = None,
+    first_sharpness: Annotated[float | None, typer.Option(min=0.01, help="The sharpness at first.")] = None,
     sharpness: Annotated[float | None, typer.Option(min=0.01, help="Multiplies the map's logits in the end.")] = None,
     map_noise: Annotated[float | None, typer.Option(min=0, help="Gumbel noise on the map's logits.")] = None,
     temperature: Annotated[float | None, typer.Option(min=0.01, help="Divides the classifier's logits.")] = None,

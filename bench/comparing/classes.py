@@ -8,13 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.special import ndtri
 
 from ...core.errors import RabenchError, Refused
 from ...core.printable import printable
 from ...core.tables import Kind, Table
 from ..reading.groups import Group, read
-from ..statistics.intervals import holm, mcnemar, tango
+from ..statistics.intervals import holm, mcnemar, normal_bound, tango
 from ..study.study import Study
 from .compare import curve_or_point
 from .losses import shared_rows
@@ -53,7 +52,7 @@ class ClassLosses:
 
     def interval(self, number: int) -> tuple[float, float]:
         """The interval of a class's loss; all classes' together hold with 95 % confidence (Tango, Bonferroni)."""
-        z = float(-ndtri(0.025 / len(self.classes)))
+        z = normal_bound(0.025 / len(self.classes))
         low, high = tango(int(self.gained[number]), int(self.lost[number]), int(self.images[number]), z)
         return -high, -low
 

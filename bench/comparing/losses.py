@@ -6,12 +6,11 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtri
 
 from ..reading.columns import rows_of_both
 from ..reading.curves import Measured
 from ..reading.groups import Group
-from ..statistics.intervals import tango
+from ..statistics.intervals import normal_bound, tango
 
 RISK = 0.05
 """Shared by all curves: each is tested from its dearest setting down, until one is not shown to be within."""
@@ -35,7 +34,7 @@ def point_losses(group: Group) -> list[Loss | None]:
     """
     if group.reference is None or not group.predicts:
         return [None for _ in group.measured]
-    z = float(-ndtri(RISK / max(1, len(group.plotted))))
+    z = normal_bound(RISK / max(1, len(group.plotted)))
     reference = group.measured[group.reference]
     return [None if m is reference else _loss(reference, m, z) for m in group.measured]
 

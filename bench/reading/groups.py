@@ -20,7 +20,7 @@ from ..study.matrix import Matrix, check_for_points, with_references
 from ..study.study import Study
 from .curves import Curve, Measured, curves, gather, merged, stored_of, summary
 from .measures import ACCURACY, AGREEMENT, Measure
-from .recorded import NOT_TRUSTED, with_recorded
+from .recorded import not_trusted, with_recorded
 
 LABELS = ("dataset", "agreement")
 """What a prediction may be held against: the data set's labels, or the prediction on the uncompressed image."""
@@ -144,8 +144,7 @@ def read(study: Study, trained: bool = False) -> Reading:
         check_for_points(matrix)
     records, bad = Records(study.records).read()
     matrix = with_recorded(matrix, records)
-    if matrix.unrun:
-        bad = [NOT_TRUSTED.format(study.folder, ", ".join(matrix.unrun)), *bad]
+    bad = [*not_trusted(study.folder, matrix), *bad]
     measured, damaged = gather(with_references(matrix), records, index)
     by_metrics, lost = gather(matrix.fidelity, records, index)
     of_trained, torn = gather((t.point for t in matrix.trained), records, index)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, fields, make_dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from ...classifiers import CLASSIFIERS
@@ -117,11 +118,14 @@ class StandIns:
         return cls(**{key: kinds[key](specs.unquote(value)) for key, value in settings.items()})
 
 
-NOT_TRUSTED = (
-    "{} came from elsewhere and is not trusted: {} did not run, and what is shown of it is what the records say; read its "
-    "code, then trust the study"
-)
-"""The line on a study whose plug-ins may not run."""
+def not_trusted(folder: Path, matrix: Matrix) -> list[str]:
+    """A line on a study whose plug-ins may not run; none where all run. folder: the study's."""
+    if not matrix.unrun:
+        return []
+    return [
+        f"{folder} came from elsewhere and is not trusted: {', '.join(matrix.unrun)} did not run, and what is shown of it is "
+        "what the records say; read its code, then trust the study"
+    ]
 
 
 def with_recorded(matrix: Matrix, records: Sequence[Record]) -> Matrix:

@@ -38,7 +38,6 @@ from ..study.points import Point
 from ..study.published import PublishedCurve
 from ..study.study import Study
 from ..timing.times import read as read_times
-from ..trained.results import untrained
 from .failures import failures
 from .group_report import GroupReport, group_report
 from .notes import published_warnings
@@ -134,14 +133,14 @@ def report(study: Study, axis: str | None = None, with_psnr: bool = False, paper
     ):
         write_text(study.folder / name, text)
         files.append(study.folder / name)
-    lines, lacking = failures(reading), tuple(filter(None, [untrained(reading, study.folder)]))
+    lines = failures(reading)
     page = study.folder / "report.html"
-    write_page(page, title, groups, [*reading.bad, *lines, *lacking], provenance.runs(study.folder), trained)
+    write_page(page, title, groups, [*reading.bad, *lines, *trained.left_out], provenance.runs(study.folder), trained)
     files.append(page)
     _remove_old_figures(study.folder, reading.matrix, files)
     maps, left_out = _activation_maps(study, reading.matrix)
     lost = tuple(unmatched([part.group for part in groups], reading.matrix.published))
-    left_out += (*_without_times(groups, files), *lacking)
+    left_out += (*_without_times(groups, files), *trained.left_out)
     return Report(files + maps, rows, groups, reading.bad, lines, left_out, tuple(trained.tables), lost)
 
 

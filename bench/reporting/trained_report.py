@@ -15,7 +15,7 @@ from ...core.tables import Table
 from ..figures.style import save_all
 from ..reading.groups import Reading
 from ..trained.figures import accuracy_over_bytes, train_test_heatmap
-from ..trained.results import SeededResult, results_of
+from ..trained.results import SeededResult, results_of, untrained
 from ..trained.tables import summary, trained_tables
 
 FIGURES = ("accuracy-over-training-bytes", "train-test")
@@ -30,13 +30,15 @@ class TrainedReport:
     """Figures, and the table as trained.csv."""
     pictures: tuple[tuple[str, str], ...] = ()
     """Each figure as a page holds it: what it shows, and the PNG file as a data URI."""
+    left_out: tuple[str, ...] = ()
+    """A line on networks that are not trained as the matrix says now."""
 
 
 def trained_report(reading: Reading, folder: Path, paper: bool) -> TrainedReport:
     """The tables of trained networks, and their figures, written; nothing where a study has none."""
-    tested = results_of(reading, folder)
+    tested, left_out = results_of(reading, folder), tuple(untrained(reading, folder))
     if not tested:
-        return TrainedReport()
+        return TrainedReport(left_out=left_out)
     table = folder / "trained.csv"
     write_text(table, csv_of(summary(tested), float_format="%.6f"))
     files, pictures = [table], []
@@ -49,7 +51,7 @@ def trained_report(reading: Reading, folder: Path, paper: bool) -> TrainedReport
                 written = save_all(figure, folder, name + suffix, paper, bars=True)
                 files += written
                 pictures.append((text, _data_uri(written[0])))
-    return TrainedReport(tuple(trained_tables(tested)), tuple(files), tuple(pictures))
+    return TrainedReport(tuple(trained_tables(tested)), tuple(files), tuple(pictures), left_out)
 
 
 def _figures(tested: Sequence[SeededResult]) -> tuple[Figure | None, Figure | None]:

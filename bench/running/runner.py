@@ -187,7 +187,7 @@ class Runner:
         """Writes what came back; gives the batches whose worker died. Raises, after all is written, what a task raised."""
         crashed: list[Batch] = []
         failed: BaseException | None = None
-        for future in done:
+        for future in [f for f in self.flying if f in done]:  # in the order of their tasks
             batch = self.flying.pop(future)
             error = error_of(future)
             if died(error):

@@ -9,10 +9,15 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import bdtr, stdtr
+from scipy.special import bdtr, ndtri, stdtr
 
 Z95 = 1.959963984540054
 """The 97.5 % quantile of the standard normal distribution, for intervals of 95 %."""
+
+
+def normal_bound(risk: float) -> float:
+    """The number that a standard normal variable exceeds with a probability of ``risk``."""
+    return -float(ndtri(risk))
 
 
 def wilson(correct: int, images: int, z: float = Z95) -> tuple[float, float]:

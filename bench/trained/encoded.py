@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import BrokenExecutor, as_completed
 from contextlib import suppress
 from dataclasses import dataclass
@@ -62,44 +62,45 @@ class EncodedSet:
         identity += [self.size.version()] if self.size else []
         return self.folder / f"{hashlib.sha256(json.dumps(identity).encode()).hexdigest()[:32]}.parquet"
 
-    def make(self, limit: int | None, pool: Pool, on_block: Callable[[int, int], None] = lambda *_: None) -> list[Path]:
+    def make(
+        self, limit: int | None, images: TrainingImages, on_block: Callable[[int, int], None] = lambda *_: None
+    ) -> list[Path]:
         """Codes what is not there yet; gives the files of the first ``limit`` images, in order.
 
-        A block of which an image failed lies under another name and is coded again next time.
+        A block of which an image failed lies under another name and is coded again next time. images: knows the images of
+        the data set, and has the pool that codes them.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
         with locked(self.folder / ".lock", f"{self.folder} is being filled by another training"):
             remove_partial(self.folder)
-            contents = Contents(self.folder, pool)
             try:
-                known = contents.blocks(self.dataset, limit)
-                return self._make(known, list(blocks(self.dataset, BLOCK, limit)), pool, on_block)
+                return self._make(images.blocks(self.dataset, limit), limit, images.pool, on_block)
             except Changed:
-                contents.forget(self.dataset)
+                images.forget(self.dataset)
                 raise
             except BrokenExecutor:
                 raise WorkerDied(f"{self.point}: a worker died while coding; what was finished is kept") from None
 
     def _make(
-        self, known: list[str], spans: list[tuple[int, int]], pool: Pool, on_block: Callable[[int, int], None]
+        self, known: Sequence[str], limit: int | None, pool: Pool, on_block: Callable[[int, int], None]
     ) -> list[Path]:
-        files = {start: self.file(block) for (start, _), block in zip(spans, known, strict=True)}
-        waiting = {
-            pool.submit(code_block, self, start, stop, block): start
-            for (start, stop), block in zip(spans, known, strict=True)
-            if not files[start].exists()
-        }
-        done = len(spans) - len(waiting)
-        on_block(done, len(spans))
+        files: list[Path] = []
+        waiting = {}
+        for (start, stop), block in zip(blocks(self.dataset, BLOCK, limit), known, strict=True):
+            files.append(self.file(block))
+            if not files[-1].exists():
+                waiting[pool.submit(code_block, self, start, stop, block)] = len(files) - 1
+        done = len(files) - len(waiting)
+        on_block(done, len(files))
         for future in as_completed(waiting):
-            table, start = future.result(), waiting[future]
+            table, place = future.result(), waiting[future]
             if any(e and not e.startswith(UNREADABLE) for e in table["error"].to_pylist()):
-                files[start] = files[start].with_suffix(".failed")
-            with atomic_write(files[start]) as partial:
+                files[place] = files[place].with_suffix(".failed")
+            with atomic_write(files[place]) as partial:
                 pq.write_table(table, partial, compression="none")
             done += 1
-            on_block(done, len(spans))
-        return [files[start] for start, _ in spans]
+            on_block(done, len(files))
+        return files
 
     def load(
         self, files: list[Path], side: int, chosen: NDArray[np.int64] | None = None
@@ -162,7 +163,7 @@ class EncodedSet:
             raise Refused(f"{path} is damaged ({str(error).splitlines()[0][:100]}); delete it and run again") from None
 
 
-class Contents:
+class TrainingImages:
     """Training images by their content, read once; then known as long as names, sizes and times of their files stay."""
 
     def __init__(
@@ -170,28 +171,31 @@ class Contents:
     ) -> None:
         """folder: keeps what is known. pool: reads images. say: receives a line before that. kept: whether to write it."""
         self.index, self.pool, self.say, self.kept = Index(folder), pool, say, kept
-        self.digests: dict[tuple[Dataset, int | None], str] = {}
+        self._blocks: dict[tuple[Dataset, int | None], list[str]] = {}
 
     def blocks(self, dataset: Dataset, limit: int | None) -> list[str]:
-        """The hash of each block of a data set's first ``limit`` images, in order: of pixels and labels."""
-        spans = describe_blocks(dataset, self.index, limit, self.pool, self.say, False)
-        if self.kept:
-            with suppress(OSError):  # what cannot be kept is read again
-                self.index.path.parent.mkdir(parents=True, exist_ok=True)
-                self.index.save()
-        return [span.description["sha256"] for span in spans]
+        """The hash of each block of a data set's first ``limit`` images, in order: of pixels and labels.
+
+        Raises WorkerDied where a worker dies while it reads.
+        """
+        if (dataset, limit) not in self._blocks:
+            spans = describe_blocks(dataset, self.index, limit, self.pool, self.say, False)
+            self._blocks[dataset, limit] = [span.description["sha256"] for span in spans]
+            if self.kept:
+                with suppress(OSError):  # what cannot be kept is read again
+                    self.index.path.parent.mkdir(parents=True, exist_ok=True)
+                    self.index.save()
+        return self._blocks[dataset, limit]
+
+    def content(self, dataset: Dataset, limit: int | None) -> str:
+        """A hash of all these images, 16 letters. Raises what ``blocks`` raises."""
+        return hashlib.sha256(" ".join(self.blocks(dataset, limit)).encode()).hexdigest()[:16]
 
     def forget(self, dataset: Dataset) -> None:
-        """Makes the next run read the images of a data set anew."""
+        """Lets the images of a data set be read anew."""
+        self._blocks = {key: known for key, known in self._blocks.items() if key[0] != dataset}
         self.index.forget(dataset.label)
         self.index.save()
-
-    def digest(self, dataset: Dataset, limit: int | None) -> str:
-        """A hash of all these images, 16 letters; found once. Raises WorkerDied where a worker dies while it reads."""
-        if (dataset, limit) not in self.digests:
-            hashes = " ".join(self.blocks(dataset, limit))
-            self.digests[dataset, limit] = hashlib.sha256(hashes.encode()).hexdigest()[:16]
-        return self.digests[dataset, limit]
 
 
 def code_block(coded: EncodedSet, start: int, stop: int, content: str) -> pa.Table:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -12,7 +13,7 @@ from ..reading.curves import Measured
 from ..reading.groups import Reading
 from ..reading.seeds import common_images, scores_of
 from ..statistics.crossed import SeedMean, crossed, crossed_difference
-from ..study.trained import TrainedNetwork, TrainingSet, megabytes
+from ..study.trained import TrainedNetwork, TrainedPoint, TrainingSet, megabytes
 
 
 @dataclass(frozen=True)
@@ -72,13 +73,11 @@ class SeededResult:
 
 def results_of(reading: Reading, folder: Path) -> list[SeededResult]:
     """The results of a study's trained networks, in the matrix's order. folder: the study's."""
-    measured = {m.point: m for m in reading.trained}
-    together: dict[tuple[Any, ...], list[tuple[TrainedNetwork, Measured]]] = {}
-    for t in reading.matrix.trained:
-        n = t.network
-        if t.point in measured and _of_this_training(measured[t.point], n, n.about(folder)):
-            key = (t.point.dataset, n.title, n.images, n.budget, t.point.name, t.same)
-            together.setdefault(key, []).append((n, measured[t.point]))
+    together: dict[tuple[Any, ...], list[_Tested]] = {}
+    for tested in _as_asked(reading, folder):
+        t, n = tested.trained, tested.trained.network
+        key = (t.point.dataset, n.title, n.images, n.budget, t.point.name, t.same)
+        together.setdefault(key, []).append(tested)
     return [
         SeededResult(
             network,
@@ -86,28 +85,42 @@ def results_of(reading: Reading, folder: Path) -> list[SeededResult]:
             budget,
             test,
             same,
-            tuple(m for _, m in seeds),
-            tuple(n.about(folder) or {} for n, _ in seeds),
+            tuple(t.measured for t in seeds),
+            tuple(t.about for t in seeds),
         )
         for (_, network, images, budget, test, same), seeds in together.items()
     ]
 
 
-def untrained(reading: Reading, folder: Path) -> str:
-    """A line on the networks that the matrix asks for and that are not trained, or not measured; empty where all are."""
-    measured = {m.point: m for m in reading.trained}
-    lacking = {
-        t.network
-        for t in reading.matrix.trained
-        if t.point not in measured or not _of_this_training(measured[t.point], t.network, t.network.about(folder))
-    }
+def untrained(reading: Reading, folder: Path) -> list[str]:
+    """A line on the networks that are not trained, or not measured, as the matrix asks for now; none where all are."""
+    shown = {tested.trained for tested in _as_asked(reading, folder)}
+    networks = {t.network for t in reading.matrix.trained}
+    lacking = {t.network for t in reading.matrix.trained if t not in shown}
     if not lacking:
-        return ""
-    asked = len({t.network for t in reading.matrix.trained})
-    return (
-        f"{len(lacking)} of {asked} networks of [[training]] are not trained and measured as the matrix says now, such as "
-        f"{min(n.name for n in lacking)}: rabench run"
-    )
+        return []
+    return [
+        f"{len(lacking)} of {len(networks)} networks of [[training]] are not trained and measured as the matrix says now, "
+        f"such as {min(n.name for n in lacking)}: rabench run"
+    ]
+
+
+class _Tested(NamedTuple):
+    """A trained network on test images that are stored in one way."""
+
+    trained: TrainedPoint
+    measured: Measured
+    about: dict[str, Any]
+    """What is known of its training."""
+
+
+def _as_asked(reading: Reading, folder: Path) -> Iterator[_Tested]:
+    """What was measured of the networks that the matrix asks for now. folder: the study's."""
+    measured = {m.point: m for m in reading.trained}
+    for t in reading.matrix.trained:
+        about = t.network.about(folder)
+        if t.point in measured and _of_this_training(measured[t.point], t.network, about):
+            yield _Tested(t, measured[t.point], about or {})
 
 
 def _of_this_training(m: Measured, network: TrainedNetwork, about: dict[str, Any] | None) -> bool:

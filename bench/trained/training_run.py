@@ -28,7 +28,7 @@ from ..study.matrix import Matrix
 from ..study.points import Point
 from ..study.study import Study
 from ..study.trained import TrainedNetwork, TrainingSet
-from .encoded import Contents
+from .encoded import TrainingImages
 from .networks import CODED, Training, train_network
 
 DISK = 2_000_000_000
@@ -73,11 +73,11 @@ def train_missing(
     with prepared(study):
         pool = make_pool()
         try:
-            contents = Contents(study.folder / CODED, pool, say)
-            if missing := _missing(study, matrix, done, limit, contents):
+            images = TrainingImages(study.folder / CODED, pool, say)
+            if missing := _missing(study, matrix, done, limit, images):
                 _check_folders(missing)
                 say(_announcement(missing, pool))
-                _Run(pool, missing, contents, done, say).run()
+                _Run(pool, missing, images, done, say).run()
         except BaseException:
             pool.stop()
             raise
@@ -86,22 +86,22 @@ def train_missing(
 
 
 @dataclass(frozen=True)
-class Held:
-    """What a study holds of its points."""
+class Known:
+    """What is known of a study before it trains."""
 
     index: Index
     names: set[str]
-    """Of its records."""
-    contents: Contents
-    """Of its training images."""
+    """The names of its records."""
+    images: TrainingImages
+    """Its training images by their content."""
 
 
-def _missing(study: Study, matrix: Matrix, done: Trained, limit: int | None, contents: Contents) -> list[Training]:
+def _missing(study: Study, matrix: Matrix, done: Trained, limit: int | None, images: TrainingImages) -> list[Training]:
     """The trainings that a matrix names and that are still to do, in order; what became of the others goes to ``done``."""
     _check_splits(matrix)
-    held = Held(Index(study.records), Records(study.records).names(), contents)
+    known = Known(Index(study.records), Records(study.records).names(), images)
     trainings = [Training(network, study.folder) for network in dict.fromkeys(t.network for t in matrix.trained)]
-    return [t for t in trainings if not _settled(t, matrix, held, done, limit)]
+    return [t for t in trainings if not _settled(t, matrix, known, done, limit)]
 
 
 def _check_folders(missing: Iterable[Training]) -> None:
@@ -138,7 +138,7 @@ def foretold(
     forget_opened()
     matrix, done, pool = study.load(measuring=True), Trained(), in_process()
     try:
-        missing = _missing(study, matrix, done, limit, Contents(study.folder / CODED, pool, say, kept=False))
+        missing = _missing(study, matrix, done, limit, TrainingImages(study.folder / CODED, pool, say, kept=False))
     finally:
         pool.close()
     later = {t.point for t in matrix.trained if t.network in {m.network for m in missing}}
@@ -186,7 +186,7 @@ def _bytes(training: Training) -> tuple[int, int]:
     return count * (3 * side * side or max((i.nbytes for i in first), default=0)), count * raw
 
 
-def _settled(training: Training, matrix: Matrix, held: Held, done: Trained, limit: int | None) -> bool:
+def _settled(training: Training, matrix: Matrix, known: Known, done: Trained, limit: int | None) -> bool:
     """Whether a network is trained, or could not be; notes which."""
     try:
         training.check()
@@ -194,32 +194,33 @@ def _settled(training: Training, matrix: Matrix, held: Held, done: Trained, limi
     except RabenchError as error:  # such as a quantizer or codec that this machine has not
         done.failed[training.network] = f"{training.network.name}: {error}"
         return True
-    if outcome is None or _has_other_images(training, outcome, held.contents):
+    if outcome is None or _has_other_images(training, outcome, known.images):
         return False
     if "error" in outcome:
         done.failed[training.network] = f"{outcome['error']}; remove {training.about} to try again"
         return True
     if not _has_weights(training.network, outcome):
-        if not measured(training.network, outcome, matrix, held, limit):
+        if not measured(training.network, outcome, matrix, known, limit):
             return False
         done.measured.add(training.network)
     done.there += 1
     return True
 
 
-def _has_other_images(training: Training, outcome: dict[str, Any], contents: Contents) -> bool:
+def _has_other_images(training: Training, outcome: dict[str, Any], known: TrainingImages) -> bool:
     """Whether the training images are not those of a training before, as far as that says, and as they can be read."""
     if not outcome.get("content"):  # of a version that did not note it
         return False
     images = training.network.images
     try:
-        found = contents.digest(images.dataset, images.limit or None)
+        found = known.content(images.dataset, images.limit or None)
     except RabenchError as error:
-        contents.say(f"{training.network.name}: whether its training images are those of before is not known: {error}")
+        known.say(f"{training.network.name}: whether its training images are those of before is not known: {error}")
         return False
-    if found != outcome["content"]:
-        contents.say(f"{training.network.name}: its training images are others than before; it is trained anew")
-    return found != outcome["content"]
+    if found == outcome["content"]:
+        return False
+    known.say(f"{training.network.name}: its training images are others than before; it is trained anew")
+    return True
 
 
 def _has_weights(network: TrainedNetwork, outcome: dict[str, Any]) -> bool:
@@ -227,12 +228,12 @@ def _has_weights(network: TrainedNetwork, outcome: dict[str, Any]) -> bool:
     return network.file.is_file() and sha256_of(network.file) == outcome.get("weights")
 
 
-def measured(network: TrainedNetwork, outcome: dict[str, Any], matrix: Matrix, held: Held, limit: int | None) -> bool:
+def measured(network: TrainedNetwork, outcome: dict[str, Any], matrix: Matrix, known: Known, limit: int | None) -> bool:
     """Whether a study holds records of a network at all of its points, so that its weights are not needed.
 
     outcome: what came of its training. limit: only the first images of each data set count; None for all.
     """
-    index, names = held.index, held.names
+    index, names = known.index, known.names
     for point in (t.point for t in matrix.trained if t.network == network):
         noted, data = index.noted(point.labels), index.datasets.get(point.dataset.label)
         if noted is None or data is None or str(outcome.get("weights"))[:16] not in noted[1][2]:
@@ -254,11 +255,11 @@ class _Run:
         self,
         pool: Pool,
         missing: Iterable[Training],
-        contents: Contents,
+        images: TrainingImages,
         done: Trained,
         say: Callable[[str], None],
     ) -> None:
-        self.pool, self.contents, self.done, self.say = pool, contents, done, say
+        self.pool, self.images, self.done, self.say = pool, images, done, say
         self.waiting = deque(missing)
         self.flying: dict[Future[dict[str, Any]], Training] = {}
         self.tries: Counter[TrainedNetwork] = Counter()
@@ -279,7 +280,7 @@ class _Run:
     def _begin(self, training: Training) -> None:
         try:
             images = training.network.images
-            training = replace(training, content=self.contents.digest(images.dataset, images.limit or None))
+            training = replace(training, content=self.images.content(images.dataset, images.limit or None))
             files = self._files(training)
         except WorkerDied as error:
             self.tries[training.network] += 1
@@ -299,7 +300,7 @@ class _Run:
         images = training.network.images
         if not (files := self.coded.get(images, [])) or not all(f.exists() for f in files):
             self._make_room(training.coded.folder)
-            files = training.coded.make(images.limit or None, self.pool)
+            files = training.coded.make(images.limit or None, self.images)
             self.say(f"{images.name}: {len(files):,} blocks of training images are coded")
         self.coded[images] = files
         return files
@@ -321,9 +322,8 @@ class _Run:
     def _collect(self, ended: Collection[Future[dict[str, Any]]]) -> None:
         """Takes what came back; where a worker died, each training that was lost with it is tried again, alone."""
         lost = [training for future in ended if (training := self._settle(future)) is not None]
-        if any(
-            isinstance(error_of(future), BrokenExecutor) for future in ended if future.done()
-        ):  # all that fly are lost, but for those that ended before
+        broken = any(isinstance(error_of(future), BrokenExecutor) for future in ended if future.done())
+        if broken:  # all that fly are lost, but for those that ended before
             wait(self.flying, LOST_SECONDS)
             lost += [t for future in list(self.flying) if (t := self._settle(future)) is not None]
             self.pool.restart(kill=True)

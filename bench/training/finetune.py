@@ -30,7 +30,7 @@ from ..running.pool import Pool
 from ..study.paths import beside, written
 from ..study.points import Point, fine_tuned
 from ..study.study import Study
-from ..trained.encoded import EncodedSet
+from ..trained.encoded import EncodedSet, TrainingImages
 from .learning_curve import learning_curve
 from .options import TrainingPlan, changed_options
 
@@ -256,7 +256,7 @@ def _images(
     """Training images, held-out images, and the reasons why others could not be coded."""
     pool, coded = make_pool(), tuning.coded
     try:
-        made = coded.make(tuning.limit, pool, on_block)
+        made = coded.make(tuning.limit, TrainingImages(coded.folder, pool), on_block)
     except BaseException:
         pool.stop()
         raise

@@ -18,6 +18,7 @@ from rabench.bench.trained import run as train_and_measure
 from rabench.bench.trained.figures import accuracy_over_bytes, train_test_heatmap
 from rabench.bench.trained.results import difference, results_of
 from rabench.bench.trained.tables import trained_tables
+from rabench.codecs import CODECS
 from rabench.core.errors import Refused
 
 pytestmark = pytest.mark.slow
@@ -132,6 +133,29 @@ def test_figures_say_what_they_show(tested):
     assert rows == ["jpeg:quality=5", "png"]  # the smallest first; budgets are left out
     assert [label.get_text() for label in heatmap.axes[0].get_xticklabels()] == ["same as trained", "originals"]
     assert train_test_heatmap(tested[:1]) is None and accuracy_over_bytes([]) is None
+
+
+def test_the_axis_of_bytes_has_plain_labels(tested):
+    """Between two powers of ten matplotlib writes labels of its own at minor ticks."""
+    sizes = iter([1_200_000, 1_900_000, 2_600_000, 5_800_000] * len(tested))
+    large = [
+        replace(t, abouts=tuple({**a, "bytes": size} for a in t.abouts)) for t, size in zip(tested, sizes, strict=False)
+    ]
+    figure = accuracy_over_bytes(large)
+    assert figure is not None
+    figure.draw_without_rendering()
+    for axes in figure.axes:
+        shown = [label.get_text() for which in ("major", "minor") for label in axes.get_xticklabels(which=which)]
+        assert any(shown) and not any("$" in text for text in shown)
+
+
+def test_the_legend_has_room(tested):
+    codecs = [CODECS.make(f"jpeg:quality={quality}") for quality in range(1, 31)]
+    many = [replace(t, images=replace(t.images, codec=c)) for t in tested if t.budget and t.same for c in codecs]
+    figure = accuracy_over_bytes(many)
+    assert figure is not None
+    figure.draw_without_rendering()
+    assert figure.legends[0].get_window_extent().height < figure.bbox.height
 
 
 def test_what_needs_points_says_so_in_a_line(study):

@@ -13,7 +13,7 @@ from rabench.bench.reading.curves import Curve
 from rabench.bench.reporting.report import report
 from rabench.bench.running import executors
 from rabench.bench.study.paths import written
-from rabench.bench.trained.encoded import EncodedSet, code_block
+from rabench.bench.trained.encoded import EncodedSet, TrainingImages, code_block
 from rabench.bench.training.finetune import RECIPE, Target, Tuning, finetune, targets
 from rabench.classifiers import CLASSIFIERS, weights
 from rabench.codecs import CODECS
@@ -63,9 +63,9 @@ def set_with_a_bad_image(folder):
 
 def test_coded_images_are_those_of_the_chain_and_are_made_once(tmp_path):
     coded = encoded_set(tmp_path, codec="jpeg:quality=30")
-    (file,) = coded.make(50, executors.in_process())
+    (file,) = coded.make(50, TrainingImages(coded.folder, executors.in_process()))
     before = file.stat().st_mtime_ns
-    assert coded.make(50, executors.in_process()) == [file]
+    assert coded.make(50, TrainingImages(coded.folder, executors.in_process())) == [file]
     assert file.stat().st_mtime_ns == before
     images, places, reasons = coded.load([file], 32)
     block = coded.dataset.load(0, 50)
@@ -78,7 +78,9 @@ def test_coded_images_are_those_of_the_chain_and_are_made_once(tmp_path):
 
 def test_other_settings_make_other_files(tmp_path):
     two_colors, four_colors = (encoded_set(tmp_path, f"median-cut:colors={n}") for n in (2, 4))
-    assert two_colors.make(20, executors.in_process()) != four_colors.make(20, executors.in_process())
+    assert two_colors.make(20, TrainingImages(two_colors.folder, executors.in_process())) != four_colors.make(
+        20, TrainingImages(four_colors.folder, executors.in_process())
+    )
     assert len(list(tmp_path.glob("*.parquet"))) == 2
 
 
@@ -86,7 +88,7 @@ def test_images_that_cannot_be_coded_are_left_out_and_told(tmp_path):
     coded = set_with_a_bad_image(tmp_path)
     table = code_block(coded, 0, 40, describe_block(coded.dataset, 0, 40)["sha256"])
     assert table["error"][3].as_py() == "encoder: RuntimeError: no more ink"
-    images, places, reasons = coded.load(coded.make(40, executors.in_process()), 32)
+    images, places, reasons = coded.load(coded.make(40, TrainingImages(coded.folder, executors.in_process())), 32)
     assert 3 not in places and len(images) == len(places) == 40 - len(reasons)
 
 
@@ -276,10 +278,10 @@ def test_two_tunings_of_one_file_do_not_meet(study):
 
 def test_a_block_with_passing_failures_is_coded_again(tmp_path):
     coded = set_with_a_bad_image(tmp_path)
-    (first,) = coded.make(40, executors.in_process())
+    (first,) = coded.make(40, TrainingImages(coded.folder, executors.in_process()))
     assert first.suffix == ".failed"
     before = first.stat().st_mtime_ns
-    (again,) = coded.make(40, executors.in_process())
+    (again,) = coded.make(40, TrainingImages(coded.folder, executors.in_process()))
     assert again == first and first.stat().st_mtime_ns != before
     first.write_bytes(b"PAR1")
     with pytest.raises(Refused, match=r"is damaged .*; delete it and run again"):
