@@ -7,7 +7,8 @@ horizontal flip. A recipe may also let images grow with the epochs, which saves 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from math import ceil
 from pathlib import Path
 from typing import Any
 
@@ -34,10 +35,12 @@ def train(
     device: torch.device,
     progress: TrainingProgress | None = None,
     before_save: Callable[[list[dict[str, Any]]], None] = lambda _: None,
+    last: int | None = None,
 ) -> list[dict[str, Any]]:
     """Trains ``network`` in place; gives the history, one entry an epoch. held_out: may be empty.
 
     Goes on from ``checkpoint`` where there is one, and writes it after each epoch.
+    last: how many images the last epoch has, drawn at random; None for all.
     before_save: called with the history just before the checkpoint is written: what it writes is never behind.
     Raises Diverged when the loss is no number, Refused when the checkpoint is of another run.
     """
@@ -49,13 +52,14 @@ def train(
         weight_decay=recipe.weight_decay,
         nesterov=recipe.nesterov,
     )
-    state = Checkpoint(checkpoint, _run(recipe, network, training, held_out), model, optimizer)
+    images = [len(training)] * (recipe.epochs - 1) + [last or len(training)]
+    state = Checkpoint(checkpoint, _run(recipe, network, training, held_out, last), model, optimizer)
     state.load()
     progress = progress or TrainingProgress()
     batches = Batches(state, training, recipe.batch, device, progress)
 
     def learn(epoch: int) -> dict[str, float]:
-        return _epoch(model, batches, recipe, epoch)
+        return _epoch(model, batches, recipe, epoch, images)
 
     def judge() -> dict[str, float]:
         if not len(held_out):
@@ -65,7 +69,8 @@ def train(
     return train_epochs(state, recipe.epochs, learn, judge, progress.on_epoch, before_save)
 
 
-def _epoch(model: nn.Module, batches: Batches, recipe: Recipe, epoch: int) -> dict[str, float]:
+def _epoch(model: nn.Module, batches: Batches, recipe: Recipe, epoch: int, images: Sequence[int]) -> dict[str, float]:
+    """images: how many each epoch has."""
     device, pixels, labels = batches.device, batches.pixels, batches.labels
     generator = torch.Generator().manual_seed(recipe.seed * 1_000_003 + epoch)
     torch.manual_seed(recipe.seed * 1_000_003 + epoch)  # for dropout
@@ -84,11 +89,13 @@ def _epoch(model: nn.Module, batches: Batches, recipe: Recipe, epoch: int) -> di
         (loss * (len(y) / size)).backward()
         return torch.stack([loss * len(y), (logits.argmax(1) == y).sum()])
 
-    def rate(step: int, steps: int) -> float:
-        return one_cycle((epoch * steps + step) / (recipe.epochs * steps), recipe.lr)
+    steps = [ceil(n / recipe.batch) for n in images]
+
+    def rate(step: int, _: int) -> float:
+        return one_cycle((sum(steps[:epoch]) + step) / sum(steps), recipe.lr)
 
     model.train()
-    lr, (loss, correct) = batches.epoch(epoch, learn, rate, (generator,))
+    lr, (loss, correct) = batches.epoch(epoch, learn, rate, (generator,), images[epoch])
     return {"lr": lr, "loss": loss, "training_accuracy": correct}
 
 
@@ -104,10 +111,11 @@ def accuracy(model: nn.Module, images: Images, device: torch.device, precision: 
     return correct / max(1, len(images))
 
 
-def _run(recipe: Recipe, network: nn.Module, training: Images, held_out: Images) -> dict[str, str]:
+def _run(recipe: Recipe, network: nn.Module, training: Images, held_out: Images, last: int | None) -> dict[str, str]:
     sample = int(training.pixels[:: max(1, len(training) // 64)].astype(np.int64).sum())
     return {
         "recipe": json.dumps(recipe.settings(), sort_keys=True),
         "network as it began": fingerprint(network),
         "set of images": json.dumps([len(training), len(held_out), int(training.labels.sum()), sample]),
+        **({} if last is None else {"images of the last epoch": str(last)}),
     }

@@ -175,17 +175,23 @@ class Batches:
         self.accumulation = GradientAccumulation(progress.say)
 
     def epoch(
-        self, number: int, learn: Learn, rate: Callable[[int, int], float], generators: Sequence[torch.Generator]
+        self,
+        number: int,
+        learn: Learn,
+        rate: Callable[[int, int], float],
+        generators: Sequence[torch.Generator],
+        most: int | None = None,
     ) -> tuple[float, list[float]]:
         """Learns from every image once, in the order that the first generator draws, on from the checkpoint's place.
 
         number: of the epoch, from 0. rate: (step, number of steps) -> learning rate. generators: those that ``learn``
         draws from, as they are at the beginning of the epoch; a batch that has to be done once more draws the same.
-        Returns the last learning rate, and the mean over all images of each sum that ``learn`` gives.
+        most: only so many images, the first of that order; None for all.
+        Returns the last learning rate, and the mean over these images of each sum that ``learn`` gives.
         Raises Diverged when the loss is no number.
         """
-        images = len(self.labels)
-        order = torch.randperm(images, generator=generators[0]).split(self.batch)
+        shuffled = torch.randperm(len(self.labels), generator=generators[0])[:most]
+        images, order = len(shuffled), shuffled.split(self.batch)
         begun, sums = self._continued(number, generators)
         lr = 0.0
         for step, chosen in enumerate(order[begun:], begun):

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from itertools import product
-from math import prod
+from math import ceil, prod
 from pathlib import Path
 from typing import Any
 
@@ -130,10 +130,25 @@ class TrainedNetwork:
             "codec": self.images.codec.label,
         }
 
-    def epochs(self, images: int) -> int:
-        """How often each of so many training images is learned from."""
-        most = RANGES["epochs"][1]
-        return min(most, max(1, round(self.examples / max(1, images)))) if self.examples else self.recipe.epochs
+    def length(self, images: int) -> tuple[int, int]:
+        """The epochs of a training on so many images, and the images of the last epoch, which ``examples`` may cut."""
+        if not self.examples:
+            return self.recipe.epochs, images
+        epochs = ceil(self.examples / images)
+        if epochs > RANGES["epochs"][1]:
+            return RANGES["epochs"][1], images
+        return epochs, self.examples - (epochs - 1) * images
+
+    def is_as_long(self, about: Mapping[str, Any]) -> bool:
+        """Whether a training, by what is known of it, learned from as many images as is asked for.
+
+        One that does not say how many learned from all in every epoch.
+        """
+        images, rounds = about.get("images"), about.get("epochs")
+        if not self.examples or not isinstance(images, int) or not isinstance(rounds, int) or images < 1:
+            return True
+        epochs, last = self.length(images)
+        return about.get("examples", rounds * images) == (epochs - 1) * images + last
 
 
 @dataclass(frozen=True)

@@ -57,6 +57,8 @@ class Training:
     def checkpoint(self) -> Path:
         """The state after the last whole epoch, or a minute ago; one of other conditions has another name."""
         known = self.conditions() | {"content": self.content}
+        if self.network.examples:  # unlike trainings of before, which went on to whole epochs
+            known["last epoch"] = "cut"
         conditions = hashlib.sha256(json.dumps(known, sort_keys=True).encode()).hexdigest()[:8]
         return self.network.file.with_name(f"{self.network.file.stem}.{conditions}.checkpoint.safetensors")
 
@@ -75,7 +77,9 @@ class Training:
     def outcome(self) -> dict[str, Any] | None:
         """What came of it, where it has ended under the same conditions, well or not; else None."""
         found = self.network.about(self.folder)
-        return found if found is not None and found.get("conditions") == self.conditions() else None
+        if found is None or found.get("conditions") != self.conditions() or not self.network.is_as_long(found):
+            return None
+        return found
 
 
 def train_network(training: Training, files: list[Path]) -> dict[str, Any]:
@@ -87,7 +91,8 @@ def train_network(training: Training, files: list[Path]) -> dict[str, Any]:
     one_thread()
     network, begun = training.network, perf_counter()
     images, stored = _images(training, files)
-    recipe = replace(network.recipe, epochs=network.epochs(len(images)))
+    epochs, last = network.length(len(images))
+    recipe = replace(network.recipe, epochs=epochs)
     cls: Any = CLASSIFIERS[network.network]
     dataset = network.images.dataset
     torch.manual_seed(recipe.seed)
@@ -96,9 +101,11 @@ def train_network(training: Training, files: list[Path]) -> dict[str, Any]:
     training.about.parent.mkdir(exist_ok=True)
     check_writable(network.file)
     nothing = Images(images.pixels[:0], images.labels[:0])
-    about = {"conditions": training.conditions(), "content": training.content, **stored, "epochs": recipe.epochs}
+    about = {"conditions": training.conditions(), "content": training.content, **stored, "epochs": epochs}
+    about["examples"] = (epochs - 1) * len(images) + last
+    cut = last if last < len(images) else None
     try:
-        history = train(module, dataset.normalization, images, nothing, recipe, training.checkpoint, device())
+        history = train(module, dataset.normalization, images, nothing, recipe, training.checkpoint, device(), last=cut)
     except Diverged as error:
         return _write(training, {**about, "error": f"{network.name}: {error}".split(";")[0]})
     round_weights(module)  # what is evaluated is what is kept

@@ -134,6 +134,8 @@ def _of_this_training(m: Measured, network: TrainedNetwork, about: dict[str, Any
     asked = network.settings()
     if not isinstance(conditions, dict) or any(conditions.get(name) != value for name, value in asked.items()):
         return False
+    if not network.is_as_long(about):
+        return False
     return str(about.get("weights"))[:16] in m.records[0].identity.versions[2]
 
 

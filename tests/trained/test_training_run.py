@@ -152,6 +152,25 @@ def test_results_of_another_recipe_are_not_shown(tmp_path):
 
 
 @pytest.mark.slow
+def test_networks_learn_from_as_many_examples_as_are_asked_for(tmp_path):
+    study = written_study(tmp_path, HEAD + BLOCK.replace("epochs = 1", "examples = 250"))
+    run(study)
+    file = tmp_path / "trainings" / "small+none+jpeg-quality-10+seed0.json"
+    facts = json.loads(file.read_text())
+    assert (facts["images"], facts["epochs"], facts["examples"]) == (200, 2, 250)
+    # As versions before did it, in whole epochs
+    del facts["examples"]
+    file.write_text(json.dumps(facts | {"epochs": 1}))
+    assert results_of(read(study, trained=True), study.folder) == []
+    trained = train_missing(study, executors.in_process)
+    assert (trained.trained, trained.there) == (1, 0) and len(results_of(read(study, trained=True), study.folder)) == 2
+    facts = json.loads(file.read_text())
+    del facts["examples"]
+    file.write_text(json.dumps(facts | {"images": 125}))  # two whole epochs are as long as asked
+    assert train_missing(study, executors.in_process).there == 1
+
+
+@pytest.mark.slow
 def test_a_network_measured_on_fewer_images_needs_its_weights(tmp_path):
     study = written_study(tmp_path, HEAD + BLOCK)
     run(study, limit=60)
@@ -272,9 +291,8 @@ def test_a_training_whose_worker_dies_takes_no_other_with_it(tmp_path, monkeypat
 @pytest.mark.slow
 @needs_proc
 def test_a_kill_loses_no_network_and_resumed_weights_are_those_of_an_undisturbed_run(tmp_path):
-    text = (
-        HEAD + BLOCK.replace("limit = 200", "limit = 1000").replace("epochs = 1", "epochs = 6") + "seeds = [0, 1, 2]\n"
-    )
+    longer = BLOCK.replace("limit = 200", "limit = 1000").replace("epochs = 1", "examples = 5_700")
+    text = HEAD + longer + "seeds = [0, 1, 2]\n"
     undisturbed = written_study(tmp_path / "undisturbed", text)
     run(undisturbed, workers=2)
     killed = written_study(tmp_path / "killed", text)

@@ -13,7 +13,7 @@ from rabench.classifiers import CLASSIFIERS, weights
 from rabench.classifiers import training as loop
 from rabench.classifiers.training import Recipe
 from rabench.core.errors import RabenchError, Refused, UnknownName
-from rabench.core.learning import Diverged, augmented, held_out_split, one_cycle
+from rabench.core.learning import Diverged, Images, augmented, held_out_split, one_cycle
 from rabench.core.progress import TrainingProgress
 from rabench.datasets import DATASETS
 from safetensors import safe_open
@@ -55,6 +55,32 @@ def test_a_seed_gives_the_same_weights_and_another_seed_others(plan, tmp_path):
     other = replace(plan, recipe=replace(RECIPE, seed=1), restart=True)
     training.train_classifier(other)
     assert plan.out.read_bytes() != first
+
+
+@pytest.mark.slow
+def test_the_last_epoch_may_be_cut_and_the_schedule_ends_with_it(tmp_path):
+    block = PHOTOS.load(0, 500)
+    images, nothing = (
+        Images(np.stack(block.images), block.labels),
+        Images(np.empty((0, 32, 32, 3), np.uint8), np.empty(0, int)),
+    )
+
+    def trained(name, **options):
+        torch.manual_seed(0)
+        network, steps = CLASSIFIERS["small"].build(len(PHOTOS.classes), 4), []
+        progress = TrainingProgress(on_step=lambda epoch, step, of, loss: steps.append((epoch, step, of)))
+        history = loop.train(
+            network, PHOTOS.normalization, images, nothing, RECIPE, tmp_path / name, CPU, progress, **options
+        )
+        return history, steps, [p.detach().numpy() for p in network.parameters()]
+
+    whole, all_steps, parameters = trained("whole")
+    cut, steps, _ = trained("cut", last=200)
+    assert all_steps[-1] == (2, 4, 4) and steps[-1] == (2, 2, 2)
+    assert cut[-1]["lr"] == pytest.approx(one_cycle(9 / 10, RECIPE.lr)) and whole[-1]["lr"] > cut[-1]["lr"] / 10
+    assert 0 < cut[-1]["training_accuracy"] <= 1
+    same = trained("same", last=500)[2]
+    assert all((a == b).all() for a, b in zip(parameters, same, strict=True))
 
 
 @pytest.mark.slow
