@@ -13,9 +13,12 @@ from .api import named_study
 from .running import executors
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from ..classifiers import weights as classifier_weights
     from ..codecs import palettes as shared_palettes
     from ..quantizers.colorcnn import weights as colorcnn_weights
+    from .trained.comparing import TrainedComparison
 
 
 def train_classifier(
@@ -99,3 +102,42 @@ def train_palettes(
     images, numbers = replace(DATASETS.make(dataset), split="train"), [colors] if isinstance(colors, int) else colors
     command = f"rabench.train_palettes({dataset!r}, {str(out)!r}, {colors!r}, {palettes}, {limit})"
     return palette_training.train_palettes(images, list(numbers), palettes, Path(out), limit, command)
+
+
+def trained(study: str | Path, out: str | Path | None = None, plugins: Sequence[str | Path] = ()) -> pd.DataFrame:
+    """The results of the networks of a study's [[training]] blocks, as trained.csv has them.
+
+    A row for each network, training set and way to store test images: training_bytes, accuracy (a share) with its interval
+    over seeds and images, and the difference from training on originals. Empty where nothing is trained and measured yet.
+    """
+    from .reading.groups import read
+    from .trained.results import results_of
+    from .trained.tables import summary
+
+    target = named_study(study, out, plugins)
+    return summary(results_of(read(target, trained=True), target.folder))
+
+
+class TrainedComparisons(list["TrainedComparison"]):
+    """A comparison for each network and data set; a notebook shows the tables of all."""
+
+    def _repr_html_(self) -> str:
+        return "".join(comparison.table.html() for comparison in self)
+
+
+def compare_trained(
+    study: str | Path,
+    anchor: str,
+    tests: str | Sequence[str] = (),
+    out: str | Path | None = None,
+    plugins: Sequence[str | Path] = (),
+) -> TrainedComparisons:
+    """Training sets of a study's [[training]] blocks against an anchor: bytes, and differences with 95 % intervals.
+
+    anchor, tests: training sets as tables name them, such as "bpg:qp=37", or "png, 4MB" under a budget; the tests are all
+    others where none is named. Raises RabenchError for a name that fits no training set, and where nothing is measured.
+    """
+    from .trained.comparing import compare_trained as compared
+
+    tests = [tests] if isinstance(tests, str) else tests
+    return TrainedComparisons(compared(named_study(study, out, plugins), anchor, tests))

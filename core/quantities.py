@@ -50,6 +50,17 @@ def loss(text: str | float | None) -> float | None:
         return amount(text, LOSS, "lose_at_most", "0.5")
 
 
+def number_range(text: str | None, option: str, example: str) -> tuple[float, float] | None:
+    """The ends of a range such as 0.5..4; of one number both are that. Raises BadSetting for what is none."""
+    if text is None:
+        return None
+    low, dots, high = text.partition("..")
+    try:
+        return float(low), float(high if dots else low)
+    except ValueError:
+        raise BadSetting(f"`{option}` is a range, such as {example}, got {text!r}") from None
+
+
 def rate(
     at_most: str | float | None, bytes: str | float | None, images: str | float | None
 ) -> tuple[float | None, float | None]:

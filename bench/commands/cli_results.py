@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -24,6 +24,9 @@ from .console import (
     print_table,
     with_options,
 )
+
+if TYPE_CHECKING:
+    from ..study.study import Study
 
 MetricOption = Annotated[
     str | None,
@@ -104,6 +107,9 @@ def compare(
     test: Annotated[
         list[str] | None, typer.Option(help="A curve to compare, may be repeated; default: every other.")
     ] = None,
+    trained: Annotated[
+        bool, typer.Option("--trained", help="Compare training sets of [[training]]: --anchor png --test bpg:qp=37.")
+    ] = False,
     labels: LabelsOption = None,
     metric: MetricOption = None,
     interpolation: Annotated[
@@ -125,31 +131,48 @@ def compare(
     plugin: PluginOption = None,
 ) -> None:
     """Compare curves on the same images: BD figures and paired differences with 95 % intervals."""
-    from ..comparing import compare as comparing
-    from ..comparing.comparison import FORMATS, as_text
+    from ..comparing.comparison import FORMATS
     from ..study.study import find_study
+    from ..trained.comparing import has_trained_alone
 
     among("--format", form, FORMATS)
     if out_folder and len(studies) > 1:
         end("--out goes with one study; of several name the folders themselves", USER)
-    method = comparing.Method.checked(interpolation, _range("--rates", rates), _range("--accuracies", accuracies))
     targets = [find_study(s, out_folder) for s in studies]
-    comparisons = comparing.compare(targets, anchor, test or [], labels, method, metric)
+    given = {"labels": labels, "metric": metric, "rates": rates, "accuracies": accuracies, "discordant": discordant}
+    if trained or has_trained_alone(targets):
+        return _compare_trained(targets, anchor, test or [], form, given)
+    return _compare_curves(targets, anchor, test or [], form, given, interpolation)
+
+
+def _compare_curves(
+    targets: list[Study], anchor: str, tests: list[str], form: str, given: dict[str, Any], interpolation: str
+) -> None:
+    from ...core.quantities import number_range
+    from ..comparing import compare as comparing
+    from ..comparing.comparison import as_text
+
+    ranges = [number_range(given[name], name, usual) for name, usual in (("rates", "0.5..4"), ("accuracies", "50..80"))]
+    method = comparing.Method.checked(interpolation, *ranges)
+    found = comparing.compare(targets, anchor, tests, given["labels"], method, given["metric"])
     if form != "text":
-        out.print(as_text(comparisons, form, discordant), soft_wrap=True, lines=True)
-    for table in (table for c in comparisons if form == "text" for table in c.tables(discordant)):
+        out.print(as_text(found, form, given["discordant"]), soft_wrap=True, lines=True)
+    for table in (table for c in found if form == "text" for table in c.tables(given["discordant"])):
         print_table(table)
-    end_with(comparisons[0].bad)
+    end_with(found[0].bad)
 
 
-def _range(option: str, text: str | None) -> tuple[float, float] | None:
-    if text is None:
-        return None
-    low, dots, high = text.partition("..")
-    try:
-        return (float(low), float(high if dots else low))
-    except ValueError:
-        return end(f"{option} is a range, such as 0.5..4, got {text!r}", USER)
+def _compare_trained(targets: list[Study], anchor: str, tests: list[str], form: str, given: dict[str, Any]) -> None:
+    from ..trained.comparing import as_text, compare_trained
+
+    if options := [f"--{name}" for name, value in given.items() if value]:
+        end(f"training sets are compared by accuracy on all test images, got {', '.join(options)}; leave it out", USER)
+    found = compare_trained(targets, anchor, tests)
+    if form != "text":
+        out.print(as_text(found, form), soft_wrap=True, lines=True)
+    for c in found if form == "text" else ():
+        print_table(c.table)
+    end_with(found[0].bad)
 
 
 @app.command()
@@ -171,7 +194,7 @@ def points(
     from ..comparing.operating_points import operating_points, requirement
     from ..study.study import find_study
 
-    need = requirement(at_least, _bpp(at_most), metric)
+    need = requirement(at_least, at_most, metric)
     tables, bad = operating_points(find_study(study, out_folder), need, labels, metric)
     for table in tables:
         print_table(table)
@@ -196,12 +219,3 @@ def classes(
     for table in tables:
         print_table(table)
     end_with(bad)
-
-
-def _bpp(text: str | None) -> float | None:
-    if text is None:
-        return None
-    try:
-        return float(text.removesuffix("bpp"))
-    except ValueError:
-        return end(f"--at-most is a rate above 0, such as 0.5 or 0.5bpp, got {text!r}", USER)

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from ...core.errors import Refused
+from ...core.quantities import RATE, amount
 from ...core.tables import Kind, Table
 from ..reading.curves import Curve
 from ..reading.groups import Group, read
@@ -96,12 +97,14 @@ class AtMost:
         return f"bpp <= {self.bpp:g}"
 
 
-def requirement(at_least: float | None, at_most: float | None, metric: str | None = None) -> Requirement:
-    """at_least: accuracy in percent, or the mean of a metric; a log-loss is one not to exceed. at_most: bits per pixel.
-    metric: its name; None: accuracy.
+def requirement(at_least: float | None, at_most: float | str | None, metric: str | None = None) -> Requirement:
+    """at_least: accuracy in percent, or the mean of a metric; a log-loss is one not to exceed. at_most: bits per pixel, or
+    a text such as 0.5bpp. metric: its name; None: accuracy.
 
-    Raises Refused for none, both, or one out of range.
+    Raises Refused for none, both, or one out of range, BadSetting for a text that is no rate.
     """
+    if isinstance(at_most, str):
+        at_most = amount(at_most, RATE, "at_most", "0.5 or 0.5bpp")
     if at_least is not None and at_most is None:
         if metric is None and not 1 < at_least <= 100:
             raise Refused(f"`at_least` is an accuracy in percent, such as 85, got {at_least:g}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 
 import numpy as np
@@ -14,10 +13,8 @@ from matplotlib.ticker import LogLocator, NullFormatter
 
 from ..figures.curve_styles import MARKERS, PALETTE
 from ..figures.style import plain
-from .results import SeededResult
+from .results import SeededResult, short_names, test_title
 
-_FILE = re.compile(r":(file|weights)=(\"[^\"]*\"|[^:+@]*)")
-"""The setting of a file in a plug-in's name."""
 DARK = 0.55
 """The share of the color range from which on a cell's text is white."""
 
@@ -32,7 +29,7 @@ def accuracy_over_bytes(tested: Sequence[SeededResult]) -> Figure | None:
     panels = [("tested on the same storage", [t for t in shown if t.same])]
     others = list(dict.fromkeys(t.test for t in shown if not t.same))
     chosen = ["none+raw"] if "none+raw" in others else others[: 2 if not panels[0][1] else 1]
-    panels += [(f"tested on {_plain(test)}", [t for t in shown if t.test == test]) for test in chosen]
+    panels += [(f"tested on {test_title(test)}", [t for t in shown if t.test == test]) for test in chosen]
     panels = [(title, own) for title, own in panels if own]
     budgets = any(t.budget for t in shown)
     kinds = list(dict.fromkeys(_kind(t, budgets) for t in shown))
@@ -47,7 +44,8 @@ def accuracy_over_bytes(tested: Sequence[SeededResult]) -> Figure | None:
     figure.supylabel("top-1 accuracy (%)", fontsize=9)
     figure.suptitle(_title(shown), x=0.01, ha="left", fontsize=10)
     handles = [
-        Line2D([], [], color=_color(i), marker=_marker(i), markersize=4, label=k) for i, k in enumerate(_short(kinds))
+        Line2D([], [], color=_color(i), marker=_marker(i), markersize=4, label=k)
+        for i, k in enumerate(short_names(kinds))
     ]
     figure.legend(
         handles=handles, loc="outside right upper", frameon=False, fontsize=8.5, title="stored as", alignment="left"
@@ -85,16 +83,6 @@ def _color(number: int) -> str:
 
 def _marker(number: int) -> str:
     return MARKERS[number % len(MARKERS)]
-
-
-def _short(names: Sequence[str]) -> list[str]:
-    """Names without their files, and without ``none+``, where that tells them apart as well."""
-    short = [_FILE.sub("", name).removeprefix("none+") for name in names]
-    return short if len(set(short)) == len(set(names)) else list(names)
-
-
-def _plain(test: str) -> str:
-    return "originals" if test == "none+raw" else test
 
 
 def _kind(t: SeededResult, budgets: bool) -> str:
@@ -135,7 +123,7 @@ def train_test_heatmap(tested: Sequence[SeededResult]) -> Figure | None:
         ):
             values[rows.index(t.trained_on), place] = 100 * mean.value
             texts[rows.index(t.trained_on), place] = f"{100 * mean.value:.1f}{half}"
-    names = _short(rows)
+    names = short_names(rows)
     width = 1.9 + 0.07 * max(map(len, names)) + 1.25 * len(columns)
     figure = Figure(figsize=(width, 1.9 + 0.27 * len(rows)), layout="constrained")
     axes = figure.subplots()
@@ -145,12 +133,13 @@ def train_test_heatmap(tested: Sequence[SeededResult]) -> Figure | None:
         bright = np.isfinite(values[row, column]) and values[row, column] - low > DARK * (high - low)
         axes.text(column, row, text, ha="center", va="center", fontsize=8, color="black" if bright else "white")
     axes.set_yticks(range(len(rows)), names, fontsize=8)
-    axes.set_xticks(range(len(columns)), [_plain(c) for c in columns], fontsize=8)
+    axes.set_xticks(range(len(columns)), [test_title(c) for c in columns], fontsize=8)
     axes.set_ylabel("training images", fontsize=9)
     axes.set_xlabel("test images", fontsize=9)
     axes.tick_params(length=0)
     bar = figure.colorbar(drawn, ax=axes, shrink=0.9)
     bar.set_label("top-1 accuracy (%)", fontsize=9)
     bar.ax.tick_params(labelsize=8)
-    figure.suptitle(_title(shown), x=0.01, ha="left", fontsize=10)
+    left_out = "; those without a budget" if len(shown) < len(tested) else ""
+    figure.suptitle(_title(shown) + left_out, x=0.01, ha="left", fontsize=10)
     return figure

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -14,6 +15,9 @@ from ..reading.groups import Reading
 from ..reading.seeds import common_images, scores_of
 from ..statistics.crossed import SeedMean, crossed, crossed_difference
 from ..study.trained import TrainedNetwork, TrainedPoint, TrainingSet, megabytes
+
+_FILE = re.compile(r":(file|weights)=(\"[^\"]*\"|[^:+@,]*)")
+"""The setting of a file in a plug-in's name."""
 
 
 @dataclass(frozen=True)
@@ -148,3 +152,14 @@ def difference(test: SeededResult, anchor: SeededResult) -> SeedMean:
     scores, others = scores_of(test.measured, common), scores_of(anchor.measured, common)
     networks = [[m.point.classifier for m in t.measured] for t in (test, anchor)]
     return crossed(scores - others) if networks[0] == networks[1] else crossed_difference(scores, others)
+
+
+def short_names(names: Sequence[str]) -> list[str]:
+    """Names without their files, and without ``none+``, where that tells them apart as well."""
+    short = [_FILE.sub("", name).removeprefix("none+") for name in names]
+    return short if len(set(short)) == len(set(names)) else list(names)
+
+
+def test_title(name: str) -> str:
+    """How test images are stored, as tables and figures call it: ``originals`` for uncompressed ones."""
+    return "originals" if name == "none+raw" else short_names([name])[0]

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from ...core.tables import Kind, Table
-from .results import SeededResult, difference
+from .results import SeededResult, difference, short_names, test_title
 
 KINDS = {
     "trained on": Kind.NAME,
@@ -38,7 +38,9 @@ def trained_tables(tested: Sequence[SeededResult]) -> list[Table]:
         own.sort(key=lambda t: (np.nan_to_num(t.known("bytes"), nan=np.inf), t.trained_on, not t.same))
         images = max(len(t.measured[0].columns["image"]) for t in own)
         title = f"{network} trained on stored images, {dataset} ({images:,} images)"
-        frame = pd.DataFrame([_row(t, _originals(own, t)) for t in own], columns=list(KINDS))
+        names = short_names([t.trained_on for t in own])
+        rows = [_row(t, name, _originals(own, t)) for t, name in zip(own, names, strict=True)]
+        frame = pd.DataFrame(rows, columns=list(KINDS))
         found.append(Table(title, frame, KINDS, _notes(own), LEGEND))
     return found
 
@@ -54,22 +56,22 @@ def _originals(tested: Sequence[SeededResult], like: SeededResult) -> SeededResu
     return None
 
 
-def _row(t: SeededResult, originals: SeededResult | None) -> list[str]:
+def _row(t: SeededResult, name: str, originals: SeededResult | None) -> list[str]:
     mean = t.mean()
     row = [
-        t.trained_on,
-        _number(t.known("images"), ",.0f"),
-        _number(t.known("bytes") / 1e6, ".3g"),
-        f"{t.test}{' (same)' if t.same else ''}",
+        name,
+        number(t.known("images"), ",.0f"),
+        number(t.known("bytes") / 1e6, ".3g"),
+        tested_on(t.test, t.same),
         str(t.seeds),
         f"{100 * mean.value:.2f}",
-        _interval(100 * mean.low, 100 * mean.high, ""),
-        _number(100 * mean.seed_deviation, ".2f"),
+        interval(100 * mean.low, 100 * mean.high, ""),
+        number(100 * mean.seed_deviation, ".2f"),
     ]
     if originals is None or originals is t:
         return [*row, "", ""]
     d = difference(t, originals)
-    return [*row, f"{100 * d.value:+.2f}", _interval(100 * d.low, 100 * d.high, "+")]
+    return [*row, f"{100 * d.value:+.2f}", interval(100 * d.low, 100 * d.high, "+")]
 
 
 def _notes(tested: Sequence[SeededResult]) -> tuple[str, ...]:
@@ -85,11 +87,18 @@ def _notes(tested: Sequence[SeededResult]) -> tuple[str, ...]:
     return tuple(notes)
 
 
-def _number(value: float, how: str) -> str:
+def tested_on(test: str, same: bool) -> str:
+    """How test images are stored, and whether training images are stored so, too."""
+    return f"{test_title(test)}{' (same)' if same else ''}"
+
+
+def number(value: float, how: str) -> str:
+    """A number formatted so; a hyphen where nothing is known."""
     return format(value, how) if np.isfinite(value) else "-"
 
 
-def _interval(low: float, high: float, sign: str) -> str:
+def interval(low: float, high: float, sign: str) -> str:
+    """The ends of an interval; a hyphen where there is none."""
     return f"[{low:{sign}.2f}, {high:{sign}.2f}]" if np.isfinite(low) else "-"
 
 

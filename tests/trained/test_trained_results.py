@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+import rabench as rabench_api
 from browsers import headless, requests
 from command_line import rabench
 from given_studies import photos_matrix, written_study
@@ -87,13 +88,13 @@ def test_networks_are_held_against_those_that_were_trained_alike(tested):
             strict=True,
         )
     )
-    assert against["none+png", "none+raw"] == "+0.00" and against["none+png", "none+png (same)"] == ""
-    assert float(against["none+jpeg:quality=5", "none+raw"])
+    assert against["png", "originals"] == "+0.00" and against["png", "png (same)"] == ""
+    assert float(against["jpeg:quality=5", "originals"])
     longer = {"conditions": {**tested[0].abouts[0]["conditions"], "examples": 10_000}}
     others = [replace(t, abouts=(longer, longer)) if t.trained_on == "none+png" else t for t in tested]
     (table,) = trained_tables(others)
     rows = table.frame.set_index("trained on")["against originals"]
-    assert set(rows["none+jpeg:quality=5"]) == {""} and "+0.00" in set(rows["none+png"])
+    assert set(rows["jpeg:quality=5"]) == {""} and "+0.00" in set(rows["png"])
     (table,) = trained_tables([replace(t, abouts=({"conditions": "none"},) * 2) for t in tested])
     assert "+0.00" in set(table.frame["against originals"])
 
@@ -130,7 +131,10 @@ def test_figures_say_what_they_show(tested):
     ]
     assert "MB" in str(over_bytes.get_supxlabel())
     rows = [label.get_text() for label in heatmap.axes[0].get_yticklabels()]
-    assert rows == ["jpeg:quality=5", "png"]  # the smallest first; budgets are left out
+    assert rows == ["jpeg:quality=5", "png"]  # the smallest first
+    assert "those without a budget" in heatmap.get_suptitle()
+    (alone,) = [f for f in [train_test_heatmap([t for t in tested if not t.budget])] if f is not None]
+    assert "budget" not in alone.get_suptitle()
     assert [label.get_text() for label in heatmap.axes[0].get_xticklabels()] == ["same as trained", "originals"]
     assert train_test_heatmap(tested[:1]) is None and accuracy_over_bytes([]) is None
 
@@ -161,7 +165,6 @@ def test_the_legend_has_room(tested):
 def test_what_needs_points_says_so_in_a_line(study):
     for command in (
         ("points", "--at-least", "50"),
-        ("compare", "--anchor", "png"),
         ("show", "--image", "1"),
         ("time",),
     ):
@@ -169,6 +172,42 @@ def test_what_needs_points_says_so_in_a_line(study):
         assert done.returncode == 2 and "it has [[training]] alone, whose results rabench report shows" in done.stderr
     with pytest.raises(Refused, match="write a"):
         read(study)
+
+
+def test_training_sets_are_compared_with_any_of_them(study, tested):
+    (comparison,) = rabench_api.compare_trained(study.folder, "jpeg:quality=5", "png")
+    assert comparison.anchor == "none+jpeg:quality=5" and "against jpeg:quality=5" in comparison.title
+    assert comparison.frame.trained_on.unique().tolist() == ["none+png"] and comparison.frame.trained_alike.all()
+    by_test = {(t.trained_on, t.test): t for t in tested}
+    for row in comparison.frame.to_dict("records"):
+        own, anchor = (
+            by_test[row[name], row[test]]
+            for name, test in (("trained_on", "tested_on"), ("anchor", "anchor_tested_on"))
+        )
+        assert row["difference_points"] == pytest.approx(100 * (own.mean().value - anchor.mean().value))
+        assert row["difference_points_low"] < row["difference_points"] < row["difference_points_high"]
+        assert row["training_bytes"] / row["anchor_bytes"] == own.known("bytes") / anchor.known("bytes") > 1
+    assert comparison.frame.tested_on.tolist() == ["none+png", "none+raw"]
+    assert comparison.frame.anchor_tested_on.tolist() == ["none+jpeg:quality=5", "none+raw"]
+    (back,) = rabench_api.compare_trained(study.folder, "none+png", ["jpeg:quality=5"])
+    assert back.frame.difference_points.tolist() == pytest.approx((-comparison.frame.difference_points).tolist())
+    results = rabench_api.trained(study.folder)
+    assert len(results) == len(tested) and set(results.trained_on) == {t.images.name for t in tested}
+
+
+def test_compare_sets_training_sets_side_by_side(study):
+    done = rabench("compare", str(study.folder), "--anchor", "png", cwd=study.folder)
+    assert done.returncode == 0 and "against png" in done.stdout and "jpeg:quality=5 (same)" in done.stdout
+    csv = rabench("compare", str(study.folder), "--anchor", "png", "--format", "csv", cwd=study.folder)
+    assert csv.stdout.startswith("dataset,network,trained_on,anchor,")
+    for words, line in (
+        (("--anchor", "pgn"), "--anchor 'pgn' is no training set of this study (did you mean 'png'?); there are png"),
+        (("--anchor", "png", "--test", "bpg"), "--test 'bpg' is no training set of this study"),
+        (("--anchor", "png", "--rates", "1..2"), "compared by accuracy on all test images, got --rates; leave it out"),
+        (("photos", "--trained", "--anchor", "png"), "training sets are compared within one study, got 2"),
+    ):
+        done = rabench("compare", str(study.folder), *words, cwd=study.folder)
+        assert done.returncode == 2 and line in done.stderr and "Traceback" not in done.stderr
 
 
 def test_a_dry_run_says_what_is_to_be_trained(tmp_path):

@@ -1,0 +1,170 @@
+"""Training sets side by side: what networks trained on one are worth against those trained on another."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+
+from ...core.errors import BadSetting, Refused, nearest
+from ...core.escapes import csv_of
+from ...core.tables import Kind, Table
+from ..reading.groups import read
+from ..study.study import Study
+from .results import SeededResult, difference, results_of, short_names
+from .tables import interval, number, tested_on
+
+KINDS = {
+    "trained on": Kind.NAME,
+    "MB": Kind.NUMBER,
+    "of the anchor's bytes": Kind.NUMBER,
+    "tested on": Kind.NAME,
+    "accuracy": Kind.NUMBER,
+    "against the anchor": Kind.NUMBER,
+    "95 % interval": Kind.NUMBER,
+}
+LEGEND = (
+    "MB: the files of the training images. accuracy: the mean over seeds and images in percent. against the anchor: in points, "
+    "on the same test images; where both were tested on images stored as their own training images, on those. Each interval "
+    "counts seeds and images, holds by itself, and needs two seeds of both."
+)
+
+
+@dataclass(frozen=True)
+class TrainedComparison:
+    """Training sets against an anchor, for one network and data set of test images."""
+
+    title: str
+    anchor: str
+    """The training set that the others are compared with."""
+    frame: pd.DataFrame
+    """A row for each other training set and way to store test images: sizes in bytes, accuracies and differences in percent
+    and points, and whether the networks were trained alike."""
+    bad: list[str]
+    """A line for each file among the records that is left out, with the reason."""
+
+    @property
+    def table(self) -> Table:
+        """The comparison as people read it."""
+        names = short_names(self.frame.trained_on.tolist())
+        rows = [
+            [
+                name,
+                number(r["training_bytes"] / 1e6, ".3g"),
+                number(r["training_bytes"] / r["anchor_bytes"], ".1%").replace("%", " %"),
+                tested_on(r["tested_on"], r["same"]),
+                f"{r['accuracy_percent']:.2f}",
+                f"{r['difference_points']:+.2f}",
+                interval(r["difference_points_low"], r["difference_points_high"], "+"),
+            ]
+            for name, r in zip(names, self.frame.to_dict("records"), strict=True)
+        ]
+        otherwise = self.frame.trained_on[~self.frame.trained_alike].unique()
+        notes = [
+            f"{name} was trained otherwise than the anchor: another recipe, length or limit." for name in otherwise
+        ]
+        return Table(self.title, pd.DataFrame(rows, columns=list(KINDS)), KINDS, tuple(notes), LEGEND)
+
+
+def has_trained_alone(studies: Sequence[Study]) -> bool:
+    """Whether one study is named, which has [[training]] and no [[points]]."""
+    matrix = studies[0].load()
+    return len(studies) == 1 and bool(matrix.trained) and not matrix.points
+
+
+def compare_trained(
+    studies: Study | Sequence[Study], anchor: str, tests: Sequence[str] = ()
+) -> list[TrainedComparison]:
+    """One comparison for each network and data set that has the anchor among its training sets.
+
+    anchor, tests: training sets as tables name them, such as ``bpg:qp=37`` or ``none+png, 4MB``; the tests are all others
+    where none is named. Raises BadSetting for a name that fits no training set, Unavailable without records, Refused where
+    nothing can be compared.
+    """
+    study, *others = [studies] if isinstance(studies, Study) else studies
+    if others:
+        raise BadSetting(f"training sets are compared within one study, got {len(others) + 1}")
+    reading = read(study, trained=True)
+    results = results_of(reading, study.folder)
+    if not results:
+        raise Refused(f"{study.name} has no results of networks of [[training]]; measure it: rabench run {study.name}")
+    comparisons: list[TrainedComparison] = []
+    mistakes: list[BadSetting] = []
+    for dataset, network in dict.fromkeys((r.dataset, r.network) for r in results):
+        own = [r for r in results if (r.dataset, r.network) == (dataset, network)]
+        try:
+            first = _named(anchor, own, "anchor")
+            others = {name: None for t in tests for name in [_named(t, own, "test")]} or {
+                r.trained_on: None for r in own if r.trained_on != first
+            }
+        except BadSetting as mistake:
+            mistakes.append(mistake)
+            continue
+        anchors = [r for r in own if r.trained_on == first]
+        rows = [_row(r, a) for r in own if r.trained_on in others and (a := _counterpart(r, anchors))]
+        if rows:
+            frame = pd.DataFrame(rows).sort_values(["training_bytes", "trained_on"], kind="stable", ignore_index=True)
+            title = f"{network} trained on stored images, against {short_names([first])[0]}, {dataset}"
+            comparisons.append(TrainedComparison(title, first, frame, reading.bad))
+    if comparisons:
+        return comparisons
+    if mistakes:
+        raise mistakes[0]
+    raise Refused(f"nothing was tested as the networks trained on {anchor} were")
+
+
+def _named(name: str, results: Iterable[SeededResult], argument: str) -> str:
+    """The training set of a name, as tables show it or in full."""
+    known = list(dict.fromkeys(r.trained_on for r in results))
+    by_name = dict(zip(short_names(known), known, strict=True))
+    by_name |= {f"none+{short}": full for short, full in by_name.items()} | {full: full for full in known}
+    if name in by_name:
+        return by_name[name]
+    shown = short_names(known)
+    raise BadSetting(
+        f"`{argument}` {name!r} is no training set of this study{nearest(name, shown)}; there are {'; '.join(shown)}"
+    )
+
+
+def _counterpart(test: SeededResult, anchors: Sequence[SeededResult]) -> SeededResult | None:
+    """The anchor's networks on the test images that a result is compared on: stored alike, or both as their own."""
+    alike = [a for a in anchors if a.test == test.test]
+    own = [a for a in anchors if a.same and test.same]
+    return next(iter([*own, *alike]), None)
+
+
+def _row(test: SeededResult, anchor: SeededResult) -> dict[str, object]:
+    mean, d = test.mean(), difference(test, anchor)
+    return {
+        "dataset": test.measured[0].point.dataset.label,
+        "network": test.network,
+        "trained_on": test.trained_on,
+        "anchor": anchor.trained_on,
+        "tested_on": test.test,
+        "anchor_tested_on": anchor.test,
+        "same": test.same and anchor.same,
+        "training_images": test.known("images"),
+        "training_bytes": test.known("bytes"),
+        "anchor_bytes": anchor.known("bytes"),
+        "seeds": test.seeds,
+        "anchor_seeds": anchor.seeds,
+        "test_images": d.images,
+        "accuracy_percent": 100 * mean.value,
+        "difference_points": 100 * d.value,
+        "difference_points_low": 100 * d.low,
+        "difference_points_high": 100 * d.high,
+        "trained_alike": test.training == anchor.training,
+    }
+
+
+def as_text(comparisons: Sequence[TrainedComparison], form: str) -> str:
+    """markdown and latex as people read them; csv and json with every figure."""
+    if form == "json":
+        return json.dumps(
+            [record for c in comparisons for record in json.loads(str(c.frame.to_json(orient="records")))], indent=1
+        )
+    if form == "csv":
+        return csv_of(pd.concat([c.frame for c in comparisons], ignore_index=True))
+    return "\n".join(c.table.markdown() if form == "markdown" else c.table.latex() for c in comparisons)
