@@ -5,13 +5,16 @@ BIN    := $(VENV)/bin
 export PIP_CONSTRAINT := $(CURDIR)/constraints.txt
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: run test quick lint format bench clean
+.PHONY: run test long quick lint format bench clean
 
 run: $(VENV)/installed-run            ## the embedded study, on photographs that need no download
 	$(BIN)/rabench run photos
 
-test: $(VENV)/installed-dev           ## all tests, two at a time
-	$(BIN)/python -m pytest -n 2 --dist worksteal
+test: $(VENV)/installed-dev           ## all tests but the long ones, two at a time
+	$(BIN)/python -m pytest -m "not long" -n 2 --dist worksteal
+
+long: $(VENV)/installed-dev           ## the long tests alone: clusters, kills, faults, whole commands, the docs
+	$(BIN)/python -m pytest -m long -n 2 --dist worksteal
 
 quick: $(VENV)/installed-dev          ## the quick tests alone, two at a time
 	$(BIN)/python -m pytest -m "not slow" -n 2 --dist worksteal

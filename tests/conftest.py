@@ -19,6 +19,13 @@ if "--benchmark-only" not in sys.argv:
     os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
+def pytest_collection_modifyitems(items):
+    """What is long is slow, too."""
+    for item in items:
+        if item.get_closest_marker("long"):
+            item.add_marker("slow")
+
+
 @pytest.fixture(scope="session")
 def real_data() -> Path:
     """A folder with tiny-imagenet-200 and others as Parquet; not part of the repository."""

@@ -18,7 +18,7 @@ def blocks(text):
     return re.findall(r"```(\w+) ?(\S*)\n(.*?)```", text, re.S)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_the_docs_lead_from_an_empty_folder_to_a_curve(tmp_path):
     shutil.copytree(ROOT / "examples", tmp_path / "examples")
     environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
@@ -37,7 +37,7 @@ def test_the_docs_lead_from_an_empty_folder_to_a_curve(tmp_path):
     assert sum("the new against each" in text for text in outputs) == 3
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_the_examples_of_the_docs_run(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     names: dict[str, object] = {}

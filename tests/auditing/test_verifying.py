@@ -75,6 +75,7 @@ def test_one_altered_row_is_found_and_named(study, column, value):
     assert re.search(rf"{column} \d+ -> \d+", difference.what) and difference.versions == ""
 
 
+@pytest.mark.long
 def test_a_sample_says_what_it_would_have_found(study):
     found = verified(study, 60)
     assert found.rows == 60 and found.share == pytest.approx(1 - 0.05 ** (1 / 60))

@@ -180,7 +180,7 @@ def directly(networks, images, center):
         yield int(interpreter.get_tensor(wanted["index"])[0].argmax())
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_mobilenet_is_right_as_often_as_by_litert_alone(imagenet_sample, networks):
     """With pixels as they are, and normalized as Keras does it before the file's own quantization."""
     classifiers = {False: mobilenet(networks, ":resize=256")}

@@ -60,7 +60,7 @@ def test_frozen_files_decode_to_frozen_pixels(name):
     assert hashlib.sha256(pixels).hexdigest() == FROZEN[name]
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_an_independent_decoder_reads_the_same_pixels(tmp_path):
     """libbpg itself, compiled to JavaScript: 504 files of 14 sizes."""
     expected = {}
@@ -226,7 +226,7 @@ def test_bits_and_integers_are_read_as_written():
         assert not any(bytes((0, 0, n)) in escape(payload) for n in (0, 1, 2))
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_files_depend_on_nothing_but_the_image():
     """3,000 images: in order, shuffled, in fresh contexts, in two threads, in a spawned worker."""
     rng = random.Random(3)
@@ -276,7 +276,7 @@ print("well")
     assert done.stdout == "well\n", done.stderr
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_twenty_thousand_broken_files_give_a_clean_error_or_a_whole_image():
     resource = pytest.importorskip("resource")
     rng = random.Random(20_000)

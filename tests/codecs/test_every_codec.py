@@ -53,7 +53,7 @@ def skip_where_it_is_missing(codec):
 
 
 @pytest.mark.parametrize(
-    "name", [pytest.param(n, marks=[pytest.mark.slow] if n in SLOW else []) for n in sorted(CODECS.members)]
+    "name", [pytest.param(n, marks=[pytest.mark.long] if n in SLOW else []) for n in sorted(CODECS.members)]
 )
 def test_a_shipped_codec_keeps_every_promise(name):
     codec = CODECS[name]()

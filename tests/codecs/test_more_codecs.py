@@ -49,6 +49,7 @@ def saved(image, form, **options):
     return file.getvalue()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("quantizer", ["none", "median-cut:colors=5"])
 @pytest.mark.parametrize("name", LOSSLESS)
 def test_what_says_lossless_is(name, quantizer):
@@ -130,6 +131,7 @@ def test_oxipng_is_smaller_than_png_and_pillow_reads_it():
             assert read.mode in ("P", "1", "L")  # still indexed
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("colors", [2, 4, 16, 64])
 def test_a_searched_png_is_smaller_than_one_of_oxipng_and_each_search_has_its_part(colors):
     oxipng = available("oxipng:level=6")

@@ -92,7 +92,7 @@ def test_dropping_metadata_saves_its_bytes_but_keeps_an_image_upright():
     np.testing.assert_array_equal(codec.decode(codec.encode_stored(file, pixels)), pixels)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_200_imagenet_files_come_back_bit_by_bit(imagenet_sample):
     codec = CODECS.make("jpegxl-recompress")
     try:

@@ -23,6 +23,7 @@ def measured(tmp_path):
     return measured_study(tmp_path / "study", matrix, limit=100)
 
 
+@pytest.mark.long
 def test_a_codec_is_added_without_measuring_the_others_again(measured, tmp_path):
     before = times_of(measured)
     done = add(measured, "coarse:bits=1..8", ["none"], [python_file(tmp_path)], executors.in_process)

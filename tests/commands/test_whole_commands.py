@@ -16,6 +16,7 @@ from rabench.classifiers import weights
 pytestmark = pytest.mark.slow
 
 
+@pytest.mark.long
 def test_run_report_show_and_dry_run_on_a_study_of_ones_own(study):
     dry = rabench("run", "mine", "--limit", "50", "--dry-run", cwd=study)
     assert dry.returncode == 0, dry.stderr
@@ -45,6 +46,7 @@ def test_a_mistake_ends_the_program_without_a_traceback(study):
     assert done.stderr.startswith("rabench: no study is at 'fotos'") and done.stderr.count("\n") == 1
 
 
+@pytest.mark.long
 def test_what_is_impossible_here_is_said_and_the_status_is_3(study):
     matrix = MATRIX.replace(
         '"png"]', '"png"]\n[[points]]\ncodecs = ["png"]\nclassifiers = ["small:weights=nowhere.safetensors"]'
@@ -66,6 +68,7 @@ def test_a_dry_run_of_what_cannot_run_says_each_reason_once(study):
     assert "and 6 more" in done.stderr
 
 
+@pytest.mark.long
 def test_results_elsewhere_are_a_study_of_their_own(study):
     folder = study / "mine"
     shutil.copy(weights.find("small-photos"), folder / "w.safetensors")
@@ -78,6 +81,7 @@ def test_results_elsewhere_are_a_study_of_their_own(study):
     assert rabench("report", "mine", "--out", "a/b", cwd=study).returncode == 0
 
 
+@pytest.mark.long
 def test_a_file_that_is_no_image_is_named(study):
     patches = study / "images"
     patches.mkdir()
@@ -93,6 +97,7 @@ def test_a_file_that_is_no_image_is_named(study):
         assert "run again" not in done.stderr
 
 
+@pytest.mark.long
 def test_a_script_without_a_main_guard_is_told_what_it_lacks(study):
     script = study / "script.py"
     script.write_text('import rabench\nrabench.run("mine", workers=1, limit=5)\n')
@@ -100,6 +105,7 @@ def test_a_script_without_a_main_guard_is_told_what_it_lacks(study):
     assert "worker processes cannot start; in a script, call rabench below" in done.stderr
 
 
+@pytest.mark.long
 def test_control_c_stops_cleanly_and_says_how_to_go_on(study):
     matrix = MATRIX.replace("2..6", "2..120")
     (study / "mine" / "matrix.toml").write_text(matrix)
@@ -124,6 +130,7 @@ def test_control_c_stops_cleanly_and_says_how_to_go_on(study):
     assert not list(records.rglob(".partial*"))
 
 
+@pytest.mark.long
 def test_finetune_run_compare_and_cam_follow_one_another(cli, study):
     text = MATRIX.replace('codecs = ["png"]', 'codecs = ["png"]\ntuned = "tuned"').replace("2..6", "2,3")
     (study / "mine" / "matrix.toml").write_text(text.replace('"none", ', ""))

@@ -31,6 +31,7 @@ def comparisons(tmp_path_factory):
     return compare(study, "png", ["jpeg:quality=5"])
 
 
+@pytest.mark.long
 def test_seeds_of_a_classifier_are_one_row_with_the_interval_over_both(comparisons):
     assert len(comparisons) == 3 and [len(c.seeds) for c in comparisons] == [0, 0, 1]
     row = comparisons[-1].seeds.iloc[0]

@@ -110,6 +110,7 @@ def test_the_best_size_is_the_one_that_is_surely_better(tmp_path):
     assert len(cheaper) and set(cheaper["short=8"]) == {"100.00"} and set(cheaper.best) == {"short=8"}
 
 
+@pytest.mark.long
 def test_the_report_has_the_table_and_the_figure(study):
     written = report(study)
     assert {"sizes.png", "sizes.svg"} <= {f.name for f in written.files}

@@ -71,6 +71,7 @@ class FullAt:
         self.replace(source, target)
 
 
+@pytest.mark.long
 def test_a_disk_that_is_full_at_any_write_loses_nothing_else(study, undisturbed, small_tasks, tmp_path):
     with FullAt(study.folder, 0) as counting:
         measure(study, LIMIT)
@@ -108,6 +109,7 @@ def small_disk(tmp_path):
     subprocess.run(["umount", str(place)], check=True)
 
 
+@pytest.mark.long
 def test_a_real_disk_that_is_full_or_read_only_is_told_in_a_line(small_disk, undisturbed):
     study = written_study(small_disk / "study", MATRIX)
     (small_disk / "filling").write_bytes(bytes(120_000))
@@ -148,6 +150,7 @@ def test_clocks_that_jump_change_nothing(study, undisturbed, small_tasks):
     assert measure(study, LIMIT).measured == 0 and tables(study) == undisturbed
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("fault", ["cut", "flipped", "empty", "foreign", "other's name"])
 def test_records_and_pieces_that_are_not_as_written_are_measured_again(study, undisturbed, fault, tmp_path):
     measure(study, LIMIT)
@@ -202,6 +205,7 @@ assert rabench.run(sys.argv[1], limit=150).complete
 """
 
 
+@pytest.mark.long
 def test_two_machines_on_one_study_without_locks_end_with_the_same_records(study, tmp_path):
     command = [sys.executable, "-c", TWO_MACHINES, str(study.folder)]
     both = [subprocess.Popen([*command, name], stderr=subprocess.PIPE, text=True) for name in ("one", "two")]

@@ -219,7 +219,7 @@ def test_the_byte_breakdown_of_a_jpeg_is_what_measurements_say():
     assert parts.tables == 2 * (2 + 2 + 65) + 2 * (2 + 2 + 1 + 16 + 12) + 2 * (2 + 2 + 1 + 16 + 162)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("quantizer", ["none", "octree:colors=7"])
 @pytest.mark.parametrize("name", sorted(CODECS.members))
 def test_the_parts_of_1000_real_files_sum_to_their_lengths(name, quantizer):

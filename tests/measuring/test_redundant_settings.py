@@ -60,7 +60,7 @@ def test_integers_are_written_briefly(values, text):
     assert ranges(values) == text
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_rates_are_drawn_over_each_quality_parameter_that_varies(tmp_path):
     pytest.importorskip("av")
     matrix = photos_matrix(

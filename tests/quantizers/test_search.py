@@ -18,7 +18,7 @@ def answers(images):
     return SMALL.logits([np.asarray(i) for i in images]).argmax(1)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize(
     "quantizer", ["k-means:colors=2", "k-means:colors=5:dither=floyd-steinberg", "colorcnn:colors=2"]
 )
@@ -36,7 +36,7 @@ def test_the_judge_agrees_more_often_with_what_it_said_of_the_originals(quantize
                 np.testing.assert_array_equal(color, np.round(image[new.indices == c].mean(0)))
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_an_image_alone_is_searched_as_among_others(photographs):
     quantizer = QUANTIZERS.make(f"k-means:colors=3:{SEARCH}")
     together = quantizer.quantize(photographs[:5])

@@ -52,6 +52,7 @@ def data(text):
     return part
 
 
+@pytest.mark.long
 def test_the_page_needs_nothing_beside_it_and_is_small(text):
     assert len(text.encode()) < 8_000_000
     assert "A study &amp; its &lt;curves&gt;" in text
@@ -282,6 +283,7 @@ def test_a_phone_shows_the_page_without_scrolling_sideways_and_the_dark_scheme_i
     assert opened.get_log("browser") == []
 
 
+@pytest.mark.long
 def test_the_tiny_imagenet_report_opens(browser, real_data, tmp_path):
     kept = Path(rabench.__file__).parent / "results" / "fig6"
     shutil.copytree(kept, tmp_path / "fig6")

@@ -60,6 +60,7 @@ def test_the_half_width_at_one_half_is_the_textbooks():
     assert (high - low) / 2 == pytest.approx(0.031, abs=5e-4)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("quantizer", "codec"),
     [
@@ -101,6 +102,7 @@ def test_psnr_is_the_textbooks():
     assert psnr(30, 30) == pytest.approx(48.13, abs=0.01)
 
 
+@pytest.mark.long
 def test_an_equal_run_gives_an_equal_summary_and_equal_figures(measured, tmp_path):
     study, _written = measured
     again = find_study(str(study.folder), tmp_path / "again")
@@ -157,6 +159,7 @@ def test_tables_name_the_sources_the_overhead_and_the_interval(measured):
     assert cells[6].count("[") == 1
 
 
+@pytest.mark.long
 def test_psnr_is_a_column_on_demand(measured):
     study, _ = measured
     assert "| PSNR dB |" not in (study.folder / "table.md").read_text()
@@ -258,6 +261,7 @@ def test_unlabelled_images_are_judged_by_agreement(tmp_path):
     assert f"native files: {native:.2f} bpp" in (tmp_path / "rate-accuracy.svg").read_text()
 
 
+@pytest.mark.long
 def test_two_data_sets_get_a_figure_each(tmp_path):
     study = measured_study(tmp_path, MATRIX.replace('"photos"', '["photos", "photos:split=train"]'), 20)
     for name in ("rate-accuracy.png", "rate-accuracy-mine.png"):
@@ -303,6 +307,7 @@ def test_equal_figures_are_equal_files(tmp_path):
         assert (tmp_path / f"a.{ending}").read_bytes() == (tmp_path / f"b.{ending}").read_bytes()
 
 
+@pytest.mark.long
 def test_figures_for_a_paper_are_as_wide_as_its_columns(measured, tmp_path):
     copy = tmp_path / "copy"
     shutil.copytree(measured[0].folder, copy)

@@ -80,7 +80,7 @@ def cluster(tmp_path, start, processes):
             process.wait(10)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_cluster_gives_what_one_process_gives(tmp_path, cluster, environment):
     (tmp_path / "matrix.toml").write_text(MATRIX)
     python_file(tmp_path, CODEC)
@@ -109,7 +109,7 @@ def test_workers_that_join_later_are_counted(monkeypatch):
     assert known.slots() == 3 and known.some_have_gpus()
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_what_runs_on_a_gpu_goes_to_workers_that_have_one(cluster, start):
     def worker(_):
         import time
@@ -156,7 +156,7 @@ def begun(tmp_path, environment, cluster):
     return study, process
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_worker_that_is_killed_costs_nothing_and_a_scheduler_the_tasks_under_way(
     tmp_path, cluster, environment, processes
 ):

@@ -51,7 +51,7 @@ def test_first_parts_are_measured_at_all_points_first_and_rows_are_those_of_whol
     assert measure(study).measured == 0
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_pieces_of_the_whole_block_are_taken_over(tmp_path, monkeypatch):
     study = study_in(tmp_path)
 

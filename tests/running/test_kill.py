@@ -52,7 +52,7 @@ def kill_a_worker(parent, moments):
         os.kill(moments.choice(children), signal.SIGKILL)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @needs_proc
 def test_kills_change_nothing(tmp_path):
     undisturbed, killed = tmp_path / "undisturbed", tmp_path / "killed"

@@ -90,6 +90,6 @@ def peak(images):
     return int(done.stdout)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_the_peak_memory_of_a_worker_is_flat_between_1000_and_20000_images():
     assert peak(20_000) / peak(1000) < 1.1  # ten percent, as promised in the documentation

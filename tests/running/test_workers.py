@@ -21,7 +21,7 @@ from rabench.codecs import CODECS
 from rabench.core.errors import Refused
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_workers_give_what_one_process_gives(tmp_path):
     study = given_study(tmp_path, point(), point(CODECS.make("png")), point(CODECS.make("jpeg:quality=3")))
     measure(study)
@@ -31,7 +31,7 @@ def test_workers_give_what_one_process_gives(tmp_path):
     assert rows_of(study).equals(alone)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_worker_that_dies_costs_its_codec_the_rest_of_a_block_and_nobody_else_anything(tmp_path):
     dying = Misbehaving(how="die", image=1007)
     good = [CODECS.make(t) for t in ("png", "jpeg:quality=30", "webp-lossless")]
@@ -44,7 +44,7 @@ def test_a_worker_that_dies_costs_its_codec_the_rest_of_a_block_and_nobody_else_
     assert set(rows.images[[c.label for c in good]]) == {2500}
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_worker_that_hangs_costs_its_block_and_the_run_goes_on(tmp_path):
     study = given_study(tmp_path, point(CODECS.make("png")), point(Hanging()))
     begin = time.monotonic()

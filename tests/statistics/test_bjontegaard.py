@@ -213,7 +213,7 @@ def test_intervals_of_a_paired_difference_hold_it_as_often_as_they_say(shares):
     assert found.discordant >= 30 and 0.93 <= found.held <= 0.97
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("name", ["rising, test 1 to 4 points above", "low accuracies", "high accuracies"])
 def test_intervals_of_bd_accuracy_hold_it_as_often_as_they_say(name):
     """Of 300 studies, where 95 % are 285 and the 99.9 % range is 271 to 296; docs/coverage.md has 2,000."""

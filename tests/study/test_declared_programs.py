@@ -71,7 +71,7 @@ def test_a_declared_program_is_a_codec_like_any_other(tmp_path):
         CODECS.make("coder:step=65")
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_declaration_in_the_matrix_runs_in_spawned_workers(tmp_path):
     matrix = photos_matrix('codecs = ["coder:step=4,32"]', more=declared(tmp_path))
     outcome = measure(written_study(tmp_path, matrix), limit=4, workers=2)

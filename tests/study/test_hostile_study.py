@@ -46,6 +46,7 @@ def done(study, tmp_path_factory):
     return {what: run(*words) for what, words in COMMANDS.items()}
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("what", COMMANDS)
 def test_a_command_that_reads_ends_well(done, what):
     found = done[what]
@@ -126,6 +127,7 @@ def test_its_page_runs_no_script_of_its_own_and_asks_for_nothing(done, study):
         assert requests(browser) == [page]
 
 
+@pytest.mark.long
 def test_links_in_its_folder_are_not_written_through(tmp_path):
     victim = tmp_path / "victim"
     victim.write_text("mine")

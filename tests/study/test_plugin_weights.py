@@ -51,7 +51,7 @@ def bytes_coded(study):
     return rows_of(study).bytes.tolist()[1]
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("load", LOADS)
 def test_changed_weights_are_measured_anew(tmp_path, load):
     study = study_of(tmp_path, load)
@@ -69,7 +69,7 @@ def test_changed_weights_are_measured_anew(tmp_path, load):
     assert bytes_coded(study) < bytes_before and not read(study).bad
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_changed_weights_reach_spawned_workers(tmp_path):
     study, sizes = study_of(tmp_path, "at the first image, and keeps it"), []
     for step in (8, 64):

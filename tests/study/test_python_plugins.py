@@ -31,7 +31,7 @@ def test_edited_code_never_passes_for_the_old(tmp_path):
     assert CODECS.make("coarse").version() != before
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_matrix_names_its_plug_ins_and_spawned_workers_have_them(tmp_path):
     python_file(tmp_path)
     matrix = photos_matrix('codecs = ["coarse:bits=1..8/7"]', more='[plugins]\nfiles = ["coarse.py"]\n')

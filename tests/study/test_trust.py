@@ -95,6 +95,7 @@ def stranger(here, tmp_path):
     return tmp_path / "stranger"
 
 
+@pytest.mark.long
 def test_a_study_measured_here_runs_its_plugins_even_edited(tmp_path):
     here = study_of(tmp_path / "edited", 2)
     rabench.run(here, limit=8)
@@ -106,6 +107,7 @@ def test_a_study_measured_here_runs_its_plugins_even_edited(tmp_path):
     assert (here / "ran").stat().st_size > before
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "words",
     [("report",), ("compare", "--anchor", "png"), ("points", "--at-least", "50"), ("classes",), ("status",), ("pack",)],
@@ -141,6 +143,7 @@ def fresh_reading(folder):
     return pd.read_csv(folder / "summary.csv")
 
 
+@pytest.mark.long
 def test_measuring_needs_a_word_and_the_word_is_for_this_content(stranger):
     status, _, errors = fresh("run", stranger)
     assert status == 2 and "mine.py" in errors and "--trust" in errors
@@ -210,6 +213,7 @@ def test_a_link_that_leads_out_is_not_followed(tmp_path):
     assert "not-trusted" in path_of(find_study(str(study)).load().points[0].dataset)
 
 
+@pytest.mark.long
 def test_a_merged_study_is_not_made_here(stranger, tmp_path):
     assert fresh("merge", stranger, "--into", tmp_path / "both")[0] == 0
     assert fresh("report", tmp_path / "both")[0] == 3 and fresh("pack", tmp_path / "both")[0] == 0

@@ -85,7 +85,7 @@ def test_times_are_written_and_read(tmp_path):
     assert kept.read(tmp_path) == {}
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_study_is_timed_without_records_and_the_report_shows_it(tmp_path):
     study = written_study(tmp_path / "s", MATRIX)
     found = timed(study)

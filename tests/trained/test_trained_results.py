@@ -48,6 +48,7 @@ def tested(study):
     return results_of(read(study, trained=True), study.folder)
 
 
+@pytest.mark.long
 def test_seeds_of_one_network_are_together(tested):
     assert len(tested) == 8 and all(t.seeds == 2 for t in tested)
     assert {t.trained_on for t in tested} == {
@@ -162,6 +163,7 @@ def test_the_legend_has_room(tested):
     assert figure.legends[0].get_window_extent().height < figure.bbox.height
 
 
+@pytest.mark.long
 def test_what_needs_points_says_so_in_a_line(study):
     for command in (
         ("points", "--at-least", "50"),
@@ -217,6 +219,7 @@ def test_a_dry_run_says_what_is_to_be_trained(tmp_path):
     assert "16 points are of these networks" in done.stdout and not (tmp_path / "trained").exists()
 
 
+@pytest.mark.long
 def test_the_page_shows_them_and_asks_for_nothing(study, tmp_path):
     report(study)
     both = written_study(tmp_path, photos_matrix('codecs = ["png"]') + TRAINING)

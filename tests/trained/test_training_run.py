@@ -41,7 +41,7 @@ def about(study, name):
     return json.loads((study.folder / "trainings" / f"{name}.json").read_text())
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_network_is_trained_measured_and_not_trained_again(tmp_path):
     study = written_study(tmp_path, HEAD + BLOCK + "seeds = [0, 1]\n")
     lines = []
@@ -76,7 +76,7 @@ def test_a_change_of_the_recipe_trains_anew(tmp_path):
     assert train_missing(study, executors.in_process).trained == 1
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_network_that_is_measured_needs_its_weights_no_more(tmp_path):
     study = written_study(tmp_path, HEAD + BLOCK)
     run(study)
@@ -170,7 +170,7 @@ def test_networks_learn_from_as_many_examples_as_are_asked_for(tmp_path):
     assert train_missing(study, executors.in_process).there == 1
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_network_measured_on_fewer_images_needs_its_weights(tmp_path):
     study = written_study(tmp_path, HEAD + BLOCK)
     run(study, limit=60)
@@ -276,7 +276,7 @@ def deadly_at_seed_0(training, files):
     return train_network(training, files)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_training_whose_worker_dies_takes_no_other_with_it(tmp_path, monkeypatch):
     monkeypatch.setattr(training_run, "train_network", deadly_at_seed_0)
     study = written_study(tmp_path, HEAD + BLOCK + "seeds = [0, 1, 2]\n")
@@ -288,7 +288,7 @@ def test_a_training_whose_worker_dies_takes_no_other_with_it(tmp_path, monkeypat
     assert train_missing(study, executors.in_process).trained == 1  # the next run tries it again
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @needs_proc
 def test_a_kill_loses_no_network_and_resumed_weights_are_those_of_an_undisturbed_run(tmp_path):
     longer = BLOCK.replace("limit = 200", "limit = 1000").replace("epochs = 1", "examples = 5_700")
@@ -325,7 +325,7 @@ def test_coded_images_of_sets_that_are_not_in_use_make_room(tmp_path, monkeypatc
     assert len(list((study.folder / "coded").glob("*.parquet"))) == 1
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_disk_that_fills_while_coding_keeps_what_is_coded(tmp_path, monkeypatch):
     study = written_study(tmp_path, HEAD + BLOCK.replace("limit = 200", "limit = 3000"))
     write, written = encoded.pq.write_table, []

@@ -115,6 +115,7 @@ def test_the_published_learning_rate_restarts_warm():
     assert rates == pytest.approx([1e-2, 5e-3, 0, 1e-2, 5e-3, 0], abs=1e-6)
 
 
+@pytest.mark.long
 def test_the_command_trains_for_several_numbers_of_colors_and_its_weights_run_in_a_study(tmp_path):
     options = ("--dataset", "photos", "--classifier", "small:weights=small-photos", "--recipe", "adamw")
     done = command(

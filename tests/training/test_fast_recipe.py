@@ -83,7 +83,7 @@ def test_a_killed_training_of_growing_images_ends_with_the_weights_of_one_that_n
     assert other.out.read_bytes() == plan.out.read_bytes()
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_the_command_names_a_recipe_and_changes_a_part_of_it(tmp_path):
     plan = classifier_plan("small", "photos", "small.safetensors", {"recipe": "fast", "epochs": 2})
     assert plan.recipe == replace(RECIPES["fast"], epochs=2, precision=plan.recipe.precision)

@@ -125,7 +125,7 @@ def test_a_stopped_tuning_goes_on_to_the_same_weights(study):
     assert a_tuning(study).file.read_bytes() == undisturbed.file.read_bytes()
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_matrix_shows_frozen_and_tuned_side_by_side(study):
     finetune(a_tuning(study), executors.in_process)
     assert measure(study, limit=200).complete

@@ -37,7 +37,7 @@ def test_a_new_guided_network_is_clustering_and_its_guess_reaches_every_level():
     assert before is not None and after is not None and (after != before).flatten(1).any(1).all()
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_an_encoder_that_is_taken_stays_as_it_is(tmp_path, first, photographs):
     about, path = trained(tmp_path / "guided", encoder=str(first), guided=True)
     assert about.guided and not files.PLUS_FILES.about(first).guided

@@ -73,7 +73,7 @@ def test_a_study_that_names_nothing_to_train_is_refused(tmp_path):
         colorcnn_queue(study, None, None, {})
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_the_command_trains_what_a_study_lacks_and_the_study_then_runs(tmp_path):
     study = a_study(tmp_path, "colorcnn:colors=2:weights=own", "colorcnn-plus:colors=2,9:weights=own").folder
     done = command("train", "colorcnn", "--study", ".", *QUICK, cwd=study)
@@ -93,7 +93,7 @@ def test_the_command_trains_what_a_study_lacks_and_the_study_then_runs(tmp_path)
     assert "colorcnn-plus:colors=9:precision=fp32:weights=own" in (study / "summary.csv").read_text()
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("options", "message"),
     [

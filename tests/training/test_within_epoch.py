@@ -56,7 +56,7 @@ def a_trained_plus(images, path, progress):
     return network, training.train(trained, images, images, path, progress)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("make", [a_classifier, a_trained_colorcnn, a_trained_plus])
 @pytest.mark.parametrize("epoch", [0, 1])
 def test_a_training_killed_within_an_epoch_ends_the_same(make, epoch, photos, tmp_path, monkeypatch):
