@@ -132,7 +132,7 @@ def finetune(
 @train_app.command("classifier")
 @with_options(_recipe_options, _classifier_options, _run_options)
 def train_classifier(
-    network: Annotated[str, typer.Option(help="alexnet, resnet18, small, vgg16")],
+    network: Annotated[str, typer.Option(help="alexnet, resnet18, resnet20 to resnet56, small, vgg16")],
     dataset: Annotated[
         str, typer.Option(help="A data set, e.g. tiny-imagenet-200 or parquet:path=FOLDER; its training split.")
     ],

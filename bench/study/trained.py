@@ -230,14 +230,19 @@ def _check_keys(block: Mapping[str, Any]) -> None:
             )
 
 
-def _networks(names: Any) -> list[str]:
+def check_trainable(network: str) -> None:
+    """Raises UnknownName where no network that can be trained from scratch has this name."""
     trainable = [n for n in CLASSIFIERS.names() if issubclass(CLASSIFIERS[n], Network)]
+    if network not in trainable:
+        raise unknown("trainable network", network, trainable)
+
+
+def _networks(names: Any) -> list[str]:
     names = [names] if isinstance(names, str) else names
     if not isinstance(names, list) or not names or not all(isinstance(name, str) for name in names):
         raise BadSetting(f"""'networks' is a list of networks to train, such as ["resnet20", "small"], got {names!r}""")
     for name in names:
-        if name not in trainable:
-            raise unknown("trainable network", name, trainable)
+        check_trainable(name)
     return list(dict.fromkeys(names))
 
 

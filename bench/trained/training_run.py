@@ -28,11 +28,10 @@ from ..study.matrix import Matrix
 from ..study.points import Point
 from ..study.study import Study
 from ..study.trained import TrainedNetwork, TrainingSet
+from .demands import DISK, demands, time_needed
 from .encoded import TrainingImages
 from .networks import CODED, Training, train_network
 
-DISK = 2_000_000_000
-"""The bytes of coded training images from which on those that are needed last are removed, to be coded again then."""
 ALIKE = 10
 """The first images of a split by which it is told whether it is another split's."""
 TRIES = 2
@@ -144,20 +143,9 @@ def foretold(
     later = {t.point for t in matrix.trained if t.network in {m.network for m in missing}}
     lines = [f"not trained: {reason}" for reason in done.failed.values()]
     if missing:
-        lines += [demands(missing, workers), f"{len(later)} points are of these networks, and are measured after that"]
+        lines += [demands(missing, workers), time_needed(missing, study.folder, workers)]
+        lines += [f"{len(later)} points are of these networks, and are measured after that"]
     return lines, later | {t.point for t in matrix.trained if t.network in done.measured | done.failed.keys()}
-
-
-def demands(missing: Sequence[Training], slots: int) -> str:
-    """What some trainings need at the most: networks, images to learn from, memory, disk."""
-    sets = dict.fromkeys(t.network.images for t in missing)
-    seen = [_bytes(t) for t in {(t.network.images, t.network.side): t for t in missing}.values()]
-    largest, stored = max((s for s, _ in seen), default=0), [d for _, d in seen]
-    disk = min(sum(stored), DISK + max(stored, default=0))
-    return (
-        f"{len(missing)} networks to train on {len(sets)} training sets; at most {_mega(max(1, slots) * largest)} of memory for "
-        f"images, and about {_mega(disk)} of disk for coded ones"
-    )
 
 
 def _announcement(missing: Sequence[Training], pool: Pool) -> str:
@@ -167,23 +155,6 @@ def _announcement(missing: Sequence[Training], pool: Pool) -> str:
 
 def _slots(pool: Pool) -> int:
     return 1 if torch.cuda.is_available() else pool.slots
-
-
-def _mega(count: int) -> str:
-    return f"{count / 1e6:,.0f} MB"
-
-
-def _bytes(training: Training) -> tuple[int, int]:
-    """The bytes of a training set's pixels as the network sees them, and as they are stored raw, by its first images."""
-    images = training.network.images
-    try:
-        count = min(len(images.dataset), images.limit or len(images.dataset))
-        first = [i for i in images.dataset.load(0, 20).images if not isinstance(i, BadImage)]
-    except RabenchError:
-        return 0, 0
-    raw = sum(images.size.resized(i).nbytes for i in first) // max(1, len(first))
-    side = training.network.side
-    return count * (3 * side * side or max((i.nbytes for i in first), default=0)), count * raw
 
 
 def _settled(training: Training, matrix: Matrix, known: Known, done: Trained, limit: int | None) -> bool:

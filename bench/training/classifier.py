@@ -12,11 +12,10 @@ import torch
 
 from ...classifiers import CLASSIFIERS, weights
 from ...classifiers.inference import Normalized
-from ...classifiers.network import Network
 from ...classifiers.recipe import RECIPES, Recipe
 from ...classifiers.resizing import resized_and_cropped
 from ...classifiers.training import accuracy, train
-from ...core.errors import BadSetting, Refused, unknown
+from ...core.errors import BadSetting, Refused
 from ...core.files import check_writable
 from ...core.images import RGB
 from ...core.learning import Images, environment, split
@@ -24,6 +23,7 @@ from ...core.networks import device, on_device, round_weights
 from ...core.progress import TrainingProgress
 from ...datasets.base import UNLABELLED, BadImage, Dataset
 from ..study.paths import written
+from ..study.trained import check_trainable
 from .learning_curve import learning_curve
 from .options import TrainingPlan, changed_options
 
@@ -60,10 +60,8 @@ def train_classifier(
 ) -> weights.About:
     """Trains as planned and writes weights and the learning curve. Test images are never seen."""
     progress = progress or TrainingProgress()
-    cls = CLASSIFIERS[plan.network]
-    if not issubclass(cls, Network):
-        trainable = [n for n in CLASSIFIERS.names() if issubclass(CLASSIFIERS[n], Network)]
-        raise unknown("trainable network", plan.network, trainable)
+    check_trainable(plan.network)
+    cls: Any = CLASSIFIERS[plan.network]
     if plan.dataset.split != "train":
         raise Refused(f"{plan.dataset.label}: training uses split=train only")
     check_writable(plan.out)

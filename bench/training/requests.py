@@ -19,6 +19,7 @@ from ...quantizers.colorcnn.recipes import Recipe as ColorRecipe
 from ...quantizers.colorcnn.training import ColorRange
 from ..study.paths import beside
 from ..study.study import Study
+from ..study.trained import check_trainable
 from .classifier import Plan
 from .colorcnn import ColorPlan
 from .finetune import RECIPE, Tuning, targets
@@ -61,6 +62,7 @@ def classifier_plan(network: str, dataset: str, out: str | Path, options: Mappin
     of_plan, of_recipe = _split(options, Plan, classifier_recipes.Recipe)
     if Path(out).suffix != ".safetensors":
         raise BadSetting(f"`out` must end in .safetensors, got {out}")
+    check_trainable(network)
     images = replace(DATASETS.make(dataset), split="train")
     return Plan(network, images, Path(out), replace(classifier_recipes.RECIPES[recipe], **of_recipe), recipe, **of_plan)
 

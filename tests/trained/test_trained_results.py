@@ -1,5 +1,6 @@
 """Results of networks trained on stored images: seeds together, as tables, figures, a CSV file and a part of the page."""
 
+import json
 import shutil
 from dataclasses import replace
 
@@ -212,10 +213,24 @@ def test_compare_sets_training_sets_side_by_side(study):
         assert done.returncode == 2 and line in done.stderr and "Traceback" not in done.stderr
 
 
+def test_a_dry_run_says_how_long_training_takes(study, tmp_path):
+    shutil.copytree(study.folder, tmp_path / "more")
+    matrix = tmp_path / "more" / "matrix.toml"
+    matrix.write_text(matrix.read_text().replace("seeds = [0, 1]", "seeds = [0, 1, 2]"))
+    for file in (tmp_path / "more" / "trainings").glob("*.json"):
+        about = json.loads(file.read_text())
+        file.write_text(json.dumps(about | {"seconds": about["images"] * about["epochs"] / 10}))
+    (tmp_path / "more" / "trainings" / "odd.json").write_text("[]")
+    done = rabench("run", str(tmp_path / "more"), "--dry-run", "--workers", "2", cwd=tmp_path)
+    assert "4 networks to train on 2 training sets" in done.stdout
+    assert "about 2 min of training\n" in done.stdout  # 4 networks x 2 epochs x 300 images, ten a second, two at a time
+
+
 def test_a_dry_run_says_what_is_to_be_trained(tmp_path):
     written_study(tmp_path, 'dataset = "photos"\n' + TRAINING)
     done = rabench("run", str(tmp_path), "--dry-run", cwd=tmp_path)
     assert done.returncode == 0 and "8 networks to train on 2 training sets; at most " in done.stdout
+    assert "how long that takes is not known" in done.stdout
     assert "16 points are of these networks" in done.stdout and not (tmp_path / "trained").exists()
 
 

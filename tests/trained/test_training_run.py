@@ -47,7 +47,7 @@ def test_a_network_is_trained_measured_and_not_trained_again(tmp_path):
     lines = []
     trained = train_missing(study, executors.in_process, lines.append)
     assert trained.trained == 2 and not trained.failed
-    assert lines[0].startswith("2 networks to train on 1 training sets; at most ") and "MB of disk" in lines[0]
+    assert lines[0].startswith("2 networks to train on 1 training set; at most ") and "MB of disk" in lines[0]
     facts = about(study, "small+none+jpeg-quality-10+seed0")
     coded = Training(study.load().trained[0].network, study.folder).coded
     sizes = coded.files(sorted((study.folder / "coded").glob("*.parquet")))[2]
