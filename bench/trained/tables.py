@@ -75,7 +75,7 @@ def _row(t: SeededResult, name: str, originals: SeededResult | None) -> list[str
 
 
 def _notes(tested: Sequence[SeededResult]) -> tuple[str, ...]:
-    notes = []
+    notes = [line for line in [_training_note(tested)] if line]
     if any(t.seeds < 2 for t in tested):
         notes.append("Networks of one seed have no interval: nothing is known of other seeds.")
     if any(not all(m.complete for m in t.measured) for t in tested):
@@ -85,6 +85,28 @@ def _notes(tested: Sequence[SeededResult]) -> tuple[str, ...]:
     if lost:
         notes.append(f"{lost:,} training images could not be coded, all networks together; no network saw them.")
     return tuple(notes)
+
+
+def _training_note(tested: Sequence[SeededResult]) -> str:
+    """How long networks were trained, and with which recipe; nothing where records were copied without it."""
+    known = [
+        a for t in tested for a in t.abouts if isinstance(a.get("epochs"), int) and isinstance(a.get("images"), int)
+    ]
+    if not known:
+        return ""
+    epochs = _span([a["epochs"] for a in known])
+    learned = _span([a.get("examples", a["epochs"] * a["images"]) for a in known])
+    recipes = [t.training[0] for t in tested if isinstance(t.training[0], dict)]
+    text = f"Trained for {epochs} epoch{'s' * (epochs != '1')}, on {learned} images counted with repetition"
+    if recipes and all(recipe == recipes[0] for recipe in recipes):
+        values = [f"{name} {recipes[0][name]}" for name in ("lr", "batch", "precision") if name in recipes[0]]
+        text += f"; recipe: {', '.join(values)}"
+    return f"{text}."
+
+
+def _span(values: Sequence[int]) -> str:
+    low, high = min(values), max(values)
+    return f"{low:,}" if low == high else f"{low:,} to {high:,}"
 
 
 def tested_on(test: str, same: bool) -> str:

@@ -106,6 +106,10 @@ def test_a_report_writes_tables_figures_and_a_file_of_figures(study):
     (table,) = written.trained
     assert table.title == "small trained on stored images, photos (100 images)"
     assert table.frame["trained on"].tolist()[0].endswith("40KB") and len(table.frame) == 8
+    few = pd.read_csv(study.folder / "trained.csv").training_images.min()
+    assert table.notes[0] == (
+        f"Trained for 2 epochs, on {2 * few:.0f} to 600 images counted with repetition; recipe: lr 0.1, batch 128, precision fp32."
+    )
     names = {file.name for file in written.files}
     assert {"trained.csv", "accuracy-over-training-bytes.svg", "train-test.png", "report.html", "table.tex"} <= names
     rows = pd.read_csv(study.folder / "trained.csv")
