@@ -5,13 +5,14 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import isnan
 from pathlib import Path
 
 import pandas as pd
 from filelock import FileLock, Timeout
 
+from ...core.plugins import Plugin
 from ...core.tables import Kind, Table
 from ..reading.curves import Held, held_records
 from ..reading.recorded import not_trusted, with_recorded
@@ -20,9 +21,10 @@ from ..records.index import Index, Span, block_name
 from ..records.pieces import Pieces
 from ..records.records import Records
 from ..running.pace import Pace
-from ..study.matrix import all_points
+from ..study.matrix import Matrix, all_points, with_references
 from ..study.points import Point
 from ..study.study import Study
+from ..study.trained import TrainedNetwork
 
 RECENT = 600.0
 """The seconds that the pace of a run is told from."""
@@ -40,6 +42,13 @@ class PointStatus:
     failed: int
     seconds_left: float
     """The seconds that the missing images take one worker; NaN where nothing tells."""
+    judge: str = ""
+    """The trained network, or, where a study has several, the classifier or metric."""
+
+    @property
+    def name(self) -> str:
+        """The point as the table shows it."""
+        return f"{self.point.title}{self.judge and f', {self.judge}'}"
 
 
 @dataclass(frozen=True)
@@ -54,6 +63,12 @@ class Status:
     """The images a second, over all points, that came in the last RECENT seconds."""
     not_trusted: Sequence[str] = ()
     """A line that names the plug-ins that did not run, where there are any."""
+    networks: Sequence[TrainedNetwork] = ()
+    """Those of [[training]] blocks."""
+    trained: int = 0
+    """How many of them are trained, or could not be."""
+    begun: int = 0
+    """How many of the others have a checkpoint."""
 
     @property
     def seconds_left(self) -> float | None:
@@ -66,12 +81,15 @@ class Status:
         """A row a point."""
         kinds = {"point": Kind.NAME, **dict.fromkeys(("done", "of", "failed", "one worker, s"), Kind.NUMBER)}
         rows = [
-            [p.point.title, f"{p.done:,}", f"{p.images:,}", f"{p.failed:,}", _seconds(p.seconds_left)]
-            for p in self.points
+            [p.name, f"{p.done:,}", f"{p.images:,}", f"{p.failed:,}", _seconds(p.seconds_left)] for p in self.points
         ]
         done, images = (sum(getattr(p, name) for p in self.points) for name in ("done", "images"))
         share = f"{100 * done / images:.1f} %" if images else "nothing"
         notes = [f"{done:,} of {images:,} images are measured, over all points ({share})."]
+        if self.networks:
+            notes.append(
+                f"{self.trained:,} of {len(self.networks):,} networks of [[training]] are trained, {self.begun:,} more begun."
+            )
         if self.running:
             left = f"; about {self.seconds_left:,.0f} s left" if self.seconds_left is not None else ""
             notes.append(f"A run is going on: {self.recent:,.1f} images/s in the last ten minutes{left}.")
@@ -87,13 +105,28 @@ def status(study: Study) -> Status:
     """
     matrix, index, records, pieces = study.load(), Index(study.records), Records(study.records), Pieces(study.records)
     running = _locked(study.folder / ".lock")
-    if not index.datasets and not running:
+    networks = list(dict.fromkeys(t.network for t in matrix.trained))
+    ended = [n for n in networks if (about := n.about(study.folder)) is not None and n.is_of(about)]
+    begun = [n for n in networks if n not in ended and n.checkpoints()]
+    if not (index.datasets or running or ended or begun):
         raise study.unmeasured()
     found, _ = records.read()
     matrix = with_recorded(matrix, found)
     pace, noted = Pace.of(found), by_point(found)
-    points = [_point_status(point, index, noted, pieces, pace) for point in all_points(matrix)]
-    return Status(matrix.title, points, running, _images_a_second(found, pieces), not_trusted(study.folder, matrix))
+    names = _judges(matrix)
+    points = [
+        replace(_point_status(point, index, noted, pieces, pace), judge=names.get(point.judge, ""))
+        for point in all_points(matrix)
+    ]
+    recent, unrun = _images_a_second(found, pieces), not_trusted(study.folder, matrix)
+    return Status(matrix.title, points, running, recent, unrun, networks, len(ended), len(begun))
+
+
+def _judges(matrix: Matrix) -> dict[Plugin, str]:
+    """The name of each trained network; of every classifier and metric, where points have several."""
+    judges = dict.fromkeys(p.judge for p in (*with_references(matrix), *matrix.fidelity))
+    names: dict[Plugin, str] = {judge: judge.title for judge in judges} if len(judges) > 1 else {}
+    return names | {t.point.judge: t.network.name for t in matrix.trained}
 
 
 def _images_a_second(records: Iterable[Record], pieces: Pieces) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -103,6 +104,10 @@ class TrainedNetwork:
         cls: Any = CLASSIFIERS[self.network]
         return cls(weights=str(self.file))
 
+    def checkpoints(self) -> list[Path]:
+        """The states of trainings of this name that have not ended."""
+        return list(self.folder.glob(f"{glob.escape(self.file.stem)}.*.checkpoint.safetensors"))
+
     def about_file(self, study: Path) -> Path:
         """The file, in a study's folder, that says what came of the training; it stays when the weights are gone."""
         return study / ABOUT / f"{self.file.stem}.json"
@@ -138,6 +143,13 @@ class TrainedNetwork:
         if epochs > RANGES["epochs"][1]:
             return RANGES["epochs"][1], images
         return epochs, self.examples - (epochs - 1) * images
+
+    def is_of(self, about: Mapping[str, Any]) -> bool:
+        """Whether a training, by what is known of it, is the one that the matrix asks for now, whatever the versions."""
+        conditions = about.get("conditions")
+        if not isinstance(conditions, dict) or not self.is_as_long(about):
+            return False
+        return all(conditions.get(name) == value for name, value in self.settings().items())
 
     def is_as_long(self, about: Mapping[str, Any]) -> bool:
         """Whether a training, by what is known of it, learned from as many images as is asked for.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import glob
 import hashlib
 import json
 from dataclasses import dataclass, replace
@@ -128,9 +127,7 @@ def train_network(training: Training, files: list[Path]) -> dict[str, Any]:
 
 def _write(training: Training, about: dict[str, Any]) -> dict[str, Any]:
     write_text(training.about, json.dumps(about, indent=1, sort_keys=True) + "\n")
-    for checkpoint in training.network.file.parent.glob(
-        f"{glob.escape(training.network.file.stem)}.*.checkpoint.safetensors"
-    ):
+    for checkpoint in training.network.checkpoints():
         checkpoint.unlink(missing_ok=True)
     return about
 

@@ -134,13 +134,7 @@ def _of_this_training(m: Measured, network: TrainedNetwork, about: dict[str, Any
     """
     if about is None:
         return True
-    conditions = about.get("conditions")
-    asked = network.settings()
-    if not isinstance(conditions, dict) or any(conditions.get(name) != value for name, value in asked.items()):
-        return False
-    if not network.is_as_long(about):
-        return False
-    return str(about.get("weights"))[:16] in m.records[0].identity.versions[2]
+    return network.is_of(about) and str(about.get("weights"))[:16] in m.records[0].identity.versions[2]
 
 
 def difference(test: SeededResult, anchor: SeededResult) -> SeedMean:

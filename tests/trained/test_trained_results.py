@@ -11,6 +11,7 @@ import rabench as rabench_api
 from browsers import headless, requests
 from command_line import rabench
 from given_studies import photos_matrix, written_study
+from rabench.bench.auditing.status import status
 from rabench.bench.reading.groups import read
 from rabench.bench.records.records import Records
 from rabench.bench.reporting.report import report
@@ -215,6 +216,24 @@ def test_compare_sets_training_sets_side_by_side(study):
     ):
         done = rabench("compare", str(study.folder), *words, cwd=study.folder)
         assert done.returncode == 2 and line in done.stderr and "Traceback" not in done.stderr
+
+
+def test_status_counts_networks_and_names_them(study, tmp_path):
+    found = status(study)
+    assert (len(found.networks), found.trained, found.begun) == (8, 8, 0)
+    names = {p.name for p in found.points}
+    assert len(names) == 16 and "raw, small+none+jpeg:quality=5+40KB+seed1" in names
+    shutil.copytree(study.folder / "trainings", tmp_path / "trainings")
+    begun = written_study(tmp_path, study.matrix.read_text())  # as it is before anything is measured
+    facts = next((tmp_path / "trainings").glob("*40KB+seed1.json"))
+    facts.unlink()
+    (tmp_path / "trained").mkdir()
+    (tmp_path / "trained" / f"{facts.stem}.12345678.checkpoint.safetensors").write_bytes(b"")
+    found = status(begun)
+    assert (found.trained, found.begun) == (7, 1)
+    assert "7 of 8 networks of [[training]] are trained, 1 more begun." in found.table.notes
+    begun.matrix.write_text(begun.matrix.read_text().replace("epochs = 2", "epochs = 3"))
+    assert status(begun).trained == 0
 
 
 def test_a_dry_run_says_how_long_training_takes(study, tmp_path):
