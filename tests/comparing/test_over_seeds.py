@@ -4,8 +4,8 @@ import json
 
 import numpy as np
 import pytest
-from given_studies import measured_study
-from rabench import train_classifier, train_colorcnn
+from given_studies import measured_study, written_study
+from rabench import finetune, train_classifier, train_colorcnn
 from rabench.bench.comparing.compare import compare
 from rabench.bench.comparing.comparison import as_text
 from rabench.bench.reading.seeds import without_seed
@@ -90,3 +90,24 @@ def test_seeds_of_a_colorcnn_are_one_row_too(tmp_path):
 )
 def test_a_seed_is_told_by_its_name(name, known):
     assert without_seed(name) == known
+
+
+TUNED = """
+dataset = "photos"
+classifiers = ["small:weights=b-seed0.safetensors", "small:weights=b-seed1.safetensors"]
+[[points]]
+codecs = ["jpeg:quality=5"]
+tuned = "tuned"
+"""
+
+
+def test_fine_tuned_seeds_are_held_against_the_network_that_each_was_tuned_from(tmp_path):
+    for seed in (0, 1):
+        train_classifier("small", "photos", tmp_path / f"b-seed{seed}.safetensors", limit=300, epochs=2, seed=seed)
+    finetune(written_study(tmp_path, TUNED).folder, epochs=2, limit=300)
+    comparisons = compare(measured_study(tmp_path, TUNED, 200), "jpeg", ["jpeg, fine-tuned"])
+    (row,) = comparisons[-1].seeds.itertuples()
+    assert (row.seeds, row.images, row.point) == (2, 200, "jpeg:quality=5, fine-tuned")
+    of_seeds = [c.points.difference_points.iloc[0] for c in comparisons]
+    assert row.difference_points == pytest.approx(np.mean(of_seeds)) and row.classifier.startswith("b-seed*")
+    assert row.difference_points_low < row.difference_points < row.difference_points_high
