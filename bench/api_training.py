@@ -108,7 +108,8 @@ def trained(study: str | Path, out: str | Path | None = None, plugins: Sequence[
     """The results of the networks of a study's [[training]] blocks, as trained.csv has them.
 
     A row for each network, training set and way to store test images: training_bytes, accuracy (a share) with its interval
-    over seeds and images, and the difference from training on originals. Empty where nothing is trained and measured yet.
+    over seeds and images, and the difference from training on originals. Empty where nothing is trained as the matrix says
+    now. Raises Unavailable where nothing is measured.
     """
     from .reading.groups import read
     from .trained.results import results_of

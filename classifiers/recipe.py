@@ -52,9 +52,12 @@ class Recipe:
         """The constants as weights and checkpoints keep them: a newer one is left out where it has its usual value."""
         return {k: v for k, v in asdict(self).items() if k not in NEWER or v != getattr(Recipe, k)}
 
-    def side(self, full: int, epoch: int) -> int:
-        """The side that images of a ``full`` side have in an epoch, counted from 0, both in pixels."""
-        growing = self.epochs * 2 // 3
+    def side(self, full: int, epoch: int, epochs: float | None = None) -> int:
+        """The side that images of a ``full`` side have in an epoch, counted from 0, both in pixels.
+
+        epochs: how many there are, where the last one is a part; None: the recipe's.
+        """
+        growing = int((epochs or self.epochs) * 2 // 3)
         if self.first_side == 1 or epoch >= growing:
             return full
         share = self.first_side + (1 - self.first_side) * epoch / growing

@@ -76,7 +76,7 @@ def _epoch(model: nn.Module, batches: Batches, recipe: Recipe, epoch: int, image
     torch.manual_seed(recipe.seed * 1_000_003 + epoch)  # for dropout
     crop = recipe.crop if recipe.crop >= 0 else pixels.shape[1] // 8
     full = tuple(pixels.shape[1:3])
-    height, width = (recipe.side(side, epoch) for side in full)
+    height, width = (recipe.side(side, epoch, sum(images) / len(labels)) for side in full)
 
     def learn(part: torch.Tensor, size: int) -> torch.Tensor:
         # (N, H, W, 3) -> (N, 3, H, W): channels_last as it lies

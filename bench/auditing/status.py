@@ -66,9 +66,11 @@ class Status:
     networks: Sequence[TrainedNetwork] = ()
     """Those of [[training]] blocks."""
     trained: int = 0
-    """How many of them are trained, or could not be."""
+    """How many of them are trained."""
     begun: int = 0
     """How many of the others have a checkpoint."""
+    untrainable: int = 0
+    """How many could not be trained."""
 
     @property
     def seconds_left(self) -> float | None:
@@ -87,8 +89,9 @@ class Status:
         share = f"{100 * done / images:.1f} %" if images else "nothing"
         notes = [f"{done:,} of {images:,} images are measured, over all points ({share})."]
         if self.networks:
+            lost = f", {self.untrainable:,} could not be trained" if self.untrainable else ""
             notes.append(
-                f"{self.trained:,} of {len(self.networks):,} networks of [[training]] are trained, {self.begun:,} more begun."
+                f"{self.trained:,} of {len(self.networks):,} networks of [[training]] are trained, {self.begun:,} more begun{lost}."
             )
         if self.running:
             left = f"; about {self.seconds_left:,.0f} s left" if self.seconds_left is not None else ""
@@ -106,7 +109,8 @@ def status(study: Study) -> Status:
     matrix, index, records, pieces = study.load(), Index(study.records), Records(study.records), Pieces(study.records)
     running = _locked(study.folder / ".lock")
     networks = list(dict.fromkeys(t.network for t in matrix.trained))
-    ended = [n for n in networks if (about := n.about(study.folder)) is not None and n.is_of(about)]
+    known = [(n, n.about(study.folder)) for n in networks]
+    ended = {n: "error" in about for n, about in known if about is not None and n.is_of(about)}
     begun = [n for n in networks if n not in ended and n.checkpoints()]
     if not (index.datasets or running or ended or begun):
         raise study.unmeasured()
@@ -118,13 +122,16 @@ def status(study: Study) -> Status:
         replace(_point_status(point, index, noted, pieces, pace), judge=names.get(point.judge, ""))
         for point in all_points(matrix)
     ]
+    lost = sum(ended.values())
     recent, unrun = _images_a_second(found, pieces), not_trusted(study.folder, matrix)
-    return Status(matrix.title, points, running, recent, unrun, networks, len(ended), len(begun))
+    return Status(matrix.title, points, running, recent, unrun, networks, len(ended) - lost, len(begun), lost)
 
 
 def _judges(matrix: Matrix) -> dict[Plugin, str]:
     """The name of each trained network; of every classifier and metric, where points have several."""
-    judges = dict.fromkeys(p.judge for p in (*with_references(matrix), *matrix.fidelity))
+    judges = dict.fromkeys(
+        p.judge if p.tuned_from is None else p.frozen for p in (*with_references(matrix), *matrix.fidelity)
+    )
     names: dict[Plugin, str] = {judge: judge.title for judge in judges} if len(judges) > 1 else {}
     return names | {t.point.judge: t.network.name for t in matrix.trained}
 

@@ -8,8 +8,7 @@ from typing import Any, ClassVar, Protocol
 import numpy as np
 import pandas as pd
 
-from ...core.errors import Refused
-from ...core.quantities import RATE, amount
+from ...core.errors import BadSetting, Refused
 from ...core.tables import Kind, Table
 from ..reading.curves import Curve
 from ..reading.groups import Group, read
@@ -104,7 +103,12 @@ def requirement(at_least: float | None, at_most: float | str | None, metric: str
     Raises Refused for none, both, or one out of range, BadSetting for a text that is no rate.
     """
     if isinstance(at_most, str):
-        at_most = amount(at_most, RATE, "at_most", "0.5 or 0.5bpp")
+        try:
+            at_most = float(at_most.removesuffix("bpp"))
+        except ValueError:
+            raise BadSetting(
+                f"`at_most` is a rate in bits per pixel above 0, such as 0.5 or 0.5bpp, got {at_most!r}"
+            ) from None
     if at_least is not None and at_most is None:
         if metric is None and not 1 < at_least <= 100:
             raise Refused(f"`at_least` is an accuracy in percent, such as 85, got {at_least:g}")

@@ -86,7 +86,7 @@ def check_for_points(matrix: Matrix) -> None:
     """Raises Refused where a matrix has trained networks alone, for what is done with the points of [[points]] blocks."""
     if matrix.trained and not matrix.points and not matrix.unrun:
         raise Refused(
-            f"{matrix.title}: it has [[training]] alone, whose results rabench report shows; write a [[points]] block for this"
+            f"{matrix.title}: it has [[training]] alone, whose results rabench report and rabench compare --trained show; write a [[points]] block for this"
         )
 
 

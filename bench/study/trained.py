@@ -39,6 +39,8 @@ ABOUT = "trainings"
 """Of what is known of each trained network, in the study's folder."""
 SAME, ORIGINALS = "same", "none+raw"
 """Of ``test``: test images stored as the training images are, and uncompressed ones; both by default."""
+LEAST_LAST = 16
+"""The images that a last epoch has at the least: fewer are left out, as statistics of so small a batch are no use."""
 MOST_NETWORKS = 10_000
 MOST_SEED = 1_000_000
 
@@ -142,7 +144,10 @@ class TrainedNetwork:
         epochs = ceil(self.examples / images)
         if epochs > RANGES["epochs"][1]:
             return RANGES["epochs"][1], images
-        return epochs, self.examples - (epochs - 1) * images
+        last = self.examples - (epochs - 1) * images
+        if last < min(images, LEAST_LAST) and epochs > 1:
+            return epochs - 1, images
+        return epochs, last
 
     def is_of(self, about: Mapping[str, Any]) -> bool:
         """Whether a training, by what is known of it, is the one that the matrix asks for now, whatever the versions."""

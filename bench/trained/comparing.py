@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 import pandas as pd
@@ -13,7 +13,7 @@ from ...core.escapes import csv_of
 from ...core.tables import Kind, Table
 from ..reading.groups import read
 from ..study.study import Study
-from .results import SeededResult, difference, results_of, short_names
+from .results import SeededResult, difference, results_of, short_names, trained_on, untrained
 from .tables import interval, number, tested_on
 
 KINDS = {
@@ -43,7 +43,7 @@ class TrainedComparison:
     """A row for each other training set and way to store test images: sizes in bytes, accuracies and differences in percent
     and points, and whether the networks were trained alike."""
     bad: list[str]
-    """A line for each file among the records that is left out, with the reason."""
+    """A line for each file among the records that is left out, with the reason, and on networks that are not trained."""
 
     @property
     def table(self) -> Table:
@@ -70,8 +70,10 @@ class TrainedComparison:
 
 def has_trained_alone(studies: Sequence[Study]) -> bool:
     """Whether one study is named, which has [[training]] and no [[points]]."""
+    if len(studies) > 1:
+        return False
     matrix = studies[0].load()
-    return len(studies) == 1 and bool(matrix.trained) and not matrix.points
+    return bool(matrix.trained) and not matrix.points and not matrix.unrun
 
 
 def compare_trained(
@@ -86,28 +88,36 @@ def compare_trained(
     study, *others = [studies] if isinstance(studies, Study) else studies
     if others:
         raise BadSetting(f"training sets are compared within one study, got {len(others) + 1}")
+    if not study.load().trained:
+        raise Refused(f"{study.name} has no [[training]] block, so that it has no training sets to compare")
     reading = read(study, trained=True)
     results = results_of(reading, study.folder)
     if not results:
-        raise Refused(f"{study.name} has no results of networks of [[training]]; measure it: rabench run {study.name}")
+        raise Refused(
+            f"{study.folder} has no results of networks of [[training]] yet; train and measure them: rabench run"
+        )
+    asked = {trained_on(t.network) for t in reading.matrix.trained}
     comparisons: list[TrainedComparison] = []
     mistakes: list[BadSetting] = []
     for dataset, network in dict.fromkeys((r.dataset, r.network) for r in results):
         own = [r for r in results if (r.dataset, r.network) == (dataset, network)]
         try:
-            first = _named(anchor, own, "anchor")
-            others = {name: None for t in tests for name in [_named(t, own, "test")]} or {
+            first = _named(anchor, own, asked, "anchor")
+            others = {name: None for t in tests for name in [_named(t, own, asked, "test")]} or {
                 r.trained_on: None for r in own if r.trained_on != first
             }
         except BadSetting as mistake:
             mistakes.append(mistake)
             continue
         anchors = [r for r in own if r.trained_on == first]
-        rows = [_row(r, a) for r in own if r.trained_on in others and (a := _counterpart(r, anchors))]
+        pairs = [(r, a) for r in own if r.trained_on in others for a in counterparts(r, anchors)]
+        rows = [row for row in (_row(*pair) for pair in pairs) if row["test_images"]]
         if rows:
             frame = pd.DataFrame(rows).sort_values(["training_bytes", "trained_on"], kind="stable", ignore_index=True)
             title = f"{network} trained on stored images, against {short_names([first])[0]}, {dataset}"
-            comparisons.append(TrainedComparison(title, first, frame, reading.bad))
+            title += f" ({max(frame.test_images):,} images)"
+            bad = [*reading.bad, *untrained(reading, study.folder)]
+            comparisons.append(TrainedComparison(title, first, frame, bad))
     if comparisons:
         return comparisons
     if mistakes:
@@ -115,24 +125,27 @@ def compare_trained(
     raise Refused(f"nothing was tested as the networks trained on {anchor} were")
 
 
-def _named(name: str, results: Iterable[SeededResult], argument: str) -> str:
-    """The training set of a name, as tables show it or in full."""
+def _named(name: str, results: Iterable[SeededResult], asked: Collection[str], argument: str) -> str:
+    """The training set of a name, as tables show it or in full. asked: those of the matrix, measured or not."""
     known = list(dict.fromkeys(r.trained_on for r in results))
     by_name = dict(zip(short_names(known), known, strict=True))
     by_name |= {f"none+{short}": full for short, full in by_name.items()} | {full: full for full in known}
     if name in by_name:
         return by_name[name]
     shown = short_names(known)
+    if {name, f"none+{name}"} & set(asked):
+        raise BadSetting(
+            f"`{argument}` {name!r} is not trained and measured yet; measure it, or name one of {'; '.join(shown)}"
+        )
     raise BadSetting(
         f"`{argument}` {name!r} is no training set of this study{nearest(name, shown)}; there are {'; '.join(shown)}"
     )
 
 
-def _counterpart(test: SeededResult, anchors: Sequence[SeededResult]) -> SeededResult | None:
-    """The anchor's networks on the test images that a result is compared on: stored alike, or both as their own."""
-    alike = [a for a in anchors if a.test == test.test]
+def counterparts(test: SeededResult, anchors: Sequence[SeededResult]) -> list[SeededResult]:
+    """The anchor's networks on the test images that a result is compared on: both as their own, or stored alike."""
     own = [a for a in anchors if a.same and test.same]
-    return next(iter([*own, *alike]), None)
+    return own + [a for a in anchors if a.test == test.test and a not in own]
 
 
 def _row(test: SeededResult, anchor: SeededResult) -> dict[str, object]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import inf
 from pathlib import Path
 
 from ...core.errors import RabenchError
@@ -49,13 +50,15 @@ def _paces(folder: Path) -> dict[str, float]:
     for file in (folder / ABOUT).glob("*.json"):
         try:
             about = parsed(file.read_text(encoding="utf-8"))
-            network, seconds = about["conditions"]["network"], float(about["seconds"])
+            network, seconds = str(about["conditions"]["network"]), float(about["seconds"])
             examples = int(about.get("examples", about["images"] * about["epochs"]))
-        except (OSError, ValueError, TypeError, KeyError, AttributeError):
+            if not 0 < seconds < inf or examples < 1:
+                continue
+        except (OSError, ValueError, TypeError, KeyError, AttributeError, OverflowError):
             continue  # of a training that failed, or nothing that can be read
         before = sums.get(network, (0.0, 0))
         sums[network] = (before[0] + seconds, before[1] + examples)
-    return {network: seconds / examples for network, (seconds, examples) in sums.items() if examples > 0}
+    return {network: seconds / examples for network, (seconds, examples) in sums.items()}
 
 
 def _examples(network: TrainedNetwork) -> int:

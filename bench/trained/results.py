@@ -41,7 +41,7 @@ class SeededResult:
     @property
     def trained_on(self) -> str:
         """The training set as tables name it."""
-        return f"{self.images.name}{f', {megabytes(self.budget)}' if self.budget else ''}"
+        return _set_name(self.images, self.budget)
 
     @property
     def dataset(self) -> str:
@@ -157,3 +157,12 @@ def short_names(names: Sequence[str]) -> list[str]:
 def test_title(name: str) -> str:
     """How test images are stored, as tables and figures call it: ``originals`` for uncompressed ones."""
     return "originals" if name == "none+raw" else short_names([name])[0]
+
+
+def trained_on(network: TrainedNetwork) -> str:
+    """The training set of a network as tables name it."""
+    return _set_name(network.images, network.budget)
+
+
+def _set_name(images: TrainingSet, budget: int) -> str:
+    return f"{images.name}{f', {megabytes(budget)}' if budget else ''}"

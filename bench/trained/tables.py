@@ -95,7 +95,7 @@ def _training_note(tested: Sequence[SeededResult]) -> str:
     if not known:
         return ""
     epochs = _span([a["epochs"] for a in known])
-    learned = _span([a.get("examples", a["epochs"] * a["images"]) for a in known])
+    learned = _span([e if isinstance(e := a.get("examples"), int) else a["epochs"] * a["images"] for a in known])
     recipes = [t.training[0] for t in tested if isinstance(t.training[0], dict)]
     text = f"Trained for {epochs} epoch{'s' * (epochs != '1')}, on {learned} images counted with repetition"
     if recipes and all(recipe == recipes[0] for recipe in recipes):

@@ -143,7 +143,10 @@ def foretold(
     later = {t.point for t in matrix.trained if t.network in {m.network for m in missing}}
     lines = [f"not trained: {reason}" for reason in done.failed.values()]
     if missing:
-        lines += [demands(missing, workers), time_needed(missing, study.folder, workers)]
+        lines += [
+            demands(missing, workers),
+            time_needed(missing, study.folder, 1 if torch.cuda.is_available() else workers),
+        ]
         lines += [f"{len(later)} points are of these networks, and are measured after that"]
     return lines, later | {t.point for t in matrix.trained if t.network in done.measured | done.failed.keys()}
 

@@ -185,6 +185,16 @@ def test_operating_points_by_need(study):
         requirement(None, None)
 
 
+@pytest.mark.parametrize("text", ["0.5", ".5", "5e-1", "0.5bpp"])
+def test_a_rate_may_be_a_text(text):
+    assert requirement(None, text) == requirement(None, 0.5)
+
+
+def test_a_text_that_is_no_rate_is_told():
+    with pytest.raises(BadSetting, match=r"such as 0.5 or 0.5bpp, got '0,5'"):
+        requirement(None, "0,5")
+
+
 def test_the_same_from_python(study):
     loaded = rabench.load(study.folder)
     assert len(loaded.points) == len(loaded.images) / 150

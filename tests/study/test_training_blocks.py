@@ -65,7 +65,7 @@ def test_training_images_may_be_stored_smaller(tmp_path):
 
 def test_the_number_of_examples_says_how_many_epochs_few_images_take(tmp_path):
     (network, *_) = networks(matrix_of(tmp_path, BLOCK + "examples = 10_000\n"))
-    lengths = {100: (100, 100), 1000: (10, 1000), 7000: (2, 3000), 50_000: (1, 10_000), 9999: (2, 1)}
+    lengths = {100: (100, 100), 1000: (10, 1000), 7000: (2, 3000), 50_000: (1, 10_000), 9999: (1, 9999), 9984: (2, 16)}
     assert {n: network.length(n) for n in lengths} == lengths
     (network, *_) = networks(matrix_of(tmp_path, BLOCK + "epochs = 7\nlr = 1\nflip = false\n"))
     assert network.length(100) == (7, 100) and network.recipe.lr == 1 and network.recipe.flip is False

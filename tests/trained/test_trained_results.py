@@ -18,11 +18,12 @@ from rabench.bench.reporting.report import report
 from rabench.bench.running import executors
 from rabench.bench.study.study import find_study
 from rabench.bench.trained import run as train_and_measure
+from rabench.bench.trained.comparing import compare_trained, counterparts
 from rabench.bench.trained.figures import accuracy_over_bytes, train_test_heatmap
 from rabench.bench.trained.results import difference, results_of
 from rabench.bench.trained.tables import trained_tables
 from rabench.codecs import CODECS
-from rabench.core.errors import Refused
+from rabench.core.errors import RabenchError, Refused
 
 pytestmark = pytest.mark.slow
 
@@ -177,7 +178,11 @@ def test_what_needs_points_says_so_in_a_line(study):
         ("time",),
     ):
         done = rabench(command[0], str(study.folder), *command[1:], cwd=study.folder)
-        assert done.returncode == 2 and "it has [[training]] alone, whose results rabench report shows" in done.stderr
+        assert (
+            done.returncode == 2
+            and "it has [[training]] alone, whose results rabench report and rabench compare --trained show"
+            in done.stderr
+        )
     with pytest.raises(Refused, match="write a"):
         read(study)
 
@@ -201,6 +206,28 @@ def test_training_sets_are_compared_with_any_of_them(study, tested):
     assert back.frame.difference_points.tolist() == pytest.approx((-comparison.frame.difference_points).tolist())
     results = rabench_api.trained(study.folder)
     assert len(results) == len(tested) and set(results.trained_on) == {t.images.name for t in tested}
+
+
+def test_a_set_is_compared_on_the_same_images_and_on_images_stored_as_its_own(tested):
+    png = [t for t in tested if t.trained_on == "none+png"]
+    raw = replace(png[0], images=replace(png[0].images, codec=CODECS.make("raw")), test="none+raw", same=True)
+    assert [a.test for a in counterparts(raw, png)] == ["none+png", "none+raw"]
+    assert [counterparts(t, [raw]) for t in png] == [[raw], [raw]]
+
+
+def test_a_set_of_the_matrix_that_is_not_measured_is_told_from_an_unknown_one(study, tmp_path):
+    shutil.copytree(study.folder, tmp_path / "more")
+    more = find_study(str(tmp_path / "more"))
+    more.matrix.write_text(more.matrix.read_text().replace('"jpeg:quality=5"]', '"jpeg:quality=5,50"]'))
+    with pytest.raises(
+        RabenchError, match="'jpeg:quality=50' is not trained and measured yet; measure it, or name one of"
+    ):
+        compare_trained(more, "jpeg:quality=50")
+    (comparison,) = compare_trained(more, "png")
+    assert any("are not trained and measured as the matrix says now" in line for line in comparison.bad)
+    other = written_study(tmp_path / "points", photos_matrix('codecs = ["png"]'))
+    with pytest.raises(Refused, match=r"has no \[\[training\]\] block"):
+        compare_trained(other, "png")
 
 
 def test_compare_sets_training_sets_side_by_side(study):
@@ -232,6 +259,12 @@ def test_status_counts_networks_and_names_them(study, tmp_path):
     found = status(begun)
     assert (found.trained, found.begun) == (7, 1)
     assert "7 of 8 networks of [[training]] are trained, 1 more begun." in found.table.notes
+    other = next((tmp_path / "trainings").glob("*.json"))
+    other.write_text(json.dumps(json.loads(other.read_text()) | {"error": "the loss is nan in epoch 1"}))
+    assert (
+        "6 of 8 networks of [[training]] are trained, 1 more begun, 1 could not be trained."
+        in status(begun).table.notes
+    )
     begun.matrix.write_text(begun.matrix.read_text().replace("epochs = 2", "epochs = 3"))
     assert status(begun).trained == 0
 
