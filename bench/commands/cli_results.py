@@ -141,7 +141,7 @@ def compare(
     targets = [find_study(s, out_folder) for s in studies]
     given = {"labels": labels, "metric": metric, "rates": rates, "accuracies": accuracies, "discordant": discordant}
     if trained or has_trained_alone(targets):
-        return _compare_trained(targets, anchor, test or [], form, given)
+        return _compare_trained(targets, anchor, test or [], form, given | {"interpolation": interpolation != "pchip"})
     return _compare_curves(targets, anchor, test or [], form, given, interpolation)
 
 

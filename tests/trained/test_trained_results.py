@@ -239,6 +239,7 @@ def test_compare_sets_training_sets_side_by_side(study):
         (("--anchor", "pgn"), "--anchor 'pgn' is no training set of this study (did you mean 'png'?); there are png"),
         (("--anchor", "png", "--test", "bpg"), "--test 'bpg' is no training set of this study"),
         (("--anchor", "png", "--rates", "1..2"), "compared by accuracy on all test images, got --rates; leave it out"),
+        (("--anchor", "png", "--interpolation", "akima"), "got --interpolation; leave it out"),
         (("photos", "--trained", "--anchor", "png"), "training sets are compared within one study, got 2"),
     ):
         done = rabench("compare", str(study.folder), *words, cwd=study.folder)
