@@ -13,7 +13,7 @@ from ...core.escapes import csv_of
 from ...core.tables import Kind, Table
 from ..reading.groups import read
 from ..study.study import Study
-from .results import SeededResult, difference, results_of, short_names, trained_on, untrained
+from .results import SeededResult, difference, results_of, set_name, short_names, untrained
 from .tables import interval, number, tested_on
 
 KINDS = {
@@ -96,7 +96,8 @@ def compare_trained(
         raise Refused(
             f"{study.folder} has no results of networks of [[training]] yet; train and measure them: rabench run"
         )
-    asked = {trained_on(t.network) for t in reading.matrix.trained}
+    asked = {set_name(t.network.images, t.network.budget) for t in reading.matrix.trained}
+    bad = [*reading.bad, *untrained(reading, study.folder)]
     comparisons: list[TrainedComparison] = []
     mistakes: list[BadSetting] = []
     for dataset, network in dict.fromkeys((r.dataset, r.network) for r in results):
@@ -116,7 +117,6 @@ def compare_trained(
             frame = pd.DataFrame(rows).sort_values(["training_bytes", "trained_on"], kind="stable", ignore_index=True)
             title = f"{network} trained on stored images, against {short_names([first])[0]}, {dataset}"
             title += f" ({max(frame.test_images):,} images)"
-            bad = [*reading.bad, *untrained(reading, study.folder)]
             comparisons.append(TrainedComparison(title, first, frame, bad))
     if comparisons:
         return comparisons

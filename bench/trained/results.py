@@ -41,7 +41,7 @@ class SeededResult:
     @property
     def trained_on(self) -> str:
         """The training set as tables name it."""
-        return _set_name(self.images, self.budget)
+        return set_name(self.images, self.budget)
 
     @property
     def dataset(self) -> str:
@@ -159,10 +159,6 @@ def test_title(name: str) -> str:
     return "originals" if name == "none+raw" else short_names([name])[0]
 
 
-def trained_on(network: TrainedNetwork) -> str:
-    """The training set of a network as tables name it."""
-    return _set_name(network.images, network.budget)
-
-
-def _set_name(images: TrainingSet, budget: int) -> str:
+def set_name(images: TrainingSet, budget: int) -> str:
+    """A training set as tables name it, with its budget where it has one: ``none+png, 4MB``."""
     return f"{images.name}{f', {megabytes(budget)}' if budget else ''}"
