@@ -105,7 +105,7 @@ def test_add_measures_one_codec_more(study, tmp_path):
     assert "none+webp" in set(rabench.load(copy).points.curve)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_trainings_give_what_the_weights_say_of_themselves(tmp_path):
     about = rabench.train_classifier("small", "photos", tmp_path / "s.safetensors", epochs=1, width=4, limit=300)
     assert about.network == "small" and about.training["recipe"]["epochs"] == 1

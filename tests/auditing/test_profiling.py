@@ -68,7 +68,7 @@ def test_nothing_is_written_to_the_study(tmp_path):
     assert sorted(p.name for p in study.folder.rglob("*")) == before
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_the_command_prints_the_table_and_refuses_what_is_no_number_of_images(tmp_path):
     study = written_study(tmp_path / "study", PHOTOS_AS_PNG)
     done = command("profile", str(study.folder), "--images", "3", "--workers", "0", cwd=tmp_path)

@@ -51,7 +51,7 @@ def images_of_points(study):
     return {p.point.codec.short: p.done for p in status(study).points}
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_every_point_has_equally_many_images_however_long_it_takes(study, given_times):
     outcome = budget.run_within(study, executors.in_process, 180.0, Progress())
     done = images_of_points(study)
@@ -63,14 +63,14 @@ def test_every_point_has_equally_many_images_however_long_it_takes(study, given_
     assert set(images_of_points(study).values()) == {IMAGES} and again.complete
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_enough_time_measures_all_and_ends(study, given_times):
     budget.run_within(study, executors.in_process, 1e6, Progress())
     assert set(images_of_points(study).values()) == {IMAGES} and given_times.now < 1e6
     assert measure(study).measured == 0
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_what_an_interrupted_run_has_measured_is_not_measured_again(study, given_times):
     def stop(progress):
         if progress.done > 2000:
@@ -101,7 +101,7 @@ def test_bad_budgets_are_told_in_a_line(tmp_path):
     assert done.returncode == 2 and "--budget is a number above 0" in done.stderr and "Traceback" not in done.stderr
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_budget_that_is_over_before_a_table_has_a_row_says_so(tmp_path):
     study = written_study(tmp_path, PHOTOS_AS_PNG)
     done = command("run", str(study.folder), "--budget", "0.01s", "--workers", "0", cwd=tmp_path)

@@ -88,7 +88,7 @@ def test_a_budget_ends_the_search_and_the_same_call_goes_on(tmp_path):
     assert not choice.out_of_time and choice.best is not None
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_workers_measure_the_same(tmp_path):
     one, two = (harmful_study(tmp_path / name, 2000) for name in ("one", "two"))
     here = table(asked(one, lose_at_most=6, labels="agreement")[0])

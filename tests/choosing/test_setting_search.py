@@ -13,7 +13,7 @@ def chosen(search):
     return search.chosen.setting
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_the_setting_chosen_loses_too_much_no_more_often_than_said():
     wrong, spoken = 0, 0
     for seed in range(150):

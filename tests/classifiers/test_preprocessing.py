@@ -90,7 +90,7 @@ def test_settings_that_came_later_leave_old_keys_and_labels_as_they_were():
     assert CLASSIFIERS.make("onnx:path=x.onnx:input=64:resize=72").key != old
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_on_200_imagenet_images_nothing_differs(imagenet_sample):
     """Against torchvision's preset (256, bilinear, 224) and timm's transform (bicubic, crop_pct 0.875)."""
     torchvision = usable_torchvision()

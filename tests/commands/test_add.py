@@ -38,6 +38,7 @@ def test_a_codec_is_added_without_measuring_the_others_again(measured, tmp_path)
     assert add(again, "coarse:bits=1..8", ["none"], [], executors.in_process).outcome.measured == 0
 
 
+@pytest.mark.long
 def test_without_a_word_on_the_quality_parameter_rates_lie_where_the_studys_curves_do(measured, tmp_path):
     """The steps, of 200, that cost more than JPEG at its best are not measured."""
     text = (
@@ -56,6 +57,7 @@ def test_without_a_word_on_the_quality_parameter_rates_lie_where_the_studys_curv
     assert len(done.codecs) > 4 and done.chosen.startswith("distance=")
 
 
+@pytest.mark.long
 def test_a_lost_plug_in_file_says_how_to_go_on(measured, tmp_path):
     add(measured, "coarse:bits=2", ["none"], [path := python_file(tmp_path)], executors.in_process)
     path.write_text(path.read_text() + "# edited\n")

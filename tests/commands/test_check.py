@@ -71,7 +71,7 @@ def test_a_plug_in_file_has_a_version_that_tells_what_it_reads(tmp_path, monkeyp
     assert check.passed == message.startswith(("tells", "names"))
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_script_that_spawns_while_it_is_imported_is_told_so(tmp_path):
     (tmp_path / "script.py").write_text("import rabench\nprint(rabench.check('png').broken)\n")
     done = subprocess.run([sys.executable, tmp_path / "script.py"], capture_output=True, text=True)

@@ -40,7 +40,7 @@ def test_no_figure_of_a_table_is_cut_on_a_narrow_terminal(width, monkeypatch):
         (("list", "codec"), "no family is named 'codec' (did you mean 'codecs'"),
         (
             ("train", "classifier", "--network", "smal", "--dataset", "photos", "--out", "x.safetensors"),
-            "no classifier is named 'smal' (did you mean 'small'",
+            "no trainable network is named 'smal' (did you mean 'small'",
         ),
         (
             ("train", "classifier", "--network", "small", "--dataset", "photos", "--out", "x.pt"),

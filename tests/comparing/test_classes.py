@@ -31,7 +31,7 @@ def test_a_class_that_was_planted_as_harmed_is_found_and_no_other():
     assert found >= 17
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_where_no_class_is_harmed_more_none_is_named_in_95_percent():
     """All lose equally much, though classes differ in how many images change."""
     rng, named, studies = np.random.default_rng(0), 0, 120
@@ -87,7 +87,7 @@ def test_confusions_are_counted_before_and_after():
     assert confusions(labels, before, before) == []
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_tables_name_the_classes_of_a_study(tmp_path):
     study = written_study(tmp_path, photos_matrix('codecs = ["jpeg:quality=5,95"]'))
     measure(study)

@@ -64,6 +64,7 @@ codecs = ["png"]
 """
 
 
+@pytest.mark.long
 def test_seeds_of_a_colorcnn_are_one_row_too(tmp_path):
     constants = {"colors": 2, "recipe": "adamw", "width": 4, "epochs": 1, "limit": 200}
     for seed in (0, 1):

@@ -68,6 +68,7 @@ codecs = ["webp:quality=0,50,100"]
 """
 
 
+@pytest.mark.long
 def test_codecs_with_curves_of_several_sizes_are_compared(study):
     (group,) = read(study).groups
     (codec,) = sized_codecs(group)  # png has one point a size

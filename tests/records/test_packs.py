@@ -136,7 +136,7 @@ def test_parts_measured_apart_become_one_study(whole, tmp_path):
         merge([both], tmp_path / "both")
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_what_was_added_goes_along_and_its_plugin_file_is_found(tmp_path):
     study = measured_study(tmp_path / "one", PHOTOS, 8)
     plugin = python_file(tmp_path / "one", name="merged")

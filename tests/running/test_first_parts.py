@@ -26,7 +26,7 @@ def spans(study):
     return [((r.about["start"], r.about["stop"]), r.identity.labels[-2], r.path.stat().st_mtime_ns) for r in records]
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_first_parts_are_measured_at_all_points_first_and_rows_are_those_of_whole_blocks(tmp_path, monkeypatch):
     whole = study_in(tmp_path / "whole")
     measure(whole)
@@ -73,7 +73,7 @@ def test_pieces_of_the_whole_block_are_taken_over(tmp_path, monkeypatch):
     assert not list((study.records / "pieces").glob("*")) and np.all(rows_of(study).images == IMAGES)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_studies_join_whether_in_blocks_or_in_parts(tmp_path, monkeypatch):
     whole, study = study_in(tmp_path / "whole"), study_in(tmp_path / "parts")
     measure(whole)

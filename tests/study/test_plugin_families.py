@@ -28,7 +28,7 @@ def study(folder, old="", new=""):
     return written_study(folder, MATRIX)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_all_four_families_come_from_files_and_travel_to_spawned_workers(tmp_path):
     outcome = measure(study(tmp_path), workers=2)
     assert (outcome.measured, outcome.failed_rows) == (4, 0)  # the uncompressed images too

@@ -118,6 +118,7 @@ def test_what_only_reads_runs_nothing_of_a_stranger(stranger, words):
     assert not (stranger / "ran").exists()
 
 
+@pytest.mark.long
 def test_the_records_of_a_plugin_that_did_not_run_are_shown(stranger, here, monkeypatch):
     rows = read(find_study(str(here))).rows.set_index(["quantizer", "codec"])
     reading = fresh_reading(stranger)
@@ -158,6 +159,7 @@ def test_measuring_needs_a_word_and_the_word_is_for_this_content(stranger):
         find_study(str(stranger)).load(measuring=True)
 
 
+@pytest.mark.long
 def test_programs_need_a_word_too(stranger):
     with (stranger / "matrix.toml").open("a") as file:
         file.write(PROGRAM)
@@ -221,6 +223,7 @@ def test_a_merged_study_is_not_made_here(stranger, tmp_path):
     assert status == 2 and "--trust" in errors and not (stranger / "ran").exists()
 
 
+@pytest.mark.long
 def test_results_elsewhere_do_not_make_a_stranger_trusted(stranger, tmp_path):
     assert fresh("report", stranger, "--out", tmp_path / "nowhere")[0] == 2  # no records
     assert fresh("run", stranger, "--out", tmp_path / "new")[0] == 2

@@ -283,6 +283,7 @@ def test_a_dry_run_says_how_long_training_takes(study, tmp_path):
     assert "about 2 min of training\n" in done.stdout  # 4 networks x 2 epochs x 300 images, ten a second, two at a time
 
 
+@pytest.mark.long
 def test_a_dry_run_says_what_is_to_be_trained(tmp_path):
     written_study(tmp_path, 'dataset = "photos"\n' + TRAINING)
     done = rabench("run", str(tmp_path), "--dry-run", cwd=tmp_path)

@@ -58,7 +58,7 @@ def test_a_network_is_trained_measured_and_not_trained_again(tmp_path):
     assert run(study).measured == 0
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_the_same_seed_gives_the_same_weights_and_another_seed_others(tmp_path):
     found = {}
     for folder in ("a", "b"):
@@ -68,7 +68,7 @@ def test_the_same_seed_gives_the_same_weights_and_another_seed_others(tmp_path):
     assert found["a"] == found["b"] and found["a"][0] != found["a"][1]
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_change_of_the_recipe_trains_anew(tmp_path):
     study = written_study(tmp_path, HEAD + BLOCK)
     train_missing(study, executors.in_process)
@@ -110,7 +110,7 @@ def test_images_within_a_budget():
         within_budget(labels, sizes, 300, 0, "set")
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_what_cannot_be_trained_is_told_and_the_others_go_on(tmp_path):
     block = BLOCK + 'budgets = ["1KB", "all"]\n'
     study = written_study(tmp_path, HEAD + block + BLOCK + 'lr = 1e9\nbatch = 8\nname = "steep"\n')
@@ -140,7 +140,7 @@ def test_what_a_training_raises_fails_it_alone(tmp_path):
     assert reason.startswith("alexnet+none+jpeg:quality=10+seed0: ") and outcome.measured == 2
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_results_of_another_recipe_are_not_shown(tmp_path):
     study = written_study(tmp_path, HEAD + BLOCK)
     run(study)
@@ -180,7 +180,7 @@ def test_a_network_measured_on_fewer_images_needs_its_weights(tmp_path):
     assert run(study, limit=100).measured == 2 and weights.is_file()
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_begun_training_of_another_recipe_is_no_obstacle(tmp_path, monkeypatch):
     study = written_study(tmp_path, HEAD + BLOCK.replace("epochs = 1", "epochs = 3"))
     written = networks.weights.write
@@ -215,7 +215,7 @@ def test_training_images_that_change_under_their_names_are_trained_on_anew(tmp_p
     assert train_missing(study, executors.in_process).there == 1
     first.write_bytes(second.read_bytes())
     lines = []
-    assert "1 networks to train" in training_run.foretold(study, None, 1, lines.append)[0][0]
+    assert "1 network to train" in training_run.foretold(study, None, 1, lines.append)[0][0]
     assert train_missing(study, executors.in_process, lines.append).trained == 1
     assert lines.count(
         "small+none+jpeg:quality=10+seed0: its training images are others than before; it is trained anew"

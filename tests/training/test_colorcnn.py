@@ -44,6 +44,7 @@ def first(images, count):
     return Images(images.pixels[:count], images.labels[:count])
 
 
+@pytest.mark.long
 def test_training_lowers_the_loss_and_leaves_the_classifier_as_it_was(parts, judge, tmp_path):
     """A tiny network and some thirty steps: accuracy at two colors rises far above chance (1 in 8)."""
     before = {k: v.clone() for k, v in judge.network.state_dict().items()}

@@ -113,7 +113,7 @@ def test_weights_it_began_with_stay_where_nothing_is_better(study):
     assert training["held_out_accuracy"] == training["held_out_accuracy_before"]
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_stopped_tuning_goes_on_to_the_same_weights(study):
     undisturbed = a_tuning(study, out=study.folder / "undisturbed")
     about = finetune(undisturbed, executors.in_process)
@@ -205,7 +205,7 @@ def test_nothing_is_there_until_a_tuning_is_done(study):
     assert not a_tuning(study).file.exists()
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_kill_between_the_weights_and_the_checkpoint_loses_nothing(study, monkeypatch):
     undisturbed = finetune(a_tuning(study, out=study.folder), executors.in_process)
     save, saves = Checkpoint.save, []

@@ -46,7 +46,7 @@ def killed_after(epochs):
     return kill
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_seed_gives_the_same_weights_and_another_seed_others(plan, tmp_path):
     training.train_classifier(plan)
     first = plan.out.read_bytes()
@@ -83,7 +83,7 @@ def test_the_last_epoch_may_be_cut_and_the_schedule_ends_with_it(tmp_path):
     assert all((a == b).all() for a, b in zip(parameters, same, strict=True))
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_killed_run_goes_on_and_ends_with_the_same_weights(plan, tmp_path):
     training.train_classifier(plan)
     undisturbed = plan.out.read_bytes()
