@@ -46,6 +46,8 @@ class Tuning:
     quantizer_version: str
     classifier_version: str
     """The version of the classifier that the tuning began with."""
+    seed: int | None = None
+    """The seed that it was tuned with, where the weights say it."""
 
 
 @dataclass(frozen=True)

@@ -229,9 +229,10 @@ def find_curve(text: str, curves: Sequence[Curve], argument: str) -> Curve:
     if match is None:
         names = "; ".join(c.name for c in curves)
         raise BadSetting(f"`{argument}` {text!r} is no curve's name, such as jpeg@short=256; there are {names}")
-    quantizer, codec, tuned, study = match["quantizer"], match["codec"] or "", bool(match["tuned"]), match["study"]
+    quantizer, codec, tuned, study = match["quantizer"], match["codec"] or "", match["tuned"] or "", match["study"]
     size = (match["size"] or "").removeprefix("full")
-    candidates = [c for c in curves if c.tuned == tuned and study in (None, c.study) and c.size == size]
+    candidates = [c for c in curves if tuned in [*c.tuned.split(" ")[:1], c.tuned] and study in (None, c.study)]
+    candidates = [c for c in candidates if c.size == size]
     whole = [c for c in candidates if (c.quantizer, c.codec) == (quantizer, codec)]
     bare = [c for c in candidates if (_plain(c.quantizer), _plain(c.codec)) == (quantizer, codec)]
     partly = [c for c in candidates if _within(quantizer, c.quantizer) and _within(codec, c.codec)]
@@ -246,9 +247,9 @@ def find_curve(text: str, curves: Sequence[Curve], argument: str) -> Curve:
 
 
 _NAME = re.compile(
-    r"(?P<quantizer>[^+@]*?)(\+(?P<codec>.*?))?(@(?P<size>[a-z]+(=\d+)?))?(?P<tuned>,\s*fine-tuned)?(\s*\[(?P<study>[^]]*)\])?$"
+    r"(?P<quantizer>[^+@]*?)(\+(?P<codec>.*?))?(@(?P<size>[a-z]+(=\d+)?))?(,\s*(?P<tuned>fine-tuned( seed\d+)?))?(\s*\[(?P<study>[^]]*)\])?$"
 )
-"""quantizer+codec@size, fine-tuned [study]"""
+"""quantizer+codec@size, fine-tuned seed1 [study]"""
 
 
 def _plain(variant: str) -> str:
@@ -297,7 +298,7 @@ def _lines(curve: Curve, anchor: Curve, measured: list[Measured], measure: Measu
                 "study": curve.study,
                 "quantizer": test.point.quantizer.short,
                 "codec": test.point.codec.short,
-                "classifier": "fine-tuned" if curve.tuned else "frozen",
+                "classifier": curve.tuned or "frozen",
                 "bpp": bpp,
                 "anchor_bpp": anchor_bpp,
                 "accuracy_percent": measure.scale * accuracy,

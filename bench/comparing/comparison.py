@@ -239,7 +239,7 @@ def _told_by_settings(points: pd.DataFrame) -> list[str]:
     """The columns of curve and classifier, where quantizer and codec tell the points apart without them."""
     sized = points.curve.str.contains("@").any()
     dropped = [] if points.study.any() or sized else ["curve"]
-    return dropped if (points.classifier == "fine-tuned").any() else [*dropped, "classifier"]
+    return dropped if (points.classifier != "frozen").any() else [*dropped, "classifier"]
 
 
 def _listed(images: list[int], image_name: Callable[[int], str]) -> str:

@@ -15,6 +15,7 @@ from ..reading.groups import Group, read
 from ..reading.judging import judged
 from ..reading.measures import Measure
 from ..statistics.bjontegaard import Array, pareto_knots, value_at
+from ..study.points import stored_name
 from ..study.study import Study
 from .bootstrap import RESAMPLES, enough, paired_images, resample
 
@@ -175,7 +176,7 @@ def _measured(group: Group, curve: Curve, need: Requirement) -> tuple[float, tup
     row, point = best.iloc[0], group.measured[int(best.index[0])].point
     value, low, high = group.measure.shown(row.accuracy, row.accuracy_low, row.accuracy_high)
     interval = f"[{low:.{digits}f}, {high:.{digits}f}]"
-    name = point.name.removesuffix(", fine-tuned")
+    name = stored_name(point.quantizer, point.codec, point.size)
     return need.cost(row), (name, f"{row.bpp:.3f}", f"{value:.{digits}f} {interval}")
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -112,11 +113,29 @@ def draw_curve(
     )
 
 
-def legend_of(curve: Curve, style: Style, size: float = 5.5) -> Line2D:
+def legends_of(styles: Mapping[Curve, Style], size: float = 5.5) -> list[Line2D]:
+    """The entries of curves in a legend; curves that differ in the seed of their fine-tuning look alike, and have one."""
+    together: dict[str, list[Curve]] = {}
+    for curve in styles:
+        together.setdefault(replace(curve, tuned=curve.tuned.split(" ")[0]).label, []).append(curve)
+    return [
+        legend_of(own[0], styles[own[0]], size, f"{label} ({len(own)} seeds)" if len(own) > 1 else "")
+        for label, own in together.items()
+    ]
+
+
+def legend_of(curve: Curve, style: Style, size: float = 5.5, label: str = "") -> Line2D:
     """A curve's entry in a legend."""
     color, dash, marker, inside = style
     return Line2D(
-        [], [], color=color, linestyle=dash, marker=marker, markersize=size, markerfacecolor=inside, label=curve.label
+        [],
+        [],
+        color=color,
+        linestyle=dash,
+        marker=marker,
+        markersize=size,
+        markerfacecolor=inside,
+        label=label or curve.label,
     )
 
 

@@ -9,7 +9,7 @@ import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
+from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 
 from ..reading.curves import Curve
 from ..reading.groups import Group
@@ -21,8 +21,8 @@ from .curve_styles import (
     fit_accuracy_axis,
     interval_note,
     legend_inches,
-    legend_of,
     legend_width,
+    legends_of,
     styles_of,
     uncompressed_line,
 )
@@ -44,7 +44,7 @@ def rate_accuracy(group: Group, axis: str = "log2") -> Figure:
     for curve in reversed(curves):  # the first, most often the originals, on top
         _line(axes, group, curve, styles[curve], bands)
     handles = [
-        *(legend_of(c, style) for c, style in styles.items()),
+        *legends_of(styles),
         *uncompressed_line(axes, group),
         *_native_line(axes, group),
         interval_note(group, curves),
@@ -96,7 +96,10 @@ def rate_axis(axes: Axes, bpp: Sequence[float], axis: str, most: int = 20) -> No
     axes.set_xscale("log", base=2)
     axes.set_xlim(low, high)
     powers = 2.0 ** np.arange(np.ceil(np.log2(low)), np.floor(np.log2(high)) + 1)
-    axes.xaxis.set_major_locator(FixedLocator(list(powers[:: max(1, -(-len(powers) // most))])))
+    ticks = powers[:: max(1, -(-len(powers) // most))]
+    if len(ticks) < 3:  # of rates that lie close together
+        ticks = MaxNLocator(6, steps=[1, 2, 2.5, 5, 10]).tick_values(low, high)
+    axes.xaxis.set_major_locator(FixedLocator([float(t) for t in ticks if low <= t <= high]))
     axes.xaxis.set_minor_locator(NullLocator())
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axes.set_xlabel("rate (bits per pixel, log scale)")

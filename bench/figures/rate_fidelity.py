@@ -14,7 +14,7 @@ from ..comparing.published import published_curve, published_values
 from ..reading.curves import Curve
 from ..reading.groups import Group
 from ..study.published import PublishedCurve
-from .curve_styles import Style, draw_curve, legend_inches, legend_of, legend_width, styles_of
+from .curve_styles import Style, draw_curve, legend_inches, legend_width, legends_of, styles_of
 from .rate_accuracy import plotted_rates, rate_axis
 from .style import plain
 
@@ -52,7 +52,7 @@ def rate_fidelity(
     for axes in panels[len(groups) :]:
         axes.set_axis_off()
     figure.suptitle(groups[0].title, x=0.01, ha="left", fontsize=10)
-    handles = [legend_of(c, style, 4.5) for c, style in styles.items()]
+    handles = legends_of(styles, 4.5)
     if published:
         handles.append(
             Line2D([], [], color="0.2", linestyle="", marker="x", markersize=6, label="published, same color")

@@ -11,7 +11,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from ..reading.curves import Curve
 from ..reading.groups import Group
-from .curve_styles import BANDED, Style, draw_curve, legend_inches, legend_of, legend_width, styles_of
+from .curve_styles import BANDED, Style, draw_curve, legend_inches, legend_width, legends_of, styles_of
 from .rate_accuracy import plotted_rates, rate_axis
 from .style import plain
 
@@ -33,7 +33,7 @@ def rate_log_loss(group: Group | None, axis: str = "log2") -> Figure | None:
     for curve in reversed(group.plotted):  # the first, most often the originals, on top
         _line(axes, group, curve, styles[curve], bands)
     handles: list[Line2D | Patch] = [
-        *(legend_of(c, style) for c, style in styles.items()),
+        *legends_of(styles),
         *_uncompressed(axes, group),
         *([Patch(color="0.5", alpha=0.25, linewidth=0, label="95 % interval (normal)")] if bands else []),
     ]

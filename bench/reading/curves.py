@@ -282,8 +282,8 @@ class Curve:
     codec: str
     rows: tuple[int, ...]
     """Positions in the summary, from the lowest rate to the highest."""
-    tuned: bool = False
-    """Whether each point has a classifier of its own, fine-tuned on its images."""
+    tuned: str = ""
+    """``fine-tuned`` or ``fine-tuned seed1``, where each point has a classifier of its own, tuned on its images."""
     study: str = ""
     """The study that the curve is from, where several are compared."""
     size: str = ""
@@ -292,7 +292,7 @@ class Curve:
     @property
     def name(self) -> str:
         """The curve as tables, figures and the command line call it."""
-        tuned, study = ", fine-tuned" if self.tuned else "", f" [{self.study}]" if self.study else ""
+        tuned, study = self.tuned and f", {self.tuned}", self.study and f" [{self.study}]"
         return f"{self.quantizer}+{self.codec}{f'@{self.size}' if self.size else ''}{tuned}{study}"
 
     @property
@@ -306,10 +306,10 @@ def curves(points: Sequence[Point], bpp: NDArray[np.float64]) -> list[Curve]:
 
     Where the quality parameters of quantizer and codec both vary, each setting of the quantizer has its own curve.
     """
-    groups: dict[tuple[str, str, bool, str], list[int]] = {}
+    groups: dict[tuple[str, str, str, str], list[int]] = {}
     for number, point in enumerate(points):
         size = str(point.size) if point.size else ""
-        name = (point.quantizer.variant, point.codec.variant, point.tuned_from is not None, size)
+        name = (point.quantizer.variant, point.codec.variant, point.tuned, size)
         groups.setdefault(name, []).append(number)
     lines: list[Curve] = []
     for (quantizer, codec, tuned, size), members in groups.items():

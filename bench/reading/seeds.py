@@ -43,8 +43,8 @@ def scores_of(measured: Iterable[Measured], images: NDArray[np.int64]) -> NDArra
 def over_seeds(pairs: Sequence[Pair], measure: Measure) -> pd.DataFrame:
     """A row for each point of which several seeds were compared: the mean difference, with its interval over both.
 
-    Seeds of a quantizer or of a classifier are told by the names of their files of weights, such as plus-seed1: points
-    count as one where their names differ in that alone. Each seed's point is compared with the anchor's point of the same
+    Seeds of a quantizer or of a classifier, also of its fine-tuning, are told by the names of their files of weights, such
+    as plus-seed1: points count as one where their names differ in that alone. Each seed's point is compared with the anchor's point of the same
     classifier. Empty where no point has several seeds.
     """
     together: dict[tuple[str, ...], list[Pair]] = {}
@@ -67,7 +67,7 @@ def _row(pairs: Sequence[Pair], measure: Measure) -> dict[str, object]:
     point = pairs[0].test.point
     return {
         "point": without_seed(point.title),
-        "classifier": without_seed(point.classifier.title),
+        "classifier": without_seed(point.frozen.title),
         "seeds": len(drawn),
         "images": len(images),
         "accuracy_percent": measure.scale * float(tests.mean()),

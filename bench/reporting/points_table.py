@@ -116,7 +116,7 @@ def _lines(group: Group, probabilities: pd.DataFrame, times: Times | None) -> It
                 str(m.point.size),
                 m.point.quantizer.short_of(p.quantizer for p in same),
                 m.point.codec.short_of(p.codec for p in same),
-                "frozen" if m.point.tuned_from is None else "fine-tuned",
+                m.point.tuned or "frozen",
                 f"{row.bpp:.3f}",
                 f"{row.payload_bpp:.3f}",
                 f"{row.bundle_bpp:.3f}",

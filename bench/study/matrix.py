@@ -28,7 +28,7 @@ from .plugin_files import load_plugins, load_programs
 from .points import Point, fine_tuned
 from .published import PublishedCurve, read_published
 from .sizes import ALLOWED, Size
-from .trained import SWEPT, TrainedPoint, trained_points, unique
+from .trained import SWEPT, TrainedPoint, seeds_of, trained_points, unique
 
 FILE = "matrix.toml"
 AXES = ("log2", "linear")
@@ -46,13 +46,14 @@ TOP_KEYS = (
         "classifiers",
         "metrics",
         "tuned",
+        "tuned_seeds",
         "points",
         "training",
         "report",
     ),
     *("plugins", "programs"),
 )
-POINT_KEYS = ("dataset", "sizes", "quantizers", "codecs", "classifiers", "metrics", "tuned")
+POINT_KEYS = ("dataset", "sizes", "quantizers", "codecs", "classifiers", "metrics", "tuned", "tuned_seeds")
 REPORT_KEYS = ("axis", "cam", "published")
 PLUGIN_KEYS = ("files",)
 ADDED_KEYS = ("points", "plugins", "programs")
@@ -226,7 +227,9 @@ def _block_points(file: TomlFile, base: Base, block: dict[str, Any]) -> Iterable
         raise file.error("[[points]]", f"a block of {count:,} points; the most is {MOST_POINTS:,}")
     points = [Point(d, q, c, k, size=s) for d, k, s, q, c in product(*parts)]
     if block.get("tuned") is not None:
-        points = [*points, *_tuned(file, base, block["tuned"], points)]
+        points = [*points, *_tuned(file, base, block, points)]
+    elif "tuned_seeds" in block:
+        raise file.error("tuned_seeds", 'tuned_seeds goes with tuned, the folder of their weights: tuned = "tuned"')
     stored = product(datasets, sizes, quantizers, codecs)
     return [*points, *(Point(d, q, c, NoClassifier(), size=s, metric=m) for d, s, q, c in stored for m in metrics)]
 
@@ -267,19 +270,25 @@ def _sizes(file: TomlFile, texts: Any) -> list[Size]:
         raise file.error("sizes", f"sizes: {error}") from None
 
 
-def _tuned(file: TomlFile, base: Base, folder: Any, points: Iterable[Point]) -> Iterable[Point]:
-    """Each point once more, its classifier fine-tuned on that point's images, weights in ``folder``."""
+def _tuned(file: TomlFile, base: Base, block: dict[str, Any], points: Iterable[Point]) -> Iterable[Point]:
+    """Each point once more, its classifier fine-tuned on that point's images; with seeds, once for each seed."""
+    folder, seeds = block["tuned"], list[int | None]([None])
     if not isinstance(folder, str) or not folder:
         raise file.error("tuned", f'tuned is the folder of fine-tuned weights, such as tuned = "tuned", got {folder!r}')
     weights = os.path.normpath(base.path(folder).absolute())
     if not base.reaches(folder):
         weights = str(NOWHERE)
-    for point in points:
+    if "tuned_seeds" in block:
         try:
-            tuned = fine_tuned(point.classifier, weights, point.quantizer, point.codec)
+            seeds = [*seeds_of("tuned_seeds", block["tuned_seeds"])]
+        except BadSetting as error:
+            raise file.error("tuned_seeds", str(error)) from None
+    for point, seed in product(points, seeds):
+        try:
+            tuned = fine_tuned(point.classifier, weights, point.quantizer, point.codec, seed)
         except RabenchError as error:
             raise file.error("tuned", str(error)) from None
-        yield replace(point, classifier=tuned, tuned_from=point.classifier)
+        yield replace(point, classifier=tuned, tuned_from=point.classifier, tuned_seed=seed)
 
 
 def _check_labels(points: Iterable[Point], file: TomlFile) -> None:

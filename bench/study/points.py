@@ -39,6 +39,8 @@ class Point:
     classifier: Classifier
     tuned_from: Classifier | None = None
     """The classifier that ``classifier`` was before it was fine-tuned on this very point's images."""
+    tuned_seed: int | None = None
+    """The seed of the fine-tuning, where the matrix names seeds."""
     size: Size = FULL
     """The size that images are stored in."""
     metric: Metric | None = None
@@ -56,7 +58,13 @@ class Point:
     def name(self) -> str:
         """The name that tells the point from others of the same data set and classifier: ``median-cut:colors=2+png``,
         or ``none+jpeg:quality=50@short=256`` for images that are stored smaller."""
-        return f"{stored_name(self.quantizer, self.codec, self.size)}{', fine-tuned' if self.tuned_from else ''}"
+        return f"{stored_name(self.quantizer, self.codec, self.size)}{self.tuned and f', {self.tuned}'}"
+
+    @property
+    def tuned(self) -> str:
+        """``fine-tuned`` or ``fine-tuned seed1``, of a classifier tuned on the point's images; else empty."""
+        seed = "" if self.tuned_seed is None else f" seed{self.tuned_seed}"
+        return "" if self.tuned_from is None else f"fine-tuned{seed}"
 
     @property
     def title(self) -> str:
@@ -152,18 +160,24 @@ class Point:
         return notes
 
 
-def tuned_file(classifier: Classifier, quantizer: Quantizer, codec: Codec) -> str:
-    """The file name of the weights that a classifier has after fine-tuning on a quantizer's and a codec's images."""
-    name = f"{classifier.title}+{quantizer.short}+{codec.short}"
+def tuned_file(classifier: Classifier, quantizer: Quantizer, codec: Codec, seed: int | None = None) -> str:
+    """The file name of the weights that a classifier has after fine-tuning on a quantizer's and a codec's images.
+
+    seed: of the fine-tuning, where the matrix names seeds.
+    """
+    name = f"{classifier.title}+{quantizer.short}+{codec.short}" + ("" if seed is None else f"+seed{seed}")
     return re.sub(r"[^A-Za-z0-9.+]+", "-", name) + ".safetensors"
 
 
-def fine_tuned(classifier: Classifier, folder: str | Path, quantizer: Quantizer, codec: Codec) -> Classifier:
+def fine_tuned(
+    classifier: Classifier, folder: str | Path, quantizer: Quantizer, codec: Codec, seed: int | None = None
+) -> Classifier:
     """The classifier that ``classifier`` becomes by fine-tuning on a quantizer's and a codec's images.
 
-    folder: where the tuned weights lie, or will lie. Raises Refused for a classifier that cannot be fine-tuned.
+    folder: where the tuned weights lie, or will lie. seed: as for ``tuned_file``. Raises Refused for a classifier that
+    cannot be fine-tuned.
     """
-    return classifier.fine_tuned(Path(folder) / tuned_file(classifier, quantizer, codec))
+    return classifier.fine_tuned(Path(folder) / tuned_file(classifier, quantizer, codec, seed))
 
 
 def check_tuning(point: Point) -> None:
@@ -173,6 +187,8 @@ def check_tuning(point: Point) -> None:
     path = point.classifier.weights_path()
     if tuning.images != expected:
         raise Refused(f"{path} was tuned on {tuning.images or 'originals'}, not on {expected}; tune one for it")
+    if point.tuned_seed is not None and tuning.seed != point.tuned_seed:
+        raise Refused(f"{path} was tuned with seed {tuning.seed}, not {point.tuned_seed}; 'rabench finetune' makes it")
     for name, then, now in (
         (point.quantizer.short, tuning.quantizer_version, point.quantizer.version()),
         (point.tuned_from.short, tuning.classifier_version, point.tuned_from.version()),

@@ -189,7 +189,7 @@ def trained_points(
     Raises BadSetting for a mistake in the block.
     """
     _check_keys(block)
-    networks, seeds = _networks(block.get("networks")), _whole_numbers("seeds", block.get("seeds", [0]), 0, MOST_SEED)
+    networks, seeds = _networks(block.get("networks")), seeds_of("seeds", block.get("seeds", [0]))
     if len(stored[0]) != 1:
         raise BadSetting(f"a block has one data set, got {len(stored[0])}; write a block for each, with a 'name'")
     if stored[0][0].split == "train":
@@ -263,9 +263,10 @@ def _networks(names: Any) -> list[str]:
     return list(dict.fromkeys(names))
 
 
-def _whole_numbers(key: str, values: Any, low: int, high: int) -> list[int]:
-    if not isinstance(values, list) or not values or any(type(v) is not int or not low <= v <= high for v in values):
-        raise BadSetting(f"'{key}' is a list of whole numbers in {low}..{high}, such as [0, 1, 2], got {values!r}")
+def seeds_of(key: str, values: Any) -> list[int]:
+    """The seeds that a key of a block lists. Raises BadSetting for anything else than different whole numbers."""
+    if not isinstance(values, list) or not values or any(type(v) is not int or not 0 <= v <= MOST_SEED for v in values):
+        raise BadSetting(f"'{key}' is a list of whole numbers in 0..{MOST_SEED}, such as [0, 1, 2], got {values!r}")
     if len(set(values)) < len(values):
         twice = next(v for v in values if values.count(v) > 1)
         raise BadSetting(f"'{key}' lists {twice} twice: one seed gives one network; name {len(values)} different ones")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -15,37 +15,22 @@ from ...classifiers.base import Classifier, Normalization
 from ...classifiers.classes import check_classes
 from ...classifiers.inference import Normalized
 from ...classifiers.training import Recipe, accuracy, train
-from ...codecs import CODECS
-from ...codecs.base import Codec
-from ...core.errors import BadSetting, Refused
+from ...core.errors import Refused
 from ...core.files import check_writable, locked
 from ...core.learning import Images, environment, held_out_split
 from ...core.networks import device, on_device, read_weights, round_weights
 from ...core.progress import TrainingProgress
-from ...core.specs import split
-from ...datasets.base import Dataset
-from ...quantizers import QUANTIZERS
-from ...quantizers.base import Quantizer
 from ..running.pool import Pool
-from ..study.paths import beside, written
-from ..study.points import Point, fine_tuned
+from ..study.paths import written
+from ..study.points import Point
 from ..study.study import Study
 from ..trained.encoded import EncodedSet, TrainingImages
 from .learning_curve import learning_curve
 from .options import TrainingPlan, changed_options
+from .targets import Target
 
 RECIPE = Recipe(epochs=5, lr=0.01)
 """By default: a tenth of the learning rate that training from scratch has."""
-FOLDER = "tuned"
-"""Of the weights, in the study's folder."""
-
-
-@dataclass(frozen=True)
-class Target:
-    """A point, its classifier the one to begin with, and the file that receives the tuned weights."""
-
-    point: Point
-    file: Path
 
 
 @dataclass(frozen=True)
@@ -97,58 +82,10 @@ class Tuning(TrainingPlan):
         point, base = self.point, self.study.base()
         words = [f"rabench finetune --study {self.study.name} --classifier {written(point.classifier, base)}"]
         words.append(f"--point {written(point.quantizer, base)}+{written(point.codec, base)}")
+        if self.target.seed == RECIPE.seed:  # a default, but the matrix has other seeds of this point, too
+            words.append(f"--seed {self.target.seed}")
         no_options = ("study", "target", "recipe", "restart")
         return " ".join([*words, *changed_options((self, Tuning), (self.recipe, RECIPE), leave_out=no_options)])
-
-
-def targets(
-    study: Study, classifier: Classifier | None, texts: list[str], dataset: Dataset | None, out: Path | None
-) -> list[Target]:
-    """The points named, or those that the study's matrix pairs with a tuned classifier.
-
-    Raises BadSetting, Refused or Unavailable for what cannot be tuned.
-    """
-    matrix = study.load(measuring=True)
-    tuned = [p for p in matrix.points if p.tuned_from]
-    if not texts:
-        points = [p for p in tuned if classifier is None or p.tuned_from == classifier]
-        if not points:
-            raise BadSetting(
-                f"{study.name} pairs no point with a tuned classifier; name points with `point`, such as "
-                "median-cut:colors=2+png"
-            )
-        files = {_file(p, out): replace(p, classifier=p.frozen, tuned_from=None) for p in reversed(points)}
-        return [Target(point, file) for file, point in reversed(files.items())]
-    if classifier is None:
-        raise BadSetting("`point` needs `classifier`: which one is to be tuned?")
-    datasets = [dataset] if dataset else list(dict.fromkeys(p.dataset for p in matrix.points))
-    if len(datasets) > 1:
-        raise BadSetting(
-            f"{study.name} has {len(datasets)} data sets ({', '.join(d.short for d in datasets)}); say which with `dataset`"
-        )
-    folders = dict.fromkeys(_file(p, out).parent for p in tuned)
-    folder = out or (next(iter(folders)) if len(folders) == 1 else study.folder / FOLDER)
-    chains = dict.fromkeys(chain for text in texts for chain in _chains(text, study.base()))
-    return [
-        Target(Point(datasets[0], q, c, classifier), fine_tuned(classifier, folder, q, c).weights_path())
-        for q, c in chains
-    ]
-
-
-def _file(point: Point, out: Path | None) -> Path:
-    path = point.classifier.weights_path()
-    return out / path.name if out else path
-
-
-def _chains(text: str, folder: Path) -> Iterator[tuple[Quantizer, Codec]]:
-    parts = split(text, "+")
-    if len(parts) != 2:
-        raise BadSetting(
-            f"`point` is quantizer+codec, such as median-cut:colors=2+png or none+jpeg:quality=10, got {text!r}"
-        )
-    for quantizer in QUANTIZERS.sweep(parts[0]):
-        for codec in CODECS.sweep(parts[1]):
-            yield beside(quantizer, folder), beside(codec, folder)
 
 
 def finetune(

@@ -22,7 +22,8 @@ from ..study.study import Study
 from ..study.trained import check_trainable
 from .classifier import Plan
 from .colorcnn import ColorPlan
-from .finetune import RECIPE, Tuning, targets
+from .finetune import RECIPE, Tuning
+from .targets import targets
 
 CHOICES = {
     "precision": ("fp32", "bf16"),
@@ -130,4 +131,6 @@ def tunings(
     images = beside(DATASETS.make(dataset), Path()) if dataset else None
     recipe = replace(RECIPE, **of_recipe)
     folder = None if out is None else Path(out)
-    return [Tuning(study, target, recipe, **of_plan) for target in targets(study, frozen, list(points), images, folder)]
+    found = targets(study, frozen, list(points), images, folder, of_recipe.get("seed"))
+    seeds = [recipe.seed if target.seed is None else target.seed for target in found]
+    return [Tuning(study, t, replace(recipe, seed=s), **of_plan) for t, s in zip(found, seeds, strict=True)]

@@ -14,7 +14,8 @@ from rabench.bench.reporting.report import report
 from rabench.bench.running import executors
 from rabench.bench.study.paths import written
 from rabench.bench.trained.encoded import EncodedSet, TrainingImages, code_block
-from rabench.bench.training.finetune import RECIPE, Target, Tuning, finetune, targets
+from rabench.bench.training.finetune import RECIPE, Tuning, finetune
+from rabench.bench.training.targets import Target, targets
 from rabench.classifiers import CLASSIFIERS, weights
 from rabench.codecs import CODECS
 from rabench.core.errors import BadSetting, Refused, Unavailable, UnknownName
