@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import pandas as pd
@@ -13,7 +13,7 @@ from ...core.escapes import csv_of
 from ...core.tables import Kind, Table
 from ..reading.groups import read
 from ..study.study import Study
-from .results import SeededResult, difference, results_of, set_name, short_names, untrained
+from .results import SeededResult, difference, results_of, set_name, test_title, untrained
 from .tables import interval, number, tested_on
 
 KINDS = {
@@ -44,26 +44,28 @@ class TrainedComparison:
     and points, and whether the networks were trained alike."""
     bad: list[str]
     """A line for each file among the records that is left out, with the reason, and on networks that are not trained."""
+    short: Mapping[str, str]
+    """The short names of training sets and ways to store test images, by those of ``frame``."""
 
     @property
     def table(self) -> Table:
         """The comparison as people read it."""
-        names = short_names(self.frame.trained_on.tolist())
         rows = [
             [
-                name,
+                self.short[r["trained_on"]],
                 number(r["training_bytes"] / 1e6, ".3g"),
                 number(r["training_bytes"] / r["anchor_bytes"], ".1%").replace("%", " %"),
-                tested_on(r["tested_on"], r["same"]),
+                tested_on(test_title(r["tested_on"], self.short), r["same"]),
                 f"{r['accuracy_percent']:.2f}",
                 f"{r['difference_points']:+.2f}",
                 interval(r["difference_points_low"], r["difference_points_high"], "+"),
             ]
-            for name, r in zip(names, self.frame.to_dict("records"), strict=True)
+            for r in self.frame.to_dict("records")
         ]
         otherwise = self.frame.trained_on[~self.frame.trained_alike].unique()
         notes = [
-            f"{name} was trained otherwise than the anchor: another recipe, length or limit." for name in otherwise
+            f"{self.short[name]} was trained otherwise than the anchor: another recipe, length or limit."
+            for name in otherwise
         ]
         return Table(self.title, pd.DataFrame(rows, columns=list(KINDS)), KINDS, tuple(notes), LEGEND)
 
@@ -115,9 +117,9 @@ def compare_trained(
         rows = [row for row in (_row(*pair) for pair in pairs) if row["test_images"]]
         if rows:
             frame = pd.DataFrame(rows).sort_values(["training_bytes", "trained_on"], kind="stable", ignore_index=True)
-            title = f"{network} trained on stored images, against {short_names([first])[0]}, {dataset}"
+            title = f"{network} trained on stored images, against {own[0].short[first]}, {dataset}"
             title += f" ({max(frame.test_images):,} images)"
-            comparisons.append(TrainedComparison(title, first, frame, bad))
+            comparisons.append(TrainedComparison(title, first, frame, bad, own[0].short))
     if comparisons:
         return comparisons
     if mistakes:
@@ -127,12 +129,11 @@ def compare_trained(
 
 def _named(name: str, results: Iterable[SeededResult], asked: Collection[str], argument: str) -> str:
     """The training set of a name, as tables show it or in full. asked: those of the matrix, measured or not."""
-    known = list(dict.fromkeys(r.trained_on for r in results))
-    by_name = dict(zip(short_names(known), known, strict=True))
-    by_name |= {f"none+{short}": full for short, full in by_name.items()} | {full: full for full in known}
+    by_name = {r.trained_on_title: r.trained_on for r in results}
+    shown = list(by_name)
+    by_name |= {f"none+{short}": full for short, full in by_name.items()} | {full: full for full in by_name.values()}
     if name in by_name:
         return by_name[name]
-    shown = short_names(known)
     if {name, f"none+{name}"} & set(asked):
         raise BadSetting(
             f"`{argument}` {name!r} is not trained and measured yet; measure it, or name one of {'; '.join(shown)}"

@@ -13,7 +13,7 @@ from matplotlib.ticker import LogLocator, NullFormatter
 
 from ..figures.curve_styles import MARKERS, PALETTE
 from ..figures.style import plain
-from .results import SeededResult, short_names, test_title
+from .results import SeededResult, short_names
 
 DARK = 0.55
 """The share of the color range from which on a cell's text is white."""
@@ -29,7 +29,9 @@ def accuracy_over_bytes(tested: Sequence[SeededResult]) -> Figure | None:
     panels = [("tested on the same storage", [t for t in shown if t.same])]
     others = list(dict.fromkeys(t.test for t in shown if not t.same))
     chosen = ["none+raw"] if "none+raw" in others else others[: 2 if not panels[0][1] else 1]
-    panels += [(f"tested on {test_title(test)}", [t for t in shown if t.test == test]) for test in chosen]
+    panels += [
+        (f"tested on {own[0].test_title}", own) for own in ([t for t in shown if t.test == test] for test in chosen)
+    ]
     panels = [(title, own) for title, own in panels if own]
     budgets = any(t.budget for t in shown)
     kinds = list(dict.fromkeys(_kind(t, budgets) for t in shown))
@@ -45,7 +47,7 @@ def accuracy_over_bytes(tested: Sequence[SeededResult]) -> Figure | None:
     figure.suptitle(_title(shown), x=0.01, ha="left", fontsize=10)
     handles = [
         Line2D([], [], color=_color(i), marker=_marker(i), markersize=4, label=k)
-        for i, k in enumerate(short_names(kinds))
+        for i, k in enumerate(short_names(kinds).values())
     ]
     figure.legend(
         handles=handles, loc="outside right upper", frameon=False, fontsize=8.5, title="stored as", alignment="left"
@@ -123,7 +125,8 @@ def train_test_heatmap(tested: Sequence[SeededResult]) -> Figure | None:
         ):
             values[rows.index(t.trained_on), place] = 100 * mean.value
             texts[rows.index(t.trained_on), place] = f"{100 * mean.value:.1f}{half}"
-    names = short_names(rows)
+    names = [next(t.trained_on_title for t in shown if t.trained_on == row) for row in rows]
+    titles = {t.test: t.test_title for t in shown}
     width = 1.9 + 0.07 * max(map(len, names)) + 1.25 * len(columns)
     figure = Figure(figsize=(width, 1.9 + 0.27 * len(rows)), layout="constrained")
     axes = figure.subplots()
@@ -133,7 +136,7 @@ def train_test_heatmap(tested: Sequence[SeededResult]) -> Figure | None:
         bright = np.isfinite(values[row, column]) and values[row, column] - low > DARK * (high - low)
         axes.text(column, row, text, ha="center", va="center", fontsize=8, color="black" if bright else "white")
     axes.set_yticks(range(len(rows)), names, fontsize=8)
-    axes.set_xticks(range(len(columns)), [test_title(c) for c in columns], fontsize=8)
+    axes.set_xticks(range(len(columns)), [titles.get(c, c) for c in columns], fontsize=8)
     axes.set_ylabel("training images", fontsize=9)
     axes.set_xlabel("test images", fontsize=9)
     axes.tick_params(length=0)

@@ -88,7 +88,7 @@ def train_network(training: Training, files: list[Path]) -> dict[str, Any]:
     Raises Refused for images that cannot be trained on, and what reading them raises.
     """
     one_thread()
-    network, begun = training.network, perf_counter()
+    network, begun, anew = training.network, perf_counter(), not training.checkpoint.exists()
     images, stored = _images(training, files)
     epochs, last = network.length(len(images))
     recipe = replace(network.recipe, epochs=epochs)
@@ -121,7 +121,9 @@ def train_network(training: Training, files: list[Path]) -> dict[str, Any]:
         training={"stored": network.images.name, **about},
     )
     weights.write(network.file, module.state_dict(), made)
-    about |= {"seconds": round(perf_counter() - begun, 1), "weights": sha256_of(network.file)}
+    about |= {"weights": sha256_of(network.file)}
+    if anew:  # nothing is known of the time that a training took before it was stopped
+        about |= {"seconds": round(perf_counter() - begun, 1)}
     return _write(training, about)
 
 

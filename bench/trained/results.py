@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -37,11 +38,23 @@ class SeededResult:
     """A point a seed."""
     abouts: tuple[dict[str, Any], ...]
     """What is known of each seed's training."""
+    short: Mapping[str, str] = field(default_factory=dict, compare=False, repr=False)
+    """The short names of all training sets and ways to store test images of the study."""
 
     @property
     def trained_on(self) -> str:
-        """The training set as tables name it."""
+        """The whole name of the training set."""
         return set_name(self.images, self.budget)
+
+    @property
+    def trained_on_title(self) -> str:
+        """The training set as tables and figures call it."""
+        return self.short.get(self.trained_on, self.trained_on)
+
+    @property
+    def test_title(self) -> str:
+        """How test images are stored, as tables and figures call it."""
+        return test_title(self.test, self.short)
 
     @property
     def dataset(self) -> str:
@@ -82,15 +95,14 @@ def results_of(reading: Reading, folder: Path) -> list[SeededResult]:
         t, n = tested.trained, tested.trained.network
         key = (t.point.dataset, n.title, n.images, n.budget, t.point.name, t.same)
         together.setdefault(key, []).append(tested)
+    sets = [set_name(images, budget) for _, _, images, budget, *_ in together]
+    short = short_names([*sets, *(test for *_, test, _ in together)])
     return [
         SeededResult(
-            network,
-            images,
-            budget,
-            test,
-            same,
-            tuple(t.measured for t in seeds),
-            tuple(t.about for t in seeds),
+            *(network, images, budget, test, same),
+            measured=tuple(t.measured for t in seeds),
+            abouts=tuple(t.about for t in seeds),
+            short=short,
         )
         for (_, network, images, budget, test, same), seeds in together.items()
     ]
@@ -148,15 +160,16 @@ def difference(test: SeededResult, anchor: SeededResult) -> SeedMean:
     return crossed(scores - others) if networks[0] == networks[1] else crossed_difference(scores, others)
 
 
-def short_names(names: Sequence[str]) -> list[str]:
-    """Names without their files, and without ``none+``, where that tells them apart as well."""
-    short = [_FILE.sub("", name).removeprefix("none+") for name in names]
-    return short if len(set(short)) == len(set(names)) else list(names)
+def short_names(names: Iterable[str]) -> dict[str, str]:
+    """Each name without its files, and without ``none+``; whole where another would be called the same."""
+    short = {name: _FILE.sub("", name).removeprefix("none+") for name in names}
+    often = Counter(short.values())
+    return {name: own if often[own] == 1 else name for name, own in short.items()}
 
 
-def test_title(name: str) -> str:
-    """How test images are stored, as tables and figures call it: ``originals`` for uncompressed ones."""
-    return "originals" if name == "none+raw" else short_names([name])[0]
+def test_title(test: str, short: Mapping[str, str]) -> str:
+    """A way to store test images as tables and figures call it: ``originals`` for uncompressed ones."""
+    return "originals" if test == "none+raw" else short.get(test, test)
 
 
 def set_name(images: TrainingSet, budget: int) -> str:

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from ...core.tables import Kind, Table
-from .results import SeededResult, difference, short_names, test_title
+from .results import SeededResult, difference
 
 KINDS = {
     "trained on": Kind.NAME,
@@ -22,6 +22,13 @@ KINDS = {
     "against originals": Kind.NUMBER,
     "its interval": Kind.DETAIL,
 }
+COLUMNS = (
+    *("dataset", "network", "trained_on", "budget_bytes", "tested_on", "same"),
+    *("training_images", "training_bytes", "epochs", "seeds", "test_images"),
+    *("accuracy", "accuracy_low", "accuracy_high", "seed_deviation", "difference", "difference_low", "difference_high"),
+    "training_seconds",
+)
+"""Of trained.csv."""
 LEGEND = (
     "MB: the files of the training images, and palettes that they share once; a mean over seeds where a budget chose other "
     "images for each. accuracy: the mean over seeds and images in percent; its interval counts both, and needs two seeds. "
@@ -38,9 +45,7 @@ def trained_tables(tested: Sequence[SeededResult]) -> list[Table]:
         own.sort(key=lambda t: (np.nan_to_num(t.known("bytes"), nan=np.inf), t.trained_on, not t.same))
         images = max(len(t.measured[0].columns["image"]) for t in own)
         title = f"{network} trained on stored images, {dataset} ({images:,} images)"
-        names = short_names([t.trained_on for t in own])
-        rows = [_row(t, name, _originals(own, t)) for t, name in zip(own, names, strict=True)]
-        frame = pd.DataFrame(rows, columns=list(KINDS))
+        frame = pd.DataFrame([_row(t, _originals(own, t)) for t in own], columns=list(KINDS))
         found.append(Table(title, frame, KINDS, _notes(own), LEGEND))
     return found
 
@@ -56,13 +61,13 @@ def _originals(tested: Sequence[SeededResult], like: SeededResult) -> SeededResu
     return None
 
 
-def _row(t: SeededResult, name: str, originals: SeededResult | None) -> list[str]:
+def _row(t: SeededResult, originals: SeededResult | None) -> list[str]:
     mean = t.mean()
     row = [
-        name,
+        t.trained_on_title,
         number(t.known("images"), ",.0f"),
         number(t.known("bytes") / 1e6, ".3g"),
-        tested_on(t.test, t.same),
+        tested_on(t.test_title, t.same),
         str(t.seeds),
         f"{100 * mean.value:.2f}",
         interval(100 * mean.low, 100 * mean.high, ""),
@@ -109,9 +114,9 @@ def _span(values: Sequence[int]) -> str:
     return f"{low:,}" if low == high else f"{low:,} to {high:,}"
 
 
-def tested_on(test: str, same: bool) -> str:
+def tested_on(title: str, same: bool) -> str:
     """How test images are stored, and whether training images are stored so, too."""
-    return f"{test_title(test)}{' (same)' if same else ''}"
+    return f"{title}{' (same)' if same else ''}"
 
 
 def number(value: float, how: str) -> str:
@@ -129,7 +134,8 @@ def summary(tested: Sequence[SeededResult]) -> pd.DataFrame:
     groups: dict[tuple[str, str], list[SeededResult]] = {}
     for t in tested:
         groups.setdefault((t.dataset, t.network), []).append(t)
-    return pd.DataFrame([_summary_row(t, _originals(groups[t.dataset, t.network], t)) for t in tested])
+    rows = [_summary_row(t, _originals(groups[t.dataset, t.network], t)) for t in tested]
+    return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
 def _summary_row(t: SeededResult, originals: SeededResult | None) -> dict[str, object]:

@@ -17,6 +17,7 @@ import torch
 from ...core.errors import RabenchError, Refused
 from ...core.files import check_writable, sha256_of
 from ...core.origins import describe_error
+from ...core.quantities import counted
 from ...datasets.base import BadImage, forget_opened
 from ..records.index import Index
 from ..records.records import Records
@@ -341,7 +342,8 @@ class _Run:
         self.ended += 1
         self.done.trained += 1
         left = (monotonic() - self.begun) / self.ended * (len(self.waiting) + len(self.flying))
+        took = f"{outcome['seconds']:,.0f} s" if "seconds" in outcome else "resumed"
         self.say(
             f"{training.network.name}: {outcome['images']:,} images, {outcome['bytes'] / 1e6:.4g} MB, "
-            f"{outcome['epochs']} epochs, {outcome['seconds']:,.0f} s; {self.ended} of {self.all}, about {left / 60:.0f} min left"
+            f"{counted(outcome['epochs'], 'epoch')}, {took}; {self.ended} of {self.all}, about {left / 60:.0f} min left"
         )

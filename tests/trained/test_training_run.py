@@ -194,6 +194,20 @@ def test_a_begun_training_of_another_recipe_is_no_obstacle(tmp_path, monkeypatch
     assert not list((tmp_path / "trained").glob("*.checkpoint.*"))
 
 
+@pytest.mark.long
+def test_a_resumed_training_says_no_time(tmp_path, monkeypatch):
+    study, lines = written_study(tmp_path, HEAD + BLOCK), []
+    written = networks.weights.write
+    monkeypatch.setattr(networks.weights, "write", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+    with pytest.raises(KeyboardInterrupt):
+        train_missing(study, executors.in_process)
+    monkeypatch.setattr(networks.weights, "write", written)
+    assert train_missing(study, executors.in_process, lines.append).trained == 1
+    (about,) = (json.loads(file.read_text()) for file in (tmp_path / "trainings").iterdir())
+    assert "seconds" not in about and about["epochs"] == 1
+    assert "1 epoch, resumed; 1 of 1" in lines[-1]
+
+
 def photos_in_folders(root):
     """A data set of 16 photos as files, eight to train on and eight to test."""
     block = PHOTOS.load(0, 16)
