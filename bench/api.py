@@ -140,7 +140,6 @@ def _names(m: Measured) -> dict[str, object]:
         "codec_name": m.point.codec.name,
         "classifier_name": m.point.frozen.title,
         "fine_tuned": m.point.tuned_from is not None,
-        "tuned_seed": m.point.tuned_seed,
         "quality_parameter": parameter,
         "quality": getattr(plugin, parameter) if plugin is not None else None,
     }

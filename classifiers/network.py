@@ -110,8 +110,9 @@ class Network(Classifier):
         if not self.weights_path().is_file():
             raise Unavailable(f"{self.weights} is not there yet; 'rabench finetune --study STUDY' makes it")
         training = self.about.training
+        recipe = training.get("recipe")
         versions = training.get("quantizer_version", ""), training.get("from_version", "")
-        return Tuning(self.about.tuned_on, *versions, training.get("recipe", {}).get("seed"))
+        return Tuning(self.about.tuned_on, *versions, recipe.get("seed") if isinstance(recipe, dict) else None)
 
     def write_tuned(self, path: Path, network: nn.Module, images: str, training: dict[str, Any], half: bool) -> None:
         files.write(path, network.state_dict(), replace(self.about, tuned_on=images, training=training), half)

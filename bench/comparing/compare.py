@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -81,7 +82,8 @@ def compare(
     for group in groups:
         try:
             first = curve_or_point(anchor, group, "anchor")
-            others = [curve_or_point(t, group, "test") for t in tests] or [c for c in group.curves if c != first]
+            named = [curve for t in tests for curve in _curves_or_points(t, group, "test")]
+            others = named or [c for c in group.curves if c != first]
         except BadSetting as mistake:
             mistakes.append(mistake)
             continue
@@ -219,6 +221,20 @@ def curve_or_point(text: str, group: Group, argument: str) -> Curve:
         raise
 
 
+def _curves_or_points(text: str, group: Group, argument: str) -> list[Curve]:
+    """The curve or point of a name; of a name with ``, fine-tuned`` those of all its seeds."""
+    try:
+        return [curve_or_point(text, group, argument)]
+    except BadSetting:
+        found: list[Curve] = []
+        for tuned in dict.fromkeys(c.tuned for c in group.curves if c.tuned):
+            with suppress(BadSetting):
+                found.append(curve_or_point(_FINE_TUNED.sub(f", {tuned}", text), group, argument))
+        if not _FINE_TUNED.search(text) or not found:
+            raise
+        return found
+
+
 def find_curve(text: str, curves: Sequence[Curve], argument: str) -> Curve:
     """The curve of that name. Settings, quantizer and the study's name may be left out as long as one curve alone fits;
     a codec alone means the codec of the originals.
@@ -239,6 +255,7 @@ def find_curve(text: str, curves: Sequence[Curve], argument: str) -> Curve:
     by_codec = [c for c in candidates if match["codec"] is None and quantizer in (c.codec, _plain(c.codec))]
     originals = [c for c in by_codec if c.quantizer == NoQuantizer.name]
     fitting = whole or bare or partly or originals or by_codec
+    fitting = [c for c in fitting if c.tuned == tuned] or fitting
     if len(fitting) == 1:
         return fitting[0]
     names = [c.name for c in fitting or curves]
@@ -250,6 +267,8 @@ _NAME = re.compile(
     r"(?P<quantizer>[^+@]*?)(\+(?P<codec>.*?))?(@(?P<size>[a-z]+(=\d+)?))?(,\s*(?P<tuned>fine-tuned( seed\d+)?))?(\s*\[(?P<study>[^]]*)\])?$"
 )
 """quantizer+codec@size, fine-tuned seed1 [study]"""
+_FINE_TUNED = re.compile(r",\s*fine-tuned(?=\s*(\[|$))")
+"""In a name without a seed."""
 
 
 def _plain(variant: str) -> str:

@@ -98,7 +98,7 @@ def rate_axis(axes: Axes, bpp: Sequence[float], axis: str, most: int = 20) -> No
     powers = 2.0 ** np.arange(np.ceil(np.log2(low)), np.floor(np.log2(high)) + 1)
     ticks = powers[:: max(1, -(-len(powers) // most))]
     if len(ticks) < 3:  # of rates that lie close together
-        ticks = MaxNLocator(6, steps=[1, 2, 2.5, 5, 10]).tick_values(low, high)
+        ticks = MaxNLocator(min(6, most), steps=[1, 2, 2.5, 5, 10]).tick_values(low, high)
     axes.xaxis.set_major_locator(FixedLocator([float(t) for t in ticks if low <= t <= high]))
     axes.xaxis.set_minor_locator(NullLocator())
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))

@@ -44,8 +44,9 @@ def over_seeds(pairs: Sequence[Pair], measure: Measure) -> pd.DataFrame:
     """A row for each point of which several seeds were compared: the mean difference, with its interval over both.
 
     Seeds of a quantizer or of a classifier, also of its fine-tuning, are told by the names of their files of weights, such
-    as plus-seed1: points count as one where their names differ in that alone. Each seed's point is compared with the anchor's point of the same
-    classifier. Empty where no point has several seeds.
+    as plus-seed1: points count as one where their names differ in that alone. Each seed's point is compared with the
+    anchor's point of the same classifier. Several seeds of fine-tuning one classifier, or one quantizer's images, of which
+    there are several seeds, too, count as one. Empty where no point has several seeds.
     """
     together: dict[tuple[str, ...], list[Pair]] = {}
     for pair in pairs:
@@ -57,14 +58,15 @@ def over_seeds(pairs: Sequence[Pair], measure: Measure) -> pd.DataFrame:
 def _row(pairs: Sequence[Pair], measure: Measure) -> dict[str, object]:
     images = common_images([m for pair in pairs for m in pair])
     tests, anchors = (scores_of([pair[side] for pair in pairs], images) for side in (0, 1))
-    # One seed's points by several classifiers, or several by one classifier, are no independent draws: the mean of each
-    by_classifier = len({p.test.point.classifier for p in pairs}) > 1
-    names = [str(p.test.point.classifier.label if by_classifier else p.test.point.quantizer.label) for p in pairs]
+    # What one classifier, or else one quantizer, has in common is no independent draw: the mean of each
+    points = [p.test.point for p in pairs]
+    frozen, quantizers = [p.frozen.label for p in points], [p.quantizer.label for p in points]
+    names = next((n for n in (frozen, quantizers) if len(set(n)) > 1), [p.classifier.label for p in points])
     differences = tests - anchors
     drawn = [differences[[n == name for n in names]].mean(0) for name in dict.fromkeys(names)]
     mean = crossed(np.stack(drawn))
     difference, low, high = measure.shown(mean.value, mean.low, mean.high)
-    point = pairs[0].test.point
+    point = points[0]
     return {
         "point": without_seed(point.title),
         "classifier": without_seed(point.frozen.title),

@@ -136,7 +136,7 @@ def _point_data(m: Measured, row: Any) -> dict[str, Any]:
         "name": m.point.name,
         "quantizer": m.point.quantizer.short,
         "codec": m.point.codec.short + (f"@{m.point.size}" if m.point.size else ""),
-        "tuned": m.point.tuned_from is not None,
+        "tuned": m.point.tuned,
         "settings": f"{m.point.quantizer.label} + {m.point.codec.label}",
         "bpp": [_plain(row.bpp), _plain(row.payload_bpp), _plain(row.bundle_bpp)],
         "mean_bpp": _plain(row.mean_bpp),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
 from math import prod
@@ -54,6 +54,7 @@ TOP_KEYS = (
     *("plugins", "programs"),
 )
 POINT_KEYS = ("dataset", "sizes", "quantizers", "codecs", "classifiers", "metrics", "tuned", "tuned_seeds")
+NO_FOLDER = 'tuned_seeds goes with tuned, the folder of their weights: tuned = "tuned"'
 REPORT_KEYS = ("axis", "cam", "published")
 PLUGIN_KEYS = ("files",)
 ADDED_KEYS = ("points", "plugins", "programs")
@@ -127,6 +128,8 @@ def load(path: Path, added: Path | None = None, access: trust.Access = trust.EVE
         points |= dict.fromkeys(_points(addition, base, file.content, addition.content.get("points", [])))
     if not points and not trained and not base.unrun:
         raise file.error("points", "there is no point to measure; write a [[points]] block with codecs")
+    if "tuned_seeds" in file.content and not any(p.tuned_from for p in points) and not base.unrun:
+        raise file.error("tuned_seeds", NO_FOLDER)
     measured = [p for p in points if p.metric is None]
     _check_labels((*measured, *(t.point for t in trained)), file)
     metrics = tuple(dict.fromkeys(p.metric for p in points if p.metric is not None))
@@ -202,6 +205,8 @@ def _points(file: TomlFile, base: Base, defaults: dict[str, Any], blocks: Any) -
         raise file.error("points", "points is written as [[points]], once for each block")
     for block in blocks:
         file.check_keys(block, POINT_KEYS, " in [[points]]")
+        if "tuned_seeds" in block and "tuned" not in {**defaults, **block}:
+            raise file.error("tuned_seeds", NO_FOLDER)
         yield from _block_points(file, base, {**defaults, **block})
 
 
@@ -228,8 +233,6 @@ def _block_points(file: TomlFile, base: Base, block: dict[str, Any]) -> Iterable
     points = [Point(d, q, c, k, size=s) for d, k, s, q, c in product(*parts)]
     if block.get("tuned") is not None:
         points = [*points, *_tuned(file, base, block, points)]
-    elif "tuned_seeds" in block:
-        raise file.error("tuned_seeds", 'tuned_seeds goes with tuned, the folder of their weights: tuned = "tuned"')
     stored = product(datasets, sizes, quantizers, codecs)
     return [*points, *(Point(d, q, c, NoClassifier(), size=s, metric=m) for d, s, q, c in stored for m in metrics)]
 
@@ -270,7 +273,7 @@ def _sizes(file: TomlFile, texts: Any) -> list[Size]:
         raise file.error("sizes", f"sizes: {error}") from None
 
 
-def _tuned(file: TomlFile, base: Base, block: dict[str, Any], points: Iterable[Point]) -> Iterable[Point]:
+def _tuned(file: TomlFile, base: Base, block: dict[str, Any], points: Sequence[Point]) -> Iterable[Point]:
     """Each point once more, its classifier fine-tuned on that point's images; with seeds, once for each seed."""
     folder, seeds = block["tuned"], list[int | None]([None])
     if not isinstance(folder, str) or not folder:
@@ -283,6 +286,8 @@ def _tuned(file: TomlFile, base: Base, block: dict[str, Any], points: Iterable[P
             seeds = [*seeds_of("tuned_seeds", block["tuned_seeds"])]
         except BadSetting as error:
             raise file.error("tuned_seeds", str(error)) from None
+    if (count := len(points) * len(seeds)) > MOST_POINTS:
+        raise file.error("[[points]]", f"a block of {count:,} fine-tuned points; the most is {MOST_POINTS:,}")
     for point, seed in product(points, seeds):
         try:
             tuned = fine_tuned(point.classifier, weights, point.quantizer, point.codec, seed)

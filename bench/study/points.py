@@ -188,7 +188,9 @@ def check_tuning(point: Point) -> None:
     if tuning.images != expected:
         raise Refused(f"{path} was tuned on {tuning.images or 'originals'}, not on {expected}; tune one for it")
     if point.tuned_seed is not None and tuning.seed != point.tuned_seed:
-        raise Refused(f"{path} was tuned with seed {tuning.seed}, not {point.tuned_seed}; 'rabench finetune' makes it")
+        raise Refused(
+            f"{path} was tuned with seed {tuning.seed}, not {point.tuned_seed}; 'rabench finetune --study STUDY' makes it"
+        )
     for name, then, now in (
         (point.quantizer.short, tuning.quantizer_version, point.quantizer.version()),
         (point.tuned_from.short, tuning.classifier_version, point.tuned_from.version()),

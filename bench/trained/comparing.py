@@ -13,7 +13,7 @@ from ...core.escapes import csv_of
 from ...core.tables import Kind, Table
 from ..reading.groups import read
 from ..study.study import Study
-from .results import SeededResult, difference, results_of, set_name, test_title, untrained
+from .results import SeededResult, difference, results_of, set_name, short_names, test_title, untrained
 from .tables import interval, number, tested_on
 
 KINDS = {
@@ -131,6 +131,8 @@ def _named(name: str, results: Iterable[SeededResult], asked: Collection[str], a
     """The training set of a name, as tables show it or in full. asked: those of the matrix, measured or not."""
     by_name = {r.trained_on_title: r.trained_on for r in results}
     shown = list(by_name)
+    # Those that are called the same elsewhere in the study may be named so where one alone is meant
+    by_name = {short: full for full, short in short_names(by_name.values()).items()} | by_name
     by_name |= {f"none+{short}": full for short, full in by_name.items()} | {full: full for full in by_name.values()}
     if name in by_name:
         return by_name[name]

@@ -46,8 +46,8 @@ def accuracy_over_bytes(tested: Sequence[SeededResult]) -> Figure | None:
     figure.supylabel("top-1 accuracy (%)", fontsize=9)
     figure.suptitle(_title(shown), x=0.01, ha="left", fontsize=10)
     handles = [
-        Line2D([], [], color=_color(i), marker=_marker(i), markersize=4, label=k)
-        for i, k in enumerate(short_names(kinds).values())
+        Line2D([], [], color=_color(i), marker=_marker(i), markersize=4, label=_label(k, shown, budgets))
+        for i, k in enumerate(kinds)
     ]
     figure.legend(
         handles=handles, loc="outside right upper", frameon=False, fontsize=8.5, title="stored as", alignment="left"
@@ -93,6 +93,13 @@ def _kind(t: SeededResult, budgets: bool) -> str:
         return t.images.name.removeprefix("none+")
     first = "" if t.images.quantizer.name == "none" else f"{t.images.quantizer.variant}+"
     return f"{first}{t.images.codec.variant}{f'@{t.images.size}' if t.images.size else ''}"
+
+
+def _label(kind: str, tested: Sequence[SeededResult], budgets: bool) -> str:
+    """A line's name, without its files where tables leave them out."""
+    own = [t for t in tested if _kind(t, budgets) == kind]
+    whole = any(t.trained_on_title == t.trained_on for t in own)
+    return kind if whole else short_names([kind])[kind]
 
 
 def _title(tested: Sequence[SeededResult]) -> str:

@@ -51,7 +51,8 @@ class Tuning(TrainingPlan):
 
     @property
     def name(self) -> str:
-        return f"{self.point.quantizer.short}+{self.point.codec.short}"
+        seed = "" if self.target.seed is None else f", seed {self.target.seed}"
+        return f"{self.point.quantizer.short}+{self.point.codec.short}{seed}"
 
     @property
     def best(self) -> Path:

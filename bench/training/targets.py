@@ -67,9 +67,10 @@ def targets(
     found: list[Target] = []
     for q, c in dict.fromkeys(chain for text in texts for chain in _chains(text, study.base())):
         point = Point(datasets[0], q, c, classifier)
-        seeded = [p for p in tuned if p.tuned_seed is not None and _before_tuning(p) == point]
+        own = [p for p in tuned if (p.quantizer, p.codec, p.frozen) == (q, c, classifier)]
         file = fine_tuned(classifier, folder, q, c).weights_path()
-        found += _targets(_of_seed(seeded, seed, study), out) if seeded else [Target(point, file)]
+        known = _targets(_of_seed(own, seed, study), out) or [Target(point, file)]
+        found += [replace(target, point=point) for target in known]
     return found
 
 
@@ -85,9 +86,11 @@ def _targets(points: list[Point], out: Path | None) -> list[Target]:
 
 def _of_seed(points: list[Point], seed: int | None, study: Study) -> list[Point]:
     """Of points that are tuned with several seeds those of one, if one is asked for. Raises BadSetting for another."""
-    found = [p for p in points if seed is None or p.tuned_seed in (None, seed)]
-    if points and not found:
-        seeds = sorted({p.tuned_seed for p in points if p.tuned_seed is not None})
+    seeds = sorted({p.tuned_seed for p in points if p.tuned_seed is not None})
+    if seed is None or not seeds:
+        return points
+    found = [p for p in points if p.tuned_seed == seed]
+    if not found:
         raise BadSetting(f"{study.name} tunes with the seeds {', '.join(map(str, seeds))}; got `seed` {seed}")
     return found
 

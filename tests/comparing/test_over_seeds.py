@@ -102,6 +102,7 @@ tuned = "tuned"
 """
 
 
+@pytest.mark.long
 def test_fine_tuned_seeds_are_held_against_the_network_that_each_was_tuned_from(tmp_path):
     for seed in (0, 1):
         train_classifier("small", "photos", tmp_path / f"b-seed{seed}.safetensors", limit=300, epochs=2, seed=seed)
@@ -112,3 +113,9 @@ def test_fine_tuned_seeds_are_held_against_the_network_that_each_was_tuned_from(
     of_seeds = [c.points.difference_points.iloc[0] for c in comparisons]
     assert row.difference_points == pytest.approx(np.mean(of_seeds)) and row.classifier.startswith("b-seed*")
     assert row.difference_points_low < row.difference_points < row.difference_points_high
+    # Several tunings of each network are no independent draws
+    several = TUNED + "tuned_seeds = [0, 1]\n"
+    finetune(written_study(tmp_path, several).folder, epochs=1, limit=100)
+    comparison = compare(measured_study(tmp_path, several, 60), "jpeg", ["jpeg, fine-tuned"])[-1]
+    (row,) = comparison.seeds.itertuples()
+    assert (row.seeds, row.images, row.point) == (2, 60, "jpeg:quality=5, fine-tuned seed*")

@@ -8,6 +8,7 @@ from rabench import finetune
 from rabench.bench.comparing.compare import compare, find_curve
 from rabench.bench.figures.curve_styles import legends_of, styles_of
 from rabench.bench.reading.curves import Curve
+from rabench.bench.reporting.report import report
 from rabench.bench.training.requests import tunings
 from rabench.bench.training.targets import targets
 from rabench.classifiers import CLASSIFIERS
@@ -58,6 +59,9 @@ def test_the_recipe_has_the_seed_and_the_command_names_it(study):
     [
         ('tuned = "tuned"\ntuned_seeds = [0, 0]', "'tuned_seeds' lists 0 twice: one seed gives one network"),
         ('tuned = "tuned"\ntuned_seeds = 3', "'tuned_seeds' is a list of whole numbers"),
+        ('tuned = "tuned"\ntuned_seeds = []', "'tuned_seeds' is a list of whole numbers"),
+        ('tuned = "tuned"\ntuned_seeds = [true]', "'tuned_seeds' is a list of whole numbers"),
+        ('tuned = "tuned"\ntuned_seeds = [-1]', "'tuned_seeds' is a list of whole numbers"),
         ("tuned_seeds = [0]", "tuned_seeds goes with tuned, the folder of their weights"),
     ],
 )
@@ -67,8 +71,40 @@ def test_wrong_seeds_are_told(tmp_path, line, message):
         study.load()
 
 
+def test_seeds_for_all_blocks_are_of_those_that_are_tuned(tmp_path):
+    tuned, frozen = 'codecs = ["jpeg:quality=5"]\ntuned = "tuned"', 'codecs = ["png"]'
+    head = "tuned_seeds = [0, 3]\n"
+    matrix = written_study(tmp_path, head + photos_matrix(tuned, frozen)).load()
+    assert [p.tuned_seed for p in matrix.points] == [None, 0, 3, None]
+    study = written_study(tmp_path, head + photos_matrix(tuned))
+    (tmp_path / "added.toml").write_text('[[points]]\ncodecs = ["webp"]\n')
+    assert [p.tuned_seed for p in study.load().points] == [None, 0, 3, None]
+    with pytest.raises(BadSetting, match="tuned_seeds goes with tuned"):
+        written_study(tmp_path, head + photos_matrix(frozen)).load()
+
+
+BOTH = (
+    'codecs = ["jpeg:quality=5"]\ntuned = "tuned"',
+    'codecs = ["jpeg:quality=5"]\ntuned = "tuned"\ntuned_seeds = [0, 3]',
+)
+
+
+def test_a_point_may_be_tuned_with_and_without_seeds(tmp_path):
+    study = written_study(tmp_path, photos_matrix(*BOTH))
+    plain = "small-photos+none+jpeg-quality-5.safetensors"
+    assert [t.file.name for t in targets(study, None, [], None, None)] == [plain, *FILES]
+    named = targets(study, SMALL, ["none+jpeg:quality=5"], None, tmp_path)
+    assert [t.file for t in named] == [tmp_path / name for name in (plain, *FILES)]
+    # A seed asks for its file, and never for the one without, which would be tuned anew with it
+    assert [t.file.name for t in targets(study, None, [], None, None, 3)] == FILES[1:]
+    with pytest.raises(BadSetting, match="tunes with the seeds 0, 3; got `seed` 7"):
+        targets(study, None, [], None, None, 7)
+
+
 def test_curves_of_seeds_are_found_by_name():
     curves = [Curve("none", "jpeg", (0,), tuned) for tuned in ("", "fine-tuned seed1", "fine-tuned seed10")]
+    plain = Curve("none", "jpeg", (0,), "fine-tuned")
+    assert find_curve("jpeg, fine-tuned", [*curves, plain], "test") is plain
     assert find_curve("jpeg", curves, "test") is curves[0]
     assert find_curve("jpeg, fine-tuned seed1", curves, "test") is curves[1]
     with pytest.raises(BadSetting, match="fits 2 curves"):
@@ -79,8 +115,9 @@ def test_curves_of_seeds_are_found_by_name():
 def test_seeds_look_alike_and_have_one_entry_in_the_legend():
     curves = [Curve("none", "jpeg", (0,), tuned) for tuned in ("", "fine-tuned seed0", "fine-tuned seed1")]
     curves.append(Curve("none", "bpg", (0,), "fine-tuned seed0"))
+    curves.append(Curve("none", "bpg", (0,), "fine-tuned"))
     labels = [handle.get_label() for handle in legends_of(styles_of(curves))]
-    assert labels == ["jpeg", "jpeg, fine-tuned (2 seeds)", "bpg, fine-tuned seed0"]
+    assert labels == ["jpeg", "jpeg, fine-tuned (2 seeds)", "bpg, fine-tuned seed0", "bpg, fine-tuned"]
 
 
 @pytest.mark.long
@@ -88,12 +125,15 @@ def test_compare_tells_the_mean_over_seeds(study):
     for about in finetune(study.folder, epochs=1, limit=200):
         assert about.training["images"] + about.training["held_out_images"] == 200
     assert measure(study, limit=100).complete
-    (comparison,) = compare(study, "jpeg:quality=5", [f"jpeg:quality=5, fine-tuned seed{n}" for n in (0, 3)])
+    (comparison,) = compare(study, "jpeg:quality=5", ["jpeg:quality=5, fine-tuned"])
     assert comparison.points.classifier.tolist() == ["fine-tuned seed0", "fine-tuned seed3"]
     (row,) = comparison.seeds.itertuples()
     assert (row.point, row.seeds, row.images) == ("jpeg:quality=5, fine-tuned seed*", 2, 100)
     assert row.difference_points == pytest.approx(comparison.points.difference_points.mean())
     assert row.seed_deviation_points == pytest.approx(comparison.points.difference_points.std())
+    report(study)
+    page = (study.folder / "report.html").read_text()
+    assert all(f"jpeg:quality=5, fine-tuned seed{n}</td>" in page for n in (0, 3))
     # The weights of another seed under a file's name are another point's
     first, second = (study.folder / "tuned" / name for name in FILES)
     shutil.copy(first, second)

@@ -120,7 +120,7 @@
 
     hover(p) {
       const share = p[this.share];
-      const lines = [`<b>${plain(p.quantizer)} + ${plain(p.codec)}</b>${p.tuned ? ", fine-tuned" : ""}`];
+      const lines = [`<b>${plain(p.quantizer)} + ${plain(p.codec)}</b>${p.tuned ? ", " + p.tuned : ""}`];
       const metric = this.share.startsWith("metric"), digits = metric && share && Math.abs(share[0]) < 2 ? 4 : 2;
       if (share) lines.push(`${number(share[0], digits)}${metric ? "" : " %"} [${number(share[1], digits)}, ${number(share[2], digits)}]`);
       lines.push(`${number(p.bpp[0], 3)} bpp; payload ${number(p.bpp[1], 3)}, amortized ${number(p.bpp[2], 3)}`);
