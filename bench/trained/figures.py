@@ -7,9 +7,11 @@ from collections.abc import Sequence
 import numpy as np
 import seaborn as sns
 from matplotlib.axes import Axes
+from matplotlib.container import ErrorbarContainer
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import LogLocator, NullFormatter
+from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
+from matplotlib.transforms import ScaledTranslation
 
 from ..figures.curve_styles import MARKERS, PALETTE
 from ..figures.style import plain
@@ -37,7 +39,8 @@ def accuracy_over_bytes(tested: Sequence[SeededResult]) -> Figure | None:
     kinds = list(dict.fromkeys(_kind(t, budgets) for t in shown))
     with sns.axes_style("ticks"), sns.plotting_context("paper"):
         height = max(3.4, 0.6 + 0.2 * len(kinds))  # room for the legend
-        figure = Figure(figsize=(3.4 * len(panels) + 2.0, height), layout="constrained")
+        width = max(3.4 * len(panels), 0.085 * len(_title(shown))) + 2.0
+        figure = Figure(figsize=(width, height), layout="constrained")
         axes = figure.subplots(1, len(panels), squeeze=False, sharex=True, sharey=True)[0]
     for one, (title, own) in zip(axes, panels, strict=True):
         _panel(one, own, kinds, budgets)
@@ -58,12 +61,13 @@ def accuracy_over_bytes(tested: Sequence[SeededResult]) -> Figure | None:
 def _panel(axes: Axes, tested: Sequence[SeededResult], kinds: Sequence[str], budgets: bool) -> None:
     plain(axes)
     axes.set_xscale("log")
+    sizes = [t.known("bytes") / 1e6 for t in tested]
     for number, kind in enumerate(kinds):
         own = sorted((t for t in tested if _kind(t, budgets) == kind), key=lambda t: t.known("bytes"))
         means = [t.mean() for t in own]
         values = np.array([100 * m.value for m in means])
         reach = np.abs(np.array([[100 * m.low, 100 * m.high] for m in means]).reshape(-1, 2).T - values)
-        axes.errorbar(
+        line = axes.errorbar(
             [t.known("bytes") / 1e6 for t in own],
             values,
             np.nan_to_num(reach),
@@ -74,9 +78,19 @@ def _panel(axes: Axes, tested: Sequence[SeededResult], kinds: Sequence[str], bud
             elinewidth=0.9,
             capsize=2,
         )
-    axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+        if budgets:  # their sets are of one size: side by side
+            _move(line, axes, number - (len(kinds) - 1) / 2)
+    near = bool(sizes) and max(sizes) < 10 * min(sizes)
+    axes.xaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 5, 10]) if near else LogLocator(subs=(1.0, 2.0, 5.0)))
     axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
     axes.xaxis.set_minor_formatter(NullFormatter())
+
+
+def _move(line: ErrorbarContainer, axes: Axes, steps: float) -> None:
+    """Moves a line and its intervals to the right by so many steps of 2.5 points."""
+    moved = axes.transData + ScaledTranslation(2.5 * steps / 72, 0, axes.figure.dpi_scale_trans)
+    for artist in line.get_children():
+        artist.set_transform(moved)
 
 
 def _color(number: int) -> str:
