@@ -2,6 +2,13 @@
 (() => {
   const study = JSON.parse(document.getElementById("study").textContent);
   const style = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+  // Powers of two; of rates that lie within three of them whatever Plotly finds
+  const logTicks = (rates) => {
+    const powers = [...Array(20).keys()].map((k) => 2 ** (k - 8));
+    const within = powers.filter((p) => p > Math.min(...rates) / 1.2 && p < Math.max(...rates) * 1.2);
+    return within.length < 3 ? { type: "log", nticks: 8 } : { type: "log", tickvals: powers };
+  };
+
   const number = (value, digits) => (value === null ? "-" : value.toFixed(digits));
   const narrow = () => matchMedia("(max-width: 600px)").matches;
   const RATES = ["file bits per pixel", "payload and palette, bits per pixel", "amortized, bits per pixel"];
@@ -165,7 +172,7 @@
           { yref: "paper", y: 0.01, yanchor: "bottom", x: log ? Math.log10(x) : x, xanchor: "right", textangle: -90 });
       }
       const legend = narrow() ? { orientation: "h", y: -0.22, font: { size: 11 } } : { x: 1.01, font: { size: 12 } };
-      const ticks = log ? { type: "log", tickvals: [...Array(20).keys()].map((k) => 2 ** (k - 8)) } : { type: "linear", rangemode: "tozero" };
+      const ticks = log ? logTicks(traces.flatMap((trace) => trace.x)) : { type: "linear", rangemode: "tozero" };
       const target = this.find(".rate-accuracy");
       Plotly.react(target, traces, this.layout({
         hovermode: "closest", shapes, annotations, legend, showlegend: true, uirevision: `${rate} ${share} ${log}`,
