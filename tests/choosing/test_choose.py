@@ -33,6 +33,7 @@ def level(choice):
     return choice.best.points[choice.best.search.chosen.setting].codec.level
 
 
+@pytest.mark.slow
 def test_the_cheapest_level_that_harms_few_is_chosen_and_its_records_are_ordinary(tmp_path):
     study = harmful_study(tmp_path)
     (choice,) = asked(study, lose_at_most=4, labels="agreement")

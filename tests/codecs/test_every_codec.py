@@ -9,21 +9,14 @@ import rabench
 from rabench.codecs import CODECS
 from rabench.core.plugins import Span, Text
 
-SLOW = {
-    "jpegxl",
-    "jpegxl-recompress",
-    "stored",
-    "jpeg-recompress",
-    "webp-lossless",
-    "avif",
-    "bpg",
-    "bpgenc",
-    "heic",
-    "jpegxl-lossless",
-    "oxipng",
-    "png-search",
-}
-"""Codecs on which the kit takes more than a few seconds."""
+QUICK = {"raw", "png", "jpeg", "webp"}
+"""Codecs that the kit tries among the quick tests: it takes some two seconds of each."""
+LONG = {"png-search", "png-shared", "oxipng"}
+"""Codecs on which the kit takes more than five."""
+
+
+def marks_of(name):
+    return [] if name in QUICK else [pytest.mark.long] if name in LONG else [pytest.mark.slow]
 
 
 def ends(allowed):
@@ -52,9 +45,7 @@ def skip_where_it_is_missing(codec):
         pytest.skip(str(reason))
 
 
-@pytest.mark.parametrize(
-    "name", [pytest.param(n, marks=[pytest.mark.long] if n in SLOW else []) for n in sorted(CODECS.members)]
-)
+@pytest.mark.parametrize("name", [pytest.param(n, marks=marks_of(n)) for n in sorted(CODECS.members)])
 def test_a_shipped_codec_keeps_every_promise(name):
     codec = CODECS[name]()
     skip_where_it_is_missing(codec)

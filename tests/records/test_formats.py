@@ -40,6 +40,7 @@ def rewritten(record, **changes):
         {"identity": None},
     ],
 )
+@pytest.mark.slow
 def test_a_footer_that_nobody_writes_who_keeps_to_the_format_is_told(records, changes):
     path = rewritten(records.read()[0][0], **changes)
     good, bad = Records(records.folder).read()

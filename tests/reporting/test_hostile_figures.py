@@ -10,6 +10,7 @@ from rabench.bench.figures.style import save
 from rabench.core.printable import printable, shortened
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [*TEXTS.values(), *GOOD], ids=[*TEXTS, *GOOD])
 def test_a_figure_shows_names(tmp_path, name):
     figure = Figure(figsize=(4, 2), layout="constrained")

@@ -88,6 +88,7 @@ def test_a_declaration_in_the_matrix_runs_in_spawned_workers(tmp_path):
         pytest.param("hang", "gave no result in 1 s and was ended", marks=pytest.mark.slow),
     ],
 )
+@pytest.mark.slow
 def test_a_program_that_misbehaves_is_a_row_with_its_reason_and_the_run_goes_on(tmp_path, how, reason, monkeypatch):
     scratch = tmp_path / "scratch"
     scratch.mkdir()

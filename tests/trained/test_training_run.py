@@ -266,6 +266,7 @@ def test_weights_that_cannot_be_written_are_told_before_anything_is_coded(tmp_pa
     assert not list((study.folder / "coded").glob("*.parquet"))
 
 
+@pytest.mark.slow
 def test_a_network_of_before_its_images_were_noted_by_content_stays_trained(tmp_path):
     study = written_study(tmp_path, HEAD + BLOCK)
     train_missing(study, executors.in_process)
