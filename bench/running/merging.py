@@ -11,6 +11,7 @@ from typing import Any
 
 from ...core.errors import Refused
 from ...core.files import atomic_write, write_text
+from ...core.quantities import counted
 from ...core.toml_files import TomlFile
 from ..records.index import Index
 from ..records.records import Records
@@ -18,6 +19,7 @@ from ..study import provenance
 from ..study.folder import prepared
 from ..study.matrix import FILE, all_points
 from ..study.study import Study
+from ..study.trained import ABOUT
 
 
 @dataclass
@@ -54,6 +56,7 @@ def merge(sources: Sequence[Study], folder: Path) -> Merged:
             _copy(Records(source.records), records, merged)
             _join(Index(source.records), index, source.name, merged)
             _add_runs(source.folder, folder)
+            _copy_trainings(source, folder, merged)
         index.save()
     for source in sources:
         if lacking := _lacking(source, target):
@@ -107,6 +110,26 @@ def _files(source: Records, target: Records) -> Iterator[tuple[Path, Path]]:
         for path in sorted(own.glob("*.parquet")):
             if own != source.failed or not (target.folder / path.name).is_file():
                 yield path, other / path.name
+
+
+def _copy_trainings(source: Study, folder: Path, merged: Merged) -> None:
+    """Copies what is known of the networks of [[training]] blocks; their weights stay where they are."""
+    others = 0
+    for path in sorted((source.folder / ABOUT).glob("*.json")):
+        to = folder / ABOUT / path.name
+        if to.is_file():
+            others += to.read_bytes() != path.read_bytes()
+            merged.there += 1
+            continue
+        to.parent.mkdir(exist_ok=True)
+        with atomic_write(to) as partial:
+            shutil.copyfile(path, partial)
+        merged.copied += 1
+    if others:
+        merged.remarks.append(
+            f"{source.name}: {counted(others, 'network')} of [[training]] came to another end than in the studies before it; "
+            "their records are kept, and tables show the others"
+        )
 
 
 def _join(source: Index, target: Index, name: str, merged: Merged) -> None:

@@ -140,9 +140,9 @@ def _named(name: str, results: Iterable[SeededResult], asked: Collection[str], a
         raise BadSetting(
             f"`{argument}` {name!r} is not trained and measured yet; measure it, or name one of {'; '.join(shown)}"
         )
-    raise BadSetting(
-        f"`{argument}` {name!r} is no training set of this study{nearest(name, shown)}; there are {'; '.join(shown)}"
-    )
+    alike = [repr(title) for title in shown if title.startswith(name)]
+    hint = f" (did you mean {' or '.join(alike[:3])}?)" if alike else nearest(name, shown)
+    raise BadSetting(f"`{argument}` {name!r} is no training set of this study{hint}; there are {'; '.join(shown)}")
 
 
 def counterparts(test: SeededResult, anchors: Sequence[SeededResult]) -> list[SeededResult]:

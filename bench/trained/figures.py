@@ -45,7 +45,8 @@ def accuracy_over_bytes(tested: Sequence[SeededResult]) -> Figure | None:
     for one, (title, own) in zip(axes, panels, strict=True):
         _panel(one, own, kinds, budgets)
         one.set_title(title, fontsize=9, loc="left")
-    figure.supxlabel("files of the training images (MB, log scale)", fontsize=9)
+    aside = ", lines set apart" if budgets else ""
+    figure.supxlabel(f"files of the training images (MB, log scale{aside})", fontsize=9)
     figure.supylabel("top-1 accuracy (%)", fontsize=9)
     figure.suptitle(_title(shown), x=0.01, ha="left", fontsize=10)
     handles = [

@@ -33,7 +33,7 @@ LEGEND = (
     "MB: the files of the training images, and palettes that they share once; a mean over seeds where a budget chose other "
     "images for each. accuracy: the mean over seeds and images in percent; its interval counts both, and needs two seeds. "
     "deviation of seeds: the standard deviation of the accuracies of single seeds. against originals: in points, against "
-    "the same network trained alike and tested on originals, images paired."
+    "the same network trained alike on lossless images and tested on originals, images paired; empty where there is none."
 )
 
 

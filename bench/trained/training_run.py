@@ -276,7 +276,7 @@ class _Run:
         if not (files := self.coded.get(images, [])) or not all(f.exists() for f in files):
             self._make_room(training.coded.folder)
             files = training.coded.make(images.limit or None, self.images)
-            self.say(f"{images.name}: {len(files):,} blocks of training images are coded")
+            self.say(f"{images.name}: {counted(len(files), 'block')} of training images coded")
         self.coded[images] = files
         return files
 

@@ -16,6 +16,7 @@ from rabench.bench.reading.groups import read
 from rabench.bench.records.records import Records
 from rabench.bench.reporting.report import report
 from rabench.bench.running import executors
+from rabench.bench.running.merging import merge
 from rabench.bench.study.study import find_study
 from rabench.bench.trained import run as train_and_measure
 from rabench.bench.trained.comparing import compare_trained, counterparts
@@ -23,7 +24,7 @@ from rabench.bench.trained.figures import accuracy_over_bytes, train_test_heatma
 from rabench.bench.trained.results import difference, results_of
 from rabench.bench.trained.tables import trained_tables
 from rabench.codecs import CODECS
-from rabench.core.errors import RabenchError, Refused
+from rabench.core.errors import BadSetting, RabenchError, Refused
 
 pytestmark = pytest.mark.slow
 
@@ -290,6 +291,29 @@ def test_a_dry_run_says_what_is_to_be_trained(tmp_path):
     assert done.returncode == 0 and "8 networks to train on 2 training sets; at most " in done.stdout
     assert "how long that takes is not known" in done.stdout
     assert "16 points are of these networks" in done.stdout and not (tmp_path / "trained").exists()
+
+
+@pytest.mark.long
+def test_a_merged_study_knows_its_networks(study, tmp_path):
+    other = tmp_path / "other"
+    shutil.copytree(study.folder, other)
+    (name,) = [f for f in (other / "trainings").glob("*.json") if "jpeg-quality-5+seed1" in f.name]
+    name.unlink()
+    merged = merge([find_study(str(other)), study], tmp_path / "whole")
+    assert merged.remarks == []
+    whole = find_study(str(tmp_path / "whole"))
+    own, others = (trained_tables(results_of(read(s, trained=True), s.folder)) for s in (study, whole))
+    assert [t.markdown() for t in own] == [t.markdown() for t in others]
+    assert status(whole).trained == 8
+    name.write_text("{}")
+    (remark,) = merge([find_study(str(other))], tmp_path / "whole").remarks
+    assert "1 network of [[training]] came to another end than in the studies before it" in remark
+    assert status(whole).trained == 8
+
+
+def test_a_set_that_is_not_there_is_told_with_those_that_begin_alike(study):
+    with pytest.raises(BadSetting, match=r"did you mean 'jpeg:quality=5, 40KB' or 'jpeg:quality=5'"):
+        compare_trained(study, "jpeg")
 
 
 @pytest.mark.long
