@@ -38,6 +38,7 @@ def test_logits_are_float32_one_row_an_image_one_column_a_class(classifier):
     assert len(classifier.classes) == 5
 
 
+@pytest.mark.slow
 def test_an_image_gives_the_same_logits_to_the_last_bit_wherever_it_stands(classifier):
     """Every call has exactly the batch size, so that neighbours and place change nothing."""
     images = list(RNG.integers(0, 256, (classifier.batch + 9, 16, 16, 3), np.uint8))
@@ -47,6 +48,7 @@ def test_an_image_gives_the_same_logits_to_the_last_bit_wherever_it_stands(class
     np.testing.assert_array_equal(classifier.logits(images[::-1])[::-1], together)
 
 
+@pytest.mark.slow
 def test_images_of_any_size_are_resized_and_cropped_by_the_classifier(classifier):
     images = [RNG.integers(0, 256, (*s, 3), np.uint8) for s in [(16, 16), (1, 1), (31, 17), (16, 16), (5, 200)]]
     together = classifier.logits(images)

@@ -60,6 +60,7 @@ def test_a_codec_that_cannot_code_at_all_is_told_once_with_the_line_of_its_file(
         ("", "8", "names and reads none"),
     ],
 )
+@pytest.mark.slow
 def test_a_plug_in_file_has_a_version_that_tells_what_it_reads(tmp_path, monkeypatch, before, step, message):
     np.save(tmp_path / "weights.npy", np.array([8], np.uint8))
     (tmp_path / "weighted.py").write_text(WEIGHTED.format(before=before, step=step, version="'1'"))

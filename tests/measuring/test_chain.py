@@ -97,6 +97,7 @@ POINTS = [
 
 
 @pytest.mark.parametrize("quantizer, codec, by_pillow, options", POINTS, ids=[f"{q}+{c}" for q, c, *_ in POINTS])
+@pytest.mark.slow
 def test_accuracy_and_rate_recomputed_by_independent_lines_agree_exactly(quantizer, codec, by_pillow, options):
     """Pillow, torch and the weights file alone; images with fewer colors than asked for are left to another test."""
     from safetensors import safe_open

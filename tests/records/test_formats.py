@@ -64,6 +64,7 @@ def test_a_newer_format_is_told_and_stays(records):
         ("error", pa.array([1] * 8), "column error is of int64, not string"),
     ],
 )
+@pytest.mark.slow
 def test_columns_of_another_type_are_no_rows(records, column, values, message):
     record = records.read()[0][0]
     table = record.rows()

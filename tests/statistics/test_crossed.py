@@ -30,6 +30,7 @@ def test_one_seed_says_nothing_of_others():
 
 
 @pytest.mark.parametrize("seeds, spread", [(3, 0.0), (3, 0.06), (5, 0.15)])
+@pytest.mark.slow
 def test_intervals_hold_the_truth_as_often_as_they_say(seeds, spread):
     """docs/coverage.md has more of them; with 600 studies an exact 95 % shows as 93.3 to 96.7 nineteen times in twenty."""
     mean, difference = of_seeds(seeds, 1000, spread, 600, seed=7)

@@ -259,6 +259,7 @@ def png(image):
     return data.getvalue()
 
 
+@pytest.mark.slow
 def test_weights_that_cannot_be_written_are_told_before_anything_is_coded(tmp_path):
     study = written_study(tmp_path, HEAD + BLOCK + 'weights = "matrix.toml"\n')
     with pytest.raises(Unavailable, match="is a file, not a folder; name another"):
