@@ -247,8 +247,8 @@ def find_curve(text: str, curves: Sequence[Curve], argument: str) -> Curve:
         raise BadSetting(f"`{argument}` {text!r} is no curve's name, such as jpeg@short=256; there are {names}")
     quantizer, codec, tuned, study = match["quantizer"], match["codec"] or "", match["tuned"] or "", match["study"]
     size = (match["size"] or "").removeprefix("full")
-    candidates = [c for c in curves if tuned in [*c.tuned.split(" ")[:1], c.tuned] and study in (None, c.study)]
-    candidates = [c for c in candidates if c.size == size]
+    candidates = [c for c in curves if tuned in (c.tuned, c.tuned.partition(" ")[0])]  # whatever the seed, or this one
+    candidates = [c for c in candidates if study in (None, c.study) and c.size == size]
     whole = [c for c in candidates if (c.quantizer, c.codec) == (quantizer, codec)]
     bare = [c for c in candidates if (_plain(c.quantizer), _plain(c.codec)) == (quantizer, codec)]
     partly = [c for c in candidates if _within(quantizer, c.quantizer) and _within(codec, c.codec)]

@@ -18,6 +18,7 @@ from ...core.printable import LONGEST
 from ...quantizers.none import NoQuantizer
 from ..reading.curves import Curve
 from ..reading.groups import Group
+from ..reading.seeds import without_seed
 
 ORIGINALS = NoQuantizer.name
 MARKERS = "osD^vPX<>ph*d8H"
@@ -117,11 +118,9 @@ def legends_of(styles: Mapping[Curve, Style], size: float = 5.5) -> list[Line2D]
     """The entries of curves in a legend; curves that differ in the seed of their fine-tuning look alike, and have one."""
     together: dict[str, list[Curve]] = {}
     for curve in styles:
-        tuned = curve.tuned.split(" seed")
-        name = replace(curve, tuned=f"{tuned[0]} (seeds)" if len(tuned) > 1 else curve.tuned).label
-        together.setdefault(name, []).append(curve)
+        together.setdefault(replace(curve, tuned=without_seed(curve.tuned)).label, []).append(curve)
     return [
-        legend_of(own[0], styles[own[0]], size, label.replace("(seeds)", f"({len(own)} seeds)") if len(own) > 1 else "")
+        legend_of(own[0], styles[own[0]], size, label.replace(" seed*", f" ({len(own)} seeds)") if len(own) > 1 else "")
         for label, own in together.items()
     ]
 

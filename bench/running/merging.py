@@ -94,12 +94,16 @@ def _copy(source: Records, target: Records, merged: Merged) -> None:
         if to.is_file() or (path.parent != source.packs and path.stem in there):
             merged.there += 1
             continue
-        to.parent.mkdir(parents=True, exist_ok=True)
-        with atomic_write(to) as partial:
-            shutil.copyfile(path, partial)
-        merged.copied += 1
+        _copy_file(path, to, merged)
         if to.parent == target.folder:
             (target.failed / to.name).unlink(missing_ok=True)
+
+
+def _copy_file(path: Path, to: Path, merged: Merged) -> None:
+    to.parent.mkdir(parents=True, exist_ok=True)
+    with atomic_write(to) as partial:
+        shutil.copyfile(path, partial)
+    merged.copied += 1
 
 
 def _files(source: Records, target: Records) -> Iterator[tuple[Path, Path]]:
@@ -121,10 +125,7 @@ def _copy_trainings(source: Study, folder: Path, merged: Merged) -> None:
             others += to.read_bytes() != path.read_bytes()
             merged.there += 1
             continue
-        to.parent.mkdir(exist_ok=True)
-        with atomic_write(to) as partial:
-            shutil.copyfile(path, partial)
-        merged.copied += 1
+        _copy_file(path, to, merged)
     if others:
         merged.remarks.append(
             f"{source.name}: {counted(others, 'network')} of [[training]] came to another end than in the studies before it; "
